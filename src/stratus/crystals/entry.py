@@ -1,0 +1,141 @@
+"""An :class:`Entry` is one crystal; a :class:`Reject` is what could not be one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+    from pymatgen.core import Structure
+
+
+class Stage(StrEnum):
+    """Where on its way an input became a reject."""
+
+    READING = "reading"  # bytes to a lattice and sites
+    CHECKING = "checking"  # is that a crystal?
+    SYMMETRY = "symmetry"  # its space group and orbits
+    COLLECTING = "collecting"  # its place in the output table
+
+
+class Code(StrEnum):
+    """Why an input became a reject."""
+
+    UNREADABLE = "unreadable"
+    NOT_A_STRUCTURE = "not-a-structure"
+    NO_ATOMS = "no-atoms"
+    PARTIAL_OCCUPANCY = "partial-occupancy"
+    DUMMY_SPECIES = "dummy-species"
+    BAD_LATTICE = "bad-lattice"
+    BAD_COORDINATES = "bad-coordinates"
+    OVERLAPPING_ATOMS = "overlapping-atoms"
+    TOO_MANY_ATOMS = "too-many-atoms"
+    SYMMETRY_FAILED = "symmetry-failed"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    DUPLICATE_ID = "duplicate-id"
+    UNSAFE_ARCHIVE = "unsafe-archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An input that could not become an entry.
+
+    Attributes:
+        id: the id it would have had.
+        source: the file, archive member or table row it came from.
+        stage: where it stopped.
+        code: why, as a word for programs.
+        detail: why, as one sentence for people.
+    """
+
+    id: str
+    source: str
+    stage: Stage
+    code: Code
+    detail: str
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One crystal with an id and labels.
+
+    The arrays are the crystal; :attr:`structure` is made from them when somebody asks.
+
+    Attributes:
+        id: the crystal's name, unique in its corpus.
+        lattice: shape (3, 3), rows are the lattice vectors, in Å.
+        numbers: shape (n,), atomic numbers.
+        frac_coords: shape (n, 3), fractional coordinates.
+        source: the file, archive member or table row it came from.
+        labels: the other columns of its table, if it came from one.
+        species: site species as pymatgen writes them (``Fe2+``), where the input gave oxidation
+            states; else ``None`` and the species are the elements.
+        notes: what the reader decided on the way, one sentence each.
+    """
+
+    id: str
+    lattice: npt.NDArray[np.float64]
+    numbers: npt.NDArray[np.int64]
+    frac_coords: npt.NDArray[np.float64]
+    source: str = ""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    species: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of atoms in the cell as given."""
+        return len(self.numbers)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """The crystal as a pymatgen ``Structure``, sites in the order of the arrays."""
+        from pymatgen.core import Structure  # noqa: PLC0415 - heavy, and not needed to encode
+
+        species = self.species if self.species is not None else [int(z) for z in self.numbers]
+        return Structure(self.lattice, species, self.frac_coords)
+
+    @classmethod
+    def from_structure(
+        cls, structure: Structure, id: str = "", source: str = "", labels: Mapping[str, Any] | None = None  # noqa: A002
+    ) -> Entry:
+        """Take an ordered pymatgen ``Structure``.
+
+        Raises:
+            stratus.errors.InputError: a site is disordered or holds a dummy species.
+        """
+        from stratus.errors import InputError  # noqa: PLC0415 - keeps this module's import light
+
+        numbers, species, charged = [], [], False
+        for position, site in enumerate(structure):
+            if not site.is_ordered:
+                raise InputError(
+                    f"site {position} of {structure.formula} is partially occupied "
+                    f"({site.species_string}); stratus reads ordered crystals: choose an ordered "
+                    "model of it first (pymatgen: OrderDisorderedStructureTransformation)"
+                )
+            specie = site.specie
+            number = getattr(specie, "Z", 0)
+            if not isinstance(number, int) or not 1 <= number <= 118 or "Dummy" in type(specie).__name__:
+                raise InputError(f"site {position} holds {specie}, which is no chemical element")
+            numbers.append(number)
+            species.append(str(specie))
+            charged = charged or bool(getattr(specie, "oxi_state", None))
+        entry = cls(
+            id=id,
+            lattice=np.array(structure.lattice.matrix, dtype=np.float64),
+            numbers=np.array(numbers, dtype=np.int64),
+            frac_coords=np.array(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
+            source=source,
+            labels=labels or {},
+            species=tuple(species) if charged else None,
+        )
+        entry.__dict__["structure"] = structure
+        return entry

@@ -1,0 +1,38 @@
+"""What travels between finding an input and parsing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ReadOptions(BaseModel):
+    """How inputs are read and what counts as a crystal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    structure_column: str | None = Field(None, description="Table column that holds the structure.")
+    id_column: str | None = Field(None, description="Table column that holds the id.")
+    max_atoms: int = Field(2000, ge=1, description="Largest cell, in atoms as given.")
+    min_distance: float = Field(0.5, ge=0, description="Atoms closer than this overlap, in Å.")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One input, found but not yet parsed; small, and safe to send to another process.
+
+    Attributes:
+        id: the id of its crystal, or the stem of the ids when it holds several.
+        source: where it is, for people: ``dir/a.cif``, ``b.zip!a.cif``, ``t.parquet:17``.
+        format: a key of the parser table.
+        payload: a path, bytes, text, a mapping or an Arrow record batch, as the parser wants it.
+        rows: how many crystals it is known to hold (rows of a table slice), else 1.
+    """
+
+    id: str
+    source: str
+    format: str
+    payload: Any
+    rows: int = 1
