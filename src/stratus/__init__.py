@@ -1,0 +1,47 @@
+"""Learning from crystals at three depths: composition, symmetry, geometry.
+
+The names below are loaded when they are first used, so that ``import stratus`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stratus.crystals.entry import Entry, Reject
+    from stratus.crystals.reading import read
+    from stratus.scope import Scope, encode
+
+    __version__: str
+
+__all__ = ["Entry", "Reject", "Scope", "__version__", "encode", "read"]
+
+_HOME = {
+    "Entry": "stratus.crystals.entry",
+    "Reject": "stratus.crystals.entry",
+    "Scope": "stratus.scope",
+    "encode": "stratus.scope",
+    "read": "stratus.crystals.reading",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its room (PEP 562)."""
+    value: object
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("stratus-crystals")
+    elif name in _HOME:
+        from importlib import import_module
+
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,67 @@
+# Two commands do everything: `make demo` and `make test`. Both make what they need.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# The first Python that is new enough, unless one is named: make PYTHON=python3.13 test
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stratus-installed
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo test lint format docs lowest highest bench clean
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(STAMP) ## Make .venv and install stratus with its tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "stratus needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3 setup"; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## Encode the bundled example crystals and print the table
+	rm -rf demo-out
+	$(BIN)/stratus examples demo-out/crystals
+	$(BIN)/stratus encode demo-out/crystals -o demo-out/scopes.parquet --rejects demo-out/rejects.csv
+	$(BIN)/python examples/print_table.py demo-out/scopes.parquet demo-out/rejects.csv
+
+test: $(STAMP) ## Run every test
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+lint: $(STAMP) ## Style, types, import contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Rewrite the code in house style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(STAMP) ## Build the documentation; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+lowest: $(STAMP) ## Prove that the lowest declared versions resolve and do the main job
+	rm -rf .venv-lowest
+	"$(PYTHON)" -m venv .venv-lowest
+	$(BIN)/python .ci/lowest.py pyproject.toml > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c .venv-lowest/lowest.txt -e '.[ase]' pytest
+	.venv-lowest/bin/python -m pip list --disable-pip-version-check --format freeze
+	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -m smoke
+
+highest: $(STAMP) ## Prove that the newest versions of everything still resolve together
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed '.[dev]'
+	@echo "the newest versions resolve"
+
+bench: $(STAMP) ## How long importing and asking for help take
+	$(BIN)/python bench/startup.py
+
+clean: ## Remove what the commands above made
+	rm -rf .venv .venv-lowest demo-out docs/_build dist build
