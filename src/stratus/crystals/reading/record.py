@@ -17,6 +17,10 @@ class ReadOptions(BaseModel):
     id_column: str | None = Field(None, description="Table column that holds the id.")
     max_atoms: int = Field(2000, ge=1, description="Largest cell, in atoms as given.")
     min_distance: float = Field(0.5, ge=0, description="Atoms closer than this overlap, in Å.")
+    max_member_mib: int = Field(
+        512, ge=1, description="Largest decompressed file inside an archive, in MiB."
+    )
+    max_archive_depth: int = Field(2, ge=1, description="Archives inside archives, in levels.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Record:
         id: the id of its crystal, or the stem of the ids when it holds several.
         source: where it is, for people: ``dir/a.cif``, ``b.zip!a.cif``, ``t.parquet:17``.
         format: a key of the parser table.
-        payload: a path, bytes, text, a mapping or an Arrow record batch, as the parser wants it.
+        payload: a path, bytes, text, a mapping or a table slice, as the parser wants it.
         rows: how many crystals it is known to hold (rows of a table slice), else 1.
     """
 

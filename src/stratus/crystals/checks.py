@@ -1,0 +1,183 @@
+"""Is this a crystal? Checks that need nothing but the arrays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Reject, Stage
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from stratus.crystals.entry import Entry
+    from stratus.crystals.reading.record import ReadOptions
+
+MIN_HEIGHT = 0.1
+"""A cell flatter than this is collapsed, in Å: no two layers of atoms are that close."""
+
+_DENSE_LIMIT = 200  # atoms up to which all pairs are compared at once
+
+
+def check(entry: Entry, options: ReadOptions) -> Reject | None:
+    """Return why an entry is no crystal, or ``None`` when it is one.
+
+    The checks, in this order: it has atoms, and not too many; its lattice is finite and none of
+    its three heights is below :data:`MIN_HEIGHT`; its coordinates are finite; no two atoms, images
+    included, are closer than ``options.min_distance``.
+
+    Args:
+        entry: the crystal.
+        options: ``max_atoms`` and ``min_distance`` (Å) are used.
+    """
+    count = len(entry.numbers)
+    if count == 0:
+        return _reject(entry, Code.NO_ATOMS, "the cell holds no atoms")
+    if count > options.max_atoms:
+        return _reject(
+            entry,
+            Code.TOO_MANY_ATOMS,
+            f"the cell holds {count} atoms, more than the limit of {options.max_atoms}; "
+            "raise max_atoms to read it",
+        )
+    problem = lattice_problem(entry.lattice)
+    if problem is not None:
+        return _reject(entry, Code.BAD_LATTICE, problem)
+    if not np.isfinite(entry.frac_coords).all():
+        site = int(np.flatnonzero(~np.isfinite(entry.frac_coords).all(axis=1))[0])
+        return _reject(
+            entry, Code.BAD_COORDINATES, f"atom {site} has a coordinate that is not a finite number"
+        )
+    if options.min_distance == 0:
+        return None
+    first, second, distance = closest_pair(entry.lattice, entry.frac_coords, options.min_distance)
+    if distance < options.min_distance:
+        pair = (
+            f"atom {first} and its own image"
+            if first == second
+            else f"atoms {first} and {second}"
+        )
+        return _reject(
+            entry,
+            Code.OVERLAPPING_ATOMS,
+            f"{pair} are {distance:.3f} Å apart, closer than the limit of {options.min_distance} Å",
+        )
+    return None
+
+
+def lattice_problem(lattice: npt.NDArray[np.float64]) -> str | None:
+    """Return what is wrong with a lattice, shape (3, 3) in Å, as a sentence; ``None`` if nothing."""
+    cross, volume = _cross_and_volume(lattice)
+    if not np.isfinite(volume):
+        return "the lattice holds a number that is not finite, or is too large to have a volume"
+    areas = np.sqrt(np.einsum("ij,ij->i", cross, cross))
+    if not areas.all():
+        return "two lattice vectors are parallel or zero, so the cell has no volume"
+    height = float((abs(volume) / areas).min())
+    if not height >= MIN_HEIGHT:
+        return f"the cell is collapsed: it is only {height:.3g} Å high, less than {MIN_HEIGHT} Å"
+    return None
+
+
+def closest_pair(
+    lattice: npt.NDArray[np.float64], frac_coords: npt.NDArray[np.float64], cutoff: float
+) -> tuple[int, int, float]:
+    """Return the two closest atoms of a crystal and their distance, exact below a cutoff.
+
+    When every height of the cell is at least twice the cutoff, a pair closer than the cutoff
+    differs by less than half a cell along each axis, so the nearest integer translation is the
+    right one however skewed the cell is. A cell that is not that high is repeated first.
+
+    Args:
+        lattice: shape (3, 3), rows are the lattice vectors, in Å, with a volume.
+        frac_coords: shape (n, 3), n >= 1, finite.
+        cutoff: distance up to which the answer must be exact, in Å.
+
+    Returns:
+        Two indices into the atoms, equal for an atom and its own image, and the distance in Å;
+        ``(0, 0, inf)`` when nothing is near.
+    """
+    cross, volume = _cross_and_volume(lattice)
+    heights = abs(volume) / np.sqrt(np.einsum("ij,ij->i", cross, cross))
+    count = len(frac_coords)
+    if heights.min() < 2 * cutoff:
+        repeats = np.maximum(1, np.ceil(2 * cutoff / heights)).astype(int)
+        shifts = np.stack(
+            np.meshgrid(*(np.arange(r) for r in repeats), indexing="ij"), axis=-1
+        ).reshape(-1, 1, 3)
+        frac_coords = ((frac_coords[None] + shifts) / repeats).reshape(-1, 3)
+        lattice = lattice * repeats[:, None]
+        heights = heights * repeats
+    if len(frac_coords) > _DENSE_LIMIT:
+        first, second, distance = _closest_by_tree(lattice, frac_coords, heights, cutoff)
+    else:
+        first, second, distance = _closest_by_pairs(lattice, frac_coords)
+    return first % count, second % count, distance
+
+
+def _closest_by_pairs(
+    lattice: npt.NDArray[np.float64], frac_coords: npt.NDArray[np.float64]
+) -> tuple[int, int, float]:
+    i, j = _pairs(len(frac_coords))
+    if len(i) == 0:
+        return 0, 0, float("inf")
+    delta = frac_coords[i] - frac_coords[j]
+    delta -= np.rint(delta)
+    delta = delta @ lattice
+    squares = np.einsum("ij,ij->i", delta, delta)
+    best = int(squares.argmin())
+    return int(i[best]), int(j[best]), float(np.sqrt(squares[best]))
+
+
+def _closest_by_tree(
+    lattice: npt.NDArray[np.float64],
+    frac_coords: npt.NDArray[np.float64],
+    heights: npt.NDArray[np.float64],
+    cutoff: float,
+) -> tuple[int, int, float]:
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - only large cells need it
+
+    # A difference along one axis, times the height over it, never exceeds the distance: boxes of
+    # half-width cutoff in these coordinates hold every pair that counts.
+    scaled = (frac_coords - np.floor(frac_coords)) * heights
+    scaled[scaled >= heights] = 0.0
+    tree = cKDTree(scaled, boxsize=heights)
+    pairs = tree.query_pairs(cutoff, p=np.inf, output_type="ndarray")
+    if len(pairs) == 0:
+        return 0, 0, float("inf")
+    delta = frac_coords[pairs[:, 0]] - frac_coords[pairs[:, 1]]
+    delta -= np.rint(delta)
+    delta = delta @ lattice
+    squares = np.einsum("ij,ij->i", delta, delta)
+    best = int(squares.argmin())
+    return int(pairs[best, 0]), int(pairs[best, 1]), float(np.sqrt(squares[best]))
+
+
+@lru_cache(maxsize=_DENSE_LIMIT + 1)
+def _pairs(count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    return np.triu_indices(count, 1)
+
+
+def _cross_and_volume(
+    lattice: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Return b x c, c x a, a x b as rows, and the signed volume."""
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = lattice.tolist()
+    try:
+        rows = (
+            (by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx),
+            (cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax),
+            (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx),
+        )
+    except OverflowError:
+        return np.full((3, 3), np.inf), float("inf")
+    volume = ax * rows[0][0] + ay * rows[0][1] + az * rows[0][2]
+    return np.array(rows), volume
+
+
+def _reject(entry: Entry, code: Code, detail: str) -> Reject:
+    return Reject(
+        id=entry.id, source=entry.source, stage=Stage.CHECKING, code=code, detail=detail
+    )

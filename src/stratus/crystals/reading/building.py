@@ -1,0 +1,114 @@
+"""From a lattice and sites to an entry that is checked."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratus.crystals.checks import check
+from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from stratus.crystals.reading.record import ReadOptions
+
+
+def build(
+    *,
+    id: str,  # noqa: A002 - the field's name
+    source: str,
+    lattice: npt.NDArray[np.float64],
+    numbers: npt.NDArray[np.int64],
+    frac_coords: npt.NDArray[np.float64],
+    options: ReadOptions,
+    species: tuple[str, ...] | None = None,
+    labels: Mapping[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Entry | Reject:
+    """Make an entry, right-handed and checked.
+
+    A left-handed lattice is turned by negating its vectors and the fractional coordinates, which
+    is an inversion of the axes and leaves every atom where it is in space... up to nothing: the
+    positions ``frac @ lattice`` are the same numbers.
+
+    Args:
+        id: the crystal's id.
+        source: where it came from.
+        lattice: shape (3, 3), rows are vectors, in Å.
+        numbers: shape (n,), atomic numbers from 1 to 118.
+        frac_coords: shape (n, 3).
+        options: what counts as a crystal.
+        species: n names with oxidation states, where the input gave them.
+        labels: the other columns of the row.
+        notes: what was decided on the way.
+
+    Returns:
+        The entry, or the reject that :func:`stratus.crystals.checks.check` made of it.
+    """
+    if _left_handed(lattice):
+        lattice, frac_coords = -lattice, -frac_coords
+    entry = Entry(
+        id=id,
+        lattice=lattice,
+        numbers=numbers,
+        frac_coords=frac_coords,
+        source=source,
+        labels=labels if labels is not None else {},
+        species=species,
+        notes=notes,
+    )
+    return check(entry, options) or entry
+
+
+def lattice_from_cell(cell: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return the lattice of a, b, c (Å), alpha, beta, gamma (degrees), oriented as in pymatgen.
+
+    c lies along z and a in the xz plane (``pymatgen.core.Lattice.from_parameters``).
+
+    Raises:
+        Refusal: a length is not positive, an angle is not between 0 and 180 degrees, or the three
+            angles do not close a cell.
+    """
+    a, b, c, alpha, beta, gamma = (float(value) for value in cell)
+    if not all(math.isfinite(v) and v > 0 for v in (a, b, c)):
+        raise Refusal(
+            Code.BAD_LATTICE, f"a cell length is not a positive number: a={a}, b={b}, c={c} Å"
+        )
+    if not all(math.isfinite(v) and 0 < v < 180 for v in (alpha, beta, gamma)):  # noqa: PLR2004
+        raise Refusal(
+            Code.BAD_LATTICE,
+            "a cell angle is not between 0 and 180 degrees: "
+            f"alpha={alpha}, beta={beta}, gamma={gamma}",
+        )
+    cos_alpha, cos_beta, cos_gamma = (math.cos(math.radians(v)) for v in (alpha, beta, gamma))
+    sin_alpha, sin_beta = math.sin(math.radians(alpha)), math.sin(math.radians(beta))
+    cos_gamma_star = (cos_alpha * cos_beta - cos_gamma) / (sin_alpha * sin_beta)
+    if abs(cos_gamma_star) >= 1:
+        raise Refusal(
+            Code.BAD_LATTICE,
+            f"no cell has these three angles: alpha={alpha}, beta={beta}, gamma={gamma}",
+        )
+    gamma_star = math.acos(cos_gamma_star)
+    return np.array(
+        [
+            [a * sin_beta, 0.0, a * cos_beta],
+            [
+                -b * sin_alpha * math.cos(gamma_star),
+                b * sin_alpha * math.sin(gamma_star),
+                b * cos_alpha,
+            ],
+            [0.0, 0.0, c],
+        ]
+    )
+
+
+def _left_handed(lattice: npt.NDArray[np.float64]) -> bool:
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = lattice.tolist()
+    volume = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+    return bool(volume < 0)

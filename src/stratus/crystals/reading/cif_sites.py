@@ -1,0 +1,216 @@
+"""The sites that a CIF block lists: element, charge, place, occupancy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Stage
+from stratus.crystals.reading.cif_symbols import element_of, species_name
+from stratus.crystals.reading.elements import symbol_of
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+OCCUPANCY_TOLERANCE = 1e-3
+"""An occupancy this near to 1 is 1, and this near to 0 is 0."""
+
+_AXES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
+_UNCERTAINTY = re.compile(r"\(.*$")
+_COLUMNS = (
+    *_AXES,
+    "_atom_site_label",
+    "_atom_site_type_symbol",
+    "_atom_site_occupancy",
+    "_atom_site_calc_flag",
+)
+_UNKNOWN = frozenset({"?", ".", ""})
+_SAME_PLACE = 1e-3  # fractional
+_CHARGE_END = re.compile(r"\d?[+,\-]?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """The sites of a block, as listed; all of them fully occupied.
+
+    Attributes:
+        names: s labels, for messages.
+        numbers: s atomic numbers.
+        coords: shape (s, 3), fractional.
+        species: s names with charges, or ``None`` where the block gives none.
+        notes: what was decided, one sentence each.
+    """
+
+    names: list[str]
+    numbers: list[int]
+    coords: npt.NDArray[np.float64]
+    species: list[str] | None
+    notes: list[str]
+
+
+def number_of(text: str) -> float | None:
+    """Return a CIF number without its uncertainty, or ``None`` if the text is none."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    stripped = text.strip("'\" \t\n;")
+    try:
+        return float(_UNCERTAINTY.sub("", stripped))
+    except ValueError:
+        return None
+
+
+def read_sites(block: Any) -> Sites:
+    """Return the sites of a ``gemmi.cif.Block``.
+
+    Raises:
+        Refusal: a site has no coordinates, names no element, or is partially occupied.
+    """
+    table = _table(block)
+    if any(axis not in table for axis in _AXES):
+        raise Refusal(Code.NOT_A_STRUCTURE, "the sites lack one of the fractional coordinates")
+    xs, ys, zs = (table[axis] for axis in _AXES)
+    symbols = table.get("_atom_site_type_symbol")
+    labels = table.get("_atom_site_label", symbols)
+    if labels is None:
+        raise Refusal(Code.NOT_A_STRUCTURE, "the sites have neither a label nor a type symbol")
+    words = labels if symbols is None else symbols
+    occupancy = table.get("_atom_site_occupancy")
+    flags = table.get("_atom_site_calc_flag")
+    names, numbers, coords, kept_words = [], [], [], []
+    partial: dict[int, float] = {}
+    notes: list[str] = []
+    for row, (label, word, x, y, z) in enumerate(zip(labels, words, xs, ys, zs, strict=True)):
+        if flags is not None and flags[row] == "dum":
+            notes.append(f"site {label} is marked as a dummy and left out")
+            continue
+        share = 1.0 if occupancy is None else _occupancy(occupancy[row], label)
+        if abs(share) <= OCCUPANCY_TOLERANCE:
+            notes.append(f"site {label} has occupancy 0 and is left out")
+            continue
+        place = (number_of(x), number_of(y), number_of(z))
+        if None in place:
+            raise Refusal(
+                Code.NOT_A_STRUCTURE,
+                f"site {label} has no coordinates ({x} {y} {z}), so the crystal is incomplete",
+            )
+        number, note = element_of(label if word in _UNKNOWN else word)
+        if note is not None and note not in notes:
+            notes.append(note)
+        if abs(share - 1) > OCCUPANCY_TOLERANCE:
+            partial[len(names)] = share
+        names.append(label)
+        numbers.append(number)
+        coords.append(place)
+        kept_words.append(word)
+    array = np.array(coords, dtype=np.float64).reshape(-1, 3)
+    species = _species(block, kept_words if symbols is not None else None, numbers)
+    sites = Sites(names, numbers, array, species, notes)
+    return sites if not partial else _fill(sites, partial)
+
+
+def _table(block: Any) -> dict[str, list[str]]:
+    """Return the columns of the atom sites by lower-case tag, each value without quotes."""
+    loop_column = block.find_loop(_AXES[0])
+    loop = loop_column.get_loop()
+    if loop is None and not block.find_values(_AXES[0]):
+        loop = block.find_loop("_atom_site.fract_x").get_loop()
+    if loop is None:  # one site, written without a loop
+        table = {}
+        for tag in _COLUMNS:
+            raw = block.find_value(tag)
+            if raw is not None:
+                table[tag] = [_unquoted(raw)]
+        return table
+    width, values = len(loop.tags), loop.values
+    table = {}
+    for position, tag in enumerate(loop.tags):
+        name = tag.lower().replace("_atom_site.", "_atom_site_")
+        if name in _COLUMNS and name not in table:
+            column = values[position::width]
+            if "'" in "".join(column) or '"' in "".join(column) or ";" in "".join(column):
+                column = [_unquoted(raw) for raw in column]
+            table[name] = column
+    return table
+
+
+def _unquoted(raw: str) -> str:
+    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+
+    return gemmi.cif.as_string(raw).strip() if raw[0] in "'\";" else raw
+
+
+def _occupancy(text: str, label: str) -> float:
+    if text in _UNKNOWN:
+        return 1.0
+    value = number_of(text)
+    if value is None:
+        raise Refusal(Code.UNREADABLE, f"site {label} has occupancy {text!r}, which is no number")
+    return value
+
+
+def _species(block: Any, words: Sequence[str] | None, numbers: Sequence[int]) -> list[str] | None:
+    """Return the names with charges that ``_atom_type_oxidation_number`` gives, as pymatgen does."""
+    column = block.find_values("_atom_type_oxidation_number")
+    if not column:
+        return None
+    types = [_unquoted(raw) for raw in block.find_values("_atom_type_symbol")]
+    charges: dict[str, float] = {}
+    for name, raw in zip(types, column, strict=False):
+        value = 0.0 if raw == "." else number_of(raw)
+        if value is None:
+            return None
+        charges[name] = value
+        charges[_CHARGE_END.sub("", name)] = value
+    if not any(charges.values()):
+        return None
+    symbols = [symbol_of(number) for number in numbers]
+    found = [charges.get(symbol, 0.0) for symbol in symbols]
+    if words is not None:
+        found = [charges.get(word, value) for word, value in zip(words, found, strict=True)]
+    return [species_name(symbol, value) for symbol, value in zip(symbols, found, strict=True)]
+
+
+def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
+    """Join sites of one element that fill one place together; refuse what stays partial."""
+    dropped: set[int] = set()
+    notes = list(sites.notes)
+    for first in partial:
+        if first in dropped:
+            continue
+        delta = sites.coords - sites.coords[first]
+        delta -= np.rint(delta)
+        together = [
+            other
+            for other in partial
+            if other not in dropped and np.abs(delta[other]).max() < _SAME_PLACE
+        ]
+        total = sum(partial[other] for other in together)
+        elements = {sites.numbers[other] for other in together}
+        if len(elements) == 1 and abs(total - 1) <= OCCUPANCY_TOLERANCE:
+            dropped.update(other for other in together if other != first)
+            notes.append(f"sites at the place of {sites.names[first]} add up to one atom")
+            continue
+        others = ", ".join(sites.names[other] for other in together if other != first)
+        shared = f" and shares its place with {others}" if others else ""
+        raise Refusal(
+            Code.PARTIAL_OCCUPANCY,
+            f"site {sites.names[first]} has occupancy {partial[first]:g}{shared}; "
+            "stratus reads ordered crystals: choose an ordered model of it first",
+            Stage.CHECKING,
+        )
+    keep = [site for site in range(len(sites.names)) if site not in dropped]
+    return Sites(
+        [sites.names[i] for i in keep],
+        [sites.numbers[i] for i in keep],
+        sites.coords[keep],
+        None if sites.species is None else [sites.species[i] for i in keep],
+        notes,
+    )

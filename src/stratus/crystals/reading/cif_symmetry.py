@@ -1,0 +1,209 @@
+"""The symmetry operations of a CIF block: its own list, or what its space group's name means."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from stratus.crystals.entry import Code
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+
+Operations: TypeAlias = "tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]"
+"""Rotations, shape (k, 3, 3), and translations, shape (k, 3)."""
+
+_LIST_TAGS = (
+    "_symmetry_equiv_pos_as_xyz",
+    "_space_group_symop_operation_xyz",
+    "_symmetry_equiv_pos_as_xyz_",
+    "_space_group_symop.operation_xyz",
+    "_symmetry_equiv.pos_as_xyz",
+)
+_HALL_TAGS = (
+    "_space_group_name_hall",
+    "_symmetry_space_group_name_hall",
+    "_space_group.name_hall",
+    "_symmetry.space_group_name_hall",
+)
+_NAME_TAGS = (
+    "_symmetry_space_group_name_h-m",
+    "_space_group_name_h-m_alt",
+    "_space_group_name_h-m_ref",
+    "_space_group_name_h-m_full",
+    "_space_group.name_h-m_alt",
+    "_space_group.name_h-m_full",
+    "_symmetry.space_group_name_h-m",
+    "_symmetry_space_group_name_h_m",
+)
+_NUMBER_TAGS = (
+    "_space_group_it_number",
+    "_symmetry_int_tables_number",
+    "_space_group.it_number",
+    "_symmetry.int_tables_number",
+)
+_TERM = re.compile(
+    r"(?P<sign>[+-]?)(?:(?P<num>\d+/\d+|\d*\.\d+|\d+\.?)\*?)?(?P<axis>[xyz])?"
+    r"(?:/(?P<den>\d+))?"
+)
+
+
+def operations(block: Any, angles: tuple[float, float, float]) -> tuple[Operations, str | None]:
+    """Return the symmetry operations of a block and a note where a choice was made.
+
+    The file's own list counts first, then the Hall symbol, the Hermann-Mauguin name, the number.
+
+    Args:
+        block: a ``gemmi.cif.Block``.
+        angles: alpha, beta, gamma in degrees, to tell rhombohedral from hexagonal axes.
+
+    Returns:
+        Rotations (k, 3, 3) and translations (k, 3), and a sentence or ``None``.
+
+    Raises:
+        Refusal: the file's own list holds something that is no operation.
+    """
+    for tag in _LIST_TAGS:
+        listed = [value for value in block.find_values(tag) if value not in {"?", "."}]
+        if listed:
+            return parse_operations(tuple(listed)), None
+    hall = _first(block, _HALL_TAGS)
+    if hall is not None:
+        found = _from_hall(hall)
+        if found is not None:
+            return found, None
+    name = _first(block, _NAME_TAGS)
+    number = _first(block, _NUMBER_TAGS)
+    if name is not None:
+        found_by_name = _from_name(name, angles[0], angles[2])
+        if found_by_name is not None:
+            return found_by_name
+    if number is not None:
+        found_by_number = _from_number(number, angles[0], angles[2])
+        if found_by_number is not None:
+            return found_by_number
+    given = [word for word in (hall, name, number) if word is not None]
+    if given:
+        raise Refusal(
+            Code.NOT_A_STRUCTURE,
+            f"no symmetry operations are listed and the space group {given[0]!r} is not known; "
+            "add a _space_group_symop_operation_xyz loop",
+        )
+    return parse_operations(("x,y,z",)), "no symmetry is given: read as P1"
+
+
+@lru_cache(maxsize=2048)
+def parse_operations(listed: tuple[str, ...]) -> Operations:
+    """Return the operations written as ``x,y,z`` triplets, each different one once.
+
+    A fourth component (time reversal, in magnetic files) is left out. Decimal translations are
+    taken to the nearest 24th when they are within 0.001 of one.
+
+    Raises:
+        Refusal: a text is no operation.
+    """
+    rotations, translations, seen = [], [], set()
+    for text in listed:
+        rotation, translation = _triplet(text)
+        key = (tuple(rotation), tuple(round(t, 6) % 1.0 for t in translation))
+        if key in seen:
+            continue
+        seen.add(key)
+        rotations.append(np.array(rotation).reshape(3, 3))
+        translations.append(translation)
+    return np.array(rotations, dtype=np.float64), np.array(translations, dtype=np.float64)
+
+
+def _triplet(text: str) -> tuple[list[float], list[float]]:
+    parts = text.strip("'\";\n\r\t ").lower().replace(" ", "").split(",")
+    if len(parts) not in {3, 4}:
+        raise Refusal(Code.UNREADABLE, f"{text!r} is no symmetry operation")
+    rotation: list[float] = []
+    translation: list[float] = []
+    for part in parts[:3]:
+        row, shift, position = [0.0, 0.0, 0.0], 0.0, 0
+        while position < len(part):
+            match = _TERM.match(part, position)
+            if match is None or match.end() == position or match.group(0) in {"+", "-"}:
+                raise Refusal(Code.UNREADABLE, f"{text!r} is no symmetry operation")
+            position = match.end()
+            try:
+                size = float(Fraction(match["num"] or "1")) / int(match["den"] or 1)
+            except ZeroDivisionError as error:
+                raise Refusal(Code.UNREADABLE, f"{text!r} is no symmetry operation") from error
+            size = -size if match["sign"] == "-" else size
+            if match["axis"]:
+                row["xyz".index(match["axis"])] += size
+            else:
+                shift += size
+        rotation += row
+        nearest = round(shift * 24) / 24
+        translation.append(nearest if abs(nearest - shift) < 1e-3 else shift)  # noqa: PLR2004
+    return rotation, translation
+
+
+@lru_cache(maxsize=1024)
+def _from_hall(hall: str) -> Operations | None:
+    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+
+    try:
+        group = gemmi.symops_from_hall(hall)
+    except (RuntimeError, ValueError):
+        return None
+    return _arrays([op.triplet() for op in group])
+
+
+@lru_cache(maxsize=1024)
+def _from_name(name: str, alpha: float, gamma: float) -> tuple[Operations, str | None] | None:
+    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+
+    cleaned = name.replace("_", "").strip()
+    try:
+        group = gemmi.find_spacegroup_by_name(cleaned, alpha, gamma, prefer="2")
+    except (RuntimeError, ValueError):
+        return None
+    if group is None:
+        return None
+    note = None
+    if group.ext == "2" and ":" not in cleaned:
+        note = f"{name!r} does not say which origin is meant: choice 2 taken"
+    return _arrays([op.triplet() for op in group.operations()]), note
+
+
+@lru_cache(maxsize=1024)
+def _from_number(number: str, alpha: float, gamma: float) -> tuple[Operations, str | None] | None:
+    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+
+    try:
+        value = int(float(number))
+    except (ValueError, OverflowError):
+        return None
+    group = gemmi.find_spacegroup_by_number(value)
+    if group is None:
+        return None
+    return _from_name(group.hm, alpha, gamma)
+
+
+def _arrays(triplets: Sequence[str]) -> Operations:
+    return parse_operations(tuple(triplets))
+
+
+def _first(block: Any, tags: Sequence[str]) -> str | None:
+    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+
+    for tag in tags:
+        raw = block.find_value(tag)
+        if raw is None or raw in {"?", "."}:
+            continue
+        value = gemmi.cif.as_string(raw).strip()
+        if value and value not in {"?", "."}:
+            return str(value)
+    return None

@@ -1,0 +1,26 @@
+"""Why an input is no crystal, on its way from where it is found out to the reject."""
+
+from __future__ import annotations
+
+from stratus.crystals.entry import Code, Reject, Stage
+from stratus.errors import StratusError
+
+
+class Refusal(StratusError):
+    """A part of an input cannot become an entry; turned into a reject before it leaves.
+
+    Args:
+        code: why, as a word.
+        detail: why, as a sentence.
+        stage: where it stopped.
+    """
+
+    def __init__(self, code: Code, detail: str, stage: Stage = Stage.READING) -> None:
+        self.code = code
+        self.detail = detail
+        self.stage = stage
+        super().__init__(detail)
+
+    def reject(self, id: str, source: str) -> Reject:  # noqa: A002 - the field's name
+        """Return the reject of the input called ``id`` that stands at ``source``."""
+        return Reject(id=id, source=source, stage=self.stage, code=self.code, detail=self.detail)

@@ -1,0 +1,271 @@
+"""From a slice of a table to entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.reading.building import build, lattice_from_cell
+from stratus.crystals.reading.elements import numbers_by_symbol
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from stratus.crystals.reading.record import ReadOptions
+    from stratus.crystals.reading.table_columns import TableColumns
+
+_MATRIX, _CELL = 9, 6
+
+
+@dataclass(frozen=True, slots=True)
+class TableSlice:
+    """Some rows of a table.
+
+    Attributes:
+        batch: at most 512 rows.
+        columns: which of its columns make a crystal.
+        first_row: the number of its first row in the table, from 0.
+        table: the table's source.
+    """
+
+    batch: pa.RecordBatch
+    columns: TableColumns
+    first_row: int
+    table: str
+
+
+def parse_slice(payload: TableSlice, stem: str, options: ReadOptions) -> Iterator[Entry | Reject]:
+    """Yield one outcome for each row of a slice (more where a row's text holds several crystals).
+
+    Args:
+        payload: the rows.
+        stem: what the id of a row without one begins with.
+        options: what counts as a crystal.
+    """
+    batch, columns = payload.batch, payload.columns
+    ids = _ids(payload, stem)
+    labels = _labels(batch, columns)
+    reader = _structures(payload) if columns.structure is not None else _arrays(payload)
+    for row in range(batch.num_rows):
+        id, note = ids[row]  # noqa: A001 - the field's name
+        source = f"{payload.table}:{payload.first_row + row}"
+        notes = (note,) if note is not None else ()
+        own = {name: values[row] for name, values in labels.items()}
+        yield from reader(row, id, source, own, notes, options)
+
+
+_Reader: TypeAlias = (
+    "Callable[[int, str, str, dict[str, Any], tuple[str, ...], ReadOptions], "
+    "Iterator[Entry | Reject]]"
+)
+
+
+def _arrays(payload: TableSlice) -> _Reader:
+    """Return a reader of rows with lattice, species and coordinates, on NumPy slices."""
+    batch, columns = payload.batch, payload.columns
+    lattices = _ragged(batch, columns.lattice or "")
+    places = _ragged(batch, columns.coords or "")
+    species = batch.column("species").to_pylist()
+    fractional = columns.coords == "frac_coords"
+    cartesian = None
+    if not fractional and "cartesian" in batch.schema.names:
+        cartesian = batch.column("cartesian").to_pylist()
+
+    def read(
+        row: int,
+        id: str,  # noqa: A002 - the field's name
+        source: str,
+        labels: dict[str, Any],
+        notes: tuple[str, ...],
+        options: ReadOptions,
+    ) -> Iterator[Entry | Reject]:
+        try:
+            lattice = _lattice(lattices[row], columns.lattice or "")
+            numbers, named = _species(species[row])
+            flat = places[row]
+            if flat is None or len(flat) != 3 * len(numbers):
+                given = "no" if flat is None else str(len(flat))
+                raise Refusal(
+                    Code.UNREADABLE,
+                    f"row {source.rpartition(':')[2]} has {len(numbers)} species but {given} "
+                    f"numbers in {columns.coords}; three for each are needed",
+                )
+            coords = flat.reshape(-1, 3)
+            if not fractional and (cartesian is None or cartesian[row] is not False):
+                coords = _fractional(coords, lattice)
+        except Refusal as refusal:
+            yield refusal.reject(id, source)
+            return
+        yield build(
+            id=id,
+            source=source,
+            lattice=lattice,
+            numbers=numbers,
+            frac_coords=coords,
+            options=options,
+            species=named,
+            labels=labels,
+            notes=notes,
+        )
+
+    return read
+
+
+def _structures(payload: TableSlice) -> _Reader:
+    """Return a reader of rows with a whole structure in one column."""
+    from stratus.crystals.reading.content import parse_content  # noqa: PLC0415 - not on every path
+
+    column = payload.columns.structure or ""
+    values = payload.batch.column(column).to_pylist()
+
+    def read(
+        row: int,
+        id: str,  # noqa: A002 - the field's name
+        source: str,
+        labels: dict[str, Any],
+        notes: tuple[str, ...],
+        options: ReadOptions,
+    ) -> Iterator[Entry | Reject]:
+        value = values[row]
+        if value is None or (isinstance(value, str) and not value.strip()):
+            yield Refusal(
+                Code.NOT_A_STRUCTURE, f"row {source.rpartition(':')[2]} has nothing in {column}"
+            ).reject(id, source)
+            return
+        yield from parse_content(
+            value, id=id, source=source, options=options, labels=labels, notes=notes
+        )
+
+    return read
+
+
+def _ragged(batch: pa.RecordBatch, name: str) -> list[npt.NDArray[np.float64] | None]:
+    """Return one array of numbers for each row; ``None`` where it is null or holds a null."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    column = batch.column(name)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return [_numbers_in(text) for text in column.to_pylist()]
+    if not hasattr(column.type, "value_type"):
+        return [None] * len(column)
+    while hasattr(column.type.value_type, "value_type"):  # rows of vectors: flatten one level
+        return [_flat(value) for value in column.to_pylist()]
+    if not (pa.types.is_floating(column.type.value_type) or pa.types.is_integer(column.type.value_type)):
+        return [_flat(value) for value in column.to_pylist()]
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    values = np.asarray(
+        column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64
+    )  # a null becomes NaN, which the checks name
+    ends = np.cumsum(lengths).tolist()
+    missing = column.is_null().to_pylist() if column.null_count else [False] * len(column)
+    return [
+        None if gone else values[end - length : end]
+        for gone, end, length in zip(missing, ends, lengths.tolist(), strict=True)
+    ]
+
+
+def _flat(value: object) -> npt.NDArray[np.float64] | None:
+    if value is None:
+        return None
+    try:
+        return np.array(value, dtype=np.float64).reshape(-1)
+    except (ValueError, TypeError):
+        return None
+
+
+def _numbers_in(text: str | None) -> npt.NDArray[np.float64] | None:
+    if text is None:
+        return None
+    words = text.translate(_BRACKETS).split()
+    try:
+        return np.array([float(word) for word in words], dtype=np.float64)
+    except ValueError:
+        return None
+
+
+_BRACKETS = str.maketrans("[](),;", "      ")
+
+
+def _lattice(flat: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[np.float64]:
+    wanted = _MATRIX if column == "lattice" else _CELL
+    if flat is None or len(flat) != wanted:
+        given = "none" if flat is None else str(len(flat))
+        raise Refusal(Code.BAD_LATTICE, f"{column} needs {wanted} numbers, the row has {given}")
+    return flat.reshape(3, 3) if wanted == _MATRIX else lattice_from_cell(flat.tolist())
+
+
+def _fractional(
+    coords: npt.NDArray[np.float64], lattice: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    try:
+        result: npt.NDArray[np.float64] = np.linalg.solve(lattice.T, coords.T).T
+    except np.linalg.LinAlgError as error:
+        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+    return result
+
+
+def _species(
+    value: str | list[str | int] | None,
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
+    if value is None:
+        raise Refusal(Code.UNREADABLE, "the row has no species")
+    words = tuple(value.translate(_BRACKETS).replace("'", " ").split()) if isinstance(value, str) else tuple(value)
+    return _numbers(words)
+
+
+@lru_cache(maxsize=65536)
+def _numbers(
+    words: tuple[str | int, ...],
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
+    from stratus.crystals.reading.cif_symbols import species_of  # noqa: PLC0415
+
+    symbols = numbers_by_symbol()
+    found = [symbols.get(word) for word in words]  # type: ignore[arg-type]
+    named = None
+    if None in found:
+        pairs = [species_of(word) for word in words]
+        found = [number for number, _ in pairs]
+        if any(name is not None for _, name in pairs):
+            named = tuple(name or str(word) for word, (_, name) in zip(words, pairs, strict=True))
+    array = np.array(found, dtype=np.int64)
+    array.setflags(write=False)
+    return array, named
+
+
+def _ids(payload: TableSlice, stem: str) -> list[tuple[str, str | None]]:
+    name, batch = payload.columns.id, payload.batch
+    values = batch.column(name).to_pylist() if name is not None else [None] * batch.num_rows
+    result: list[tuple[str, str | None]] = []
+    for row, value in enumerate(values, start=payload.first_row):
+        text = "" if value is None else str(value).strip()
+        if text:
+            result.append((text, None))
+        else:
+            note = f"row {row} has no {name}: named by its number" if name is not None else None
+            result.append((f"{stem}:{row}", note))
+    return result
+
+
+def _labels(batch: pa.RecordBatch, columns: TableColumns) -> dict[str, list[Any]]:
+    used = columns.used() | ({columns.id} if columns.id is not None else set())
+    return {
+        name: _plain(batch.column(name)) for name in batch.schema.names if name not in used
+    }
+
+
+def _plain(column: pa.Array) -> list[Any]:
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+
+    kind = column.type
+    if column.null_count == 0 and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        return list(column.to_numpy(zero_copy_only=False).tolist())
+    return list(column.to_pylist())
