@@ -22,7 +22,9 @@ def data_dir() -> Path:
     named = os.environ.get("STRATUS_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"real data not found at {folder}; set STRATUS_DATA to the folder that holds it")
+        pytest.skip(
+            f"real data not found at {folder}; set STRATUS_DATA to the folder that holds it"
+        )
     return folder
 
 
