@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stratus.crystals.reading.poscar import looks_like_poscar
+
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}
 
 _BY_SUFFIX = {
@@ -69,3 +71,48 @@ def take_apart(path: str) -> Name:
 def _split(file: str) -> tuple[str, str]:
     stem, dot, suffix = file.rpartition(".")
     return (stem, f".{suffix.lower()}") if dot and stem else (file, "")
+
+
+def sniff(head: bytes) -> str | None:
+    """Return the format of a file from its first bytes, ``None`` where they do not say.
+
+    Args:
+        head: the first 64 KiB, or all there is.
+    """
+    for magic, format_ in _MAGIC:
+        if head.startswith(magic):
+            return format_
+    if head[257:262] == b"ustar":
+        return "tar"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text or b"\0" in text[:512]:
+        return None
+    if text[:1] in {b"{", b"["}:
+        first, _, rest = text.partition(b"\n")
+        follows = rest.lstrip()[:1]
+        return "jsonl" if first.rstrip().endswith(b"}") and follows == b"{" else "json"
+    lower = text.lower()
+    if lower.startswith((b"data_", b"#\\#cif")) or b"\ndata_" in lower or b"\rdata_" in lower:
+        first_line = text.split(b"\n", 1)[0]
+        if not (b"," in first_line and not lower.startswith((b"data_", b"#"))):
+            return "cif"
+    lines = head.decode("utf-8", errors="replace").splitlines()
+    if len(lines) > 1 and lines[0].strip().isdigit() and "lattice" in lines[1].lower():
+        return "extxyz"
+    if looks_like_poscar("\n".join(lines[:8])):
+        return "poscar"
+    if lines and "\t" in lines[0]:
+        return "tsv"
+    return "csv" if lines and "," in lines[0] else None
+
+
+_MAGIC = (
+    (b"PAR1", "parquet"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"SQLite format 3", "asedb"),
+    (b"- of Ulm", "traj"),
+)

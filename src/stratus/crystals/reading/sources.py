@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stratus.crystals.entry import Code, Reject
-from stratus.crystals.reading.formats import take_apart
+from stratus.crystals.reading.containers import ON_DISK, Found, opened
+from stratus.crystals.reading.formats import Name, sniff, take_apart
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
-from stratus.crystals.reading.tables import table_records
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 
     from stratus.crystals.reading.record import ReadOptions
 
+STDIN = "-"
+_SNIFFED = 1 << 16
+
 
 def records(
     inputs: Any, options: ReadOptions, stdin: BinaryIO | None = None
 ) -> Iterator[Record | Reject]:
-    """Return what the inputs hold, in order; a directory's files by name, folders included.
+    """Return what the inputs hold, in order; a folder's files by name, folders inside included.
+
+    Hidden files are passed over. A file in a folder or archive that is of no known kind is a
+    reject, so that whatever is there is either read or named.
 
     Args:
         inputs: paths, ``"-"`` for standard input, pymatgen structures, ASE atoms; one or many.
@@ -29,27 +36,52 @@ def records(
         stdin: what ``"-"`` reads.
 
     Raises:
-        InputError: an input does not exist or is of no known kind; raised by the call itself.
+        InputError: an input does not exist or is of no known kind, at the call; a column that the
+            options name is missing in a table, when the table is reached.
     """
-    if isinstance(inputs, (str, Path)):
+    if isinstance(inputs, (str, Path)) or _is_structure(inputs) or _is_atoms(inputs):
         inputs = [inputs]
-    found = list(inputs)
-    for item in found:
-        if isinstance(item, (str, Path)) and not Path(item).exists():
-            raise InputError(f"{item} does not exist")
+    try:
+        found = list(inputs) if not hasattr(inputs, "__next__") else inputs
+    except TypeError:
+        raise InputError(f"{inputs!r} is no path, structure or list of them") from None
+    if isinstance(found, list):
+        for item in found:
+            _admit(item, stdin)
     return _all(found, options, stdin)
+
+
+def _admit(item: Any, stdin: BinaryIO | None) -> None:
+    if isinstance(item, str) and item == STDIN:
+        if stdin is None:
+            raise InputError("'-' reads standard input, but none was given")
+    elif isinstance(item, (str, Path)):
+        if not Path(item).exists():
+            raise InputError(f"{item} does not exist")
+    elif not (_is_structure(item) or _is_atoms(item)):
+        raise InputError(f"a {type(item).__name__} is no path, pymatgen Structure or ASE Atoms")
 
 
 def _all(
     inputs: Iterable[Any], options: ReadOptions, stdin: BinaryIO | None
 ) -> Iterator[Record | Reject]:
-    for item in inputs:
-        path = Path(item)
-        if path.is_dir():
-            for file in _walk(path):
-                yield from _file(file, file.relative_to(path).as_posix(), options)
+    for position, item in enumerate(inputs):
+        _admit(item, stdin)
+        if isinstance(item, str) and item == STDIN:
+            if stdin is not None:
+                yield from _standard_input(stdin, options)
+        elif _is_structure(item):
+            yield Record(str(position), f"input {position}", "structure", item)
+        elif _is_atoms(item):
+            yield Record(str(position), f"input {position}", "atoms", item)
         else:
-            yield from _file(path, path.name, options)
+            path = Path(item)
+            if path.is_dir():
+                for file in _walk(path):
+                    name = take_apart(file.relative_to(path).as_posix())
+                    yield from _file(file, name, options, inside=True)
+            else:
+                yield from _file(path, take_apart(path.name), options, inside=False)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -57,19 +89,45 @@ def _walk(folder: Path) -> Iterator[Path]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _walk(path)
+            if not path.is_symlink():  # a link to a folder above would never end
+                yield from _walk(path)
         elif path.is_file():
             yield path
 
 
-def _file(path: Path, shown: str, options: ReadOptions) -> Iterator[Record | Reject]:
-    name, source = take_apart(shown), str(path)
+def _file(path: Path, name: Name, options: ReadOptions, *, inside: bool) -> Iterator[Record | Reject]:
+    source = str(path)
     try:
-        if name.format in {"parquet", "csv", "tsv"}:
-            yield from table_records(path, name.format, name.stem, source, options)
-        elif name.format == "cif":
-            yield Record(name.stem, source, name.format, path)
-        else:
-            raise Refusal(Code.NOT_A_STRUCTURE, f"{shown} is of no kind that holds a structure")
+        if name.format in ON_DISK:
+            yield Record(name.stem, source, str(name.format), path)
+            return
+        if name.format is None and not inside:
+            with path.open("rb") as stream:
+                name = Name(name.stem, sniff(stream.read(_SNIFFED)), name.compression)
+        with path.open("rb") as stream:
+            found = Found(name, source, stream, path.stat().st_size, path, prefix=inside)
+            yield from opened(found, options)
     except Refusal as refusal:
         yield refusal.reject(name.stem, source)
+    except OSError as error:
+        yield Refusal(Code.UNREADABLE, f"the file cannot be read: {error.strerror}").reject(
+            name.stem, source
+        )
+
+
+def _standard_input(stdin: BinaryIO, options: ReadOptions) -> Iterator[Record | Reject]:
+    stream = stdin if hasattr(stdin, "peek") else io.BufferedReader(stdin, _SNIFFED)  # type: ignore[type-var]
+    head = stream.peek(_SNIFFED)
+    try:
+        name = Name("stdin", sniff(head), None)
+        yield from opened(Found(name, "stdin", stream, 1 << 62, None), options)
+    except Refusal as refusal:
+        yield refusal.reject("stdin", "stdin")
+
+
+def _is_structure(item: Any) -> bool:
+    return hasattr(item, "lattice") and hasattr(item, "sites") and hasattr(item, "frac_coords")
+
+
+def _is_atoms(item: Any) -> bool:
+    return hasattr(item, "get_scaled_positions") and hasattr(item, "get_atomic_numbers")

@@ -1,0 +1,105 @@
+"""ASE's SQLite databases, read without ASE: rows of numbers, cells and positions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.reading.building import build
+from stratus.crystals.reading.record import Record
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stratus.crystals.reading.record import ReadOptions
+
+_QUERY = "SELECT id, numbers, cell, positions, pbc, key_value_pairs FROM systems ORDER BY id"
+_MATRIX = 9
+
+
+def ase_db_records(
+    file: Path | bytes, stem: str, source: str, options: ReadOptions
+) -> Iterator[Record]:
+    """Yield one record for each row of an ASE database, given by path or by content.
+
+    Raises:
+        Refusal: it is no ASE database, or is damaged.
+    """
+    if isinstance(file, bytes):
+        connection = sqlite3.connect(":memory:")
+    else:
+        connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    try:
+        if isinstance(file, bytes):
+            connection.deserialize(file)
+        for row in connection.execute(_QUERY):
+            values = dict(zip(("id", "numbers", "cell", "positions", "pbc", "labels"), row, strict=True))
+            own = _own_id(values, options)
+            yield Record(
+                own or f"{stem}:{values['id']}", f"{source}:{values['id']}", "ase_row", values
+            )
+    except sqlite3.Error as error:
+        raise Refusal(Code.UNREADABLE, f"the file is no ASE database: {error}") from error
+    finally:
+        connection.close()
+
+
+def parse_ase_row(
+    values: dict[str, Any],
+    *,
+    id: str,  # noqa: A002 - the field's name
+    source: str,
+    options: ReadOptions,
+) -> Entry | Reject:
+    """Return the crystal of a database row; its key-value pairs are labels.
+
+    Raises:
+        Refusal: the row has no cell, or arrays of the wrong length.
+    """
+    numbers = _array(values["numbers"], "<i4").astype(np.int64)
+    lattice = _array(values["cell"], "<f8")
+    positions = _array(values["positions"], "<f8")
+    if len(lattice) != _MATRIX or not lattice.any():
+        raise Refusal(Code.NOT_A_STRUCTURE, "the row has no cell: a molecule is no crystal")
+    if len(positions) != 3 * len(numbers):
+        raise Refusal(Code.UNREADABLE, f"{len(numbers)} atoms have {len(positions)} coordinates")
+    if len(numbers) and not (1 <= numbers.min() and numbers.max() <= 118):  # noqa: PLR2004
+        raise Refusal(Code.DUMMY_SPECIES, "the row holds an atom of number 0, a dummy")
+    matrix = lattice.reshape(3, 3)
+    try:
+        coords = np.linalg.solve(matrix.T, positions.reshape(-1, 3).T).T
+    except np.linalg.LinAlgError as error:
+        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+    notes = ()
+    if values["pbc"] != 7:  # noqa: PLR2004 - three bits
+        notes = ("not periodic along every axis; read as a crystal in all three directions",)
+    return build(
+        id=id, source=source, lattice=matrix, numbers=numbers, frac_coords=coords,
+        options=options, labels=_labels(values["labels"]), notes=notes,
+    )
+
+
+def _array(blob: Any, kind: str) -> Any:
+    if not isinstance(blob, bytes) or len(blob) % np.dtype(kind).itemsize:
+        raise Refusal(Code.UNREADABLE, "the row's arrays are not what ASE writes")
+    return np.frombuffer(blob, dtype=kind).copy()
+
+
+def _labels(text: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _own_id(values: dict[str, Any], options: ReadOptions) -> str | None:
+    labels = _labels(values["labels"])
+    names = (options.id_column,) if options.id_column else ("material_id", "mp_id", "mbid")
+    return next((str(labels[name]) for name in names if labels.get(name)), None)

@@ -1,0 +1,157 @@
+"""From an open file to the records in it, through archives and compression."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from stratus.crystals.entry import Code, Reject
+from stratus.crystals.reading.archives import (
+    BROKEN,
+    Budget,
+    damaged,
+    decompressed,
+    members,
+    read_whole,
+)
+from stratus.crystals.reading.ase_db import ase_db_records
+from stratus.crystals.reading.extxyz import extxyz_records
+from stratus.crystals.reading.formats import Name, sniff, take_apart
+from stratus.crystals.reading.json_records import json_records, jsonl_records
+from stratus.crystals.reading.record import Record
+from stratus.crystals.reading.refusal import Refusal
+from stratus.crystals.reading.tables import table_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stratus.crystals.reading.record import ReadOptions
+
+ON_DISK = frozenset({"cif", "poscar"})
+"""Formats whose files travel as a path, so that the parser's process opens them."""
+
+_SNIFFED = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that is open.
+
+    Attributes:
+        name: its name, taken apart.
+        source: where it is, for people.
+        stream: its bytes.
+        size: how many there are on disk, compressed or not.
+        path: where it is, if it is on disk.
+        prefix: whether the ids of what an archive holds begin with the archive's own stem.
+        depth: how many archives it is inside of.
+        budget: what may still be decompressed, inside an archive.
+    """
+
+    name: Name
+    source: str
+    stream: BinaryIO
+    size: int
+    path: Path | None
+    prefix: bool = False
+    depth: int = 0
+    budget: Budget | None = None
+
+
+def opened(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
+    """Yield the records of an open file.
+
+    Raises:
+        Refusal: the file is of no known kind, damaged or unsafe; what was good before is yielded.
+        InputError: a table lacks a column that the options name.
+    """
+    budget = found.budget if found.budget is not None else Budget(found.size)
+    try:
+        if found.name.compression is not None:
+            stream = decompressed(found.stream, found.name.compression, budget)
+            name = Name(found.name.stem, found.name.format, None)
+            found = replace(found, stream=stream, path=None, name=name)
+            if name.format is None:
+                found = _sniffed(found)
+        if found.name.format in {"zip", "tar"}:
+            yield from _archive(found, budget, options)
+        elif found.name.format in _COMPRESSED:
+            compression = _COMPRESSED[str(found.name.format)]
+            yield from opened(
+                replace(found, name=Name(found.name.stem, None, compression), budget=budget), options
+            )
+        else:
+            yield from _plain(found, options)
+    except BROKEN as error:
+        raise damaged(error) from error
+
+
+_COMPRESSED = {"gzip": "gzip", "bz2": "bz2", "xz": "xz"}
+
+
+def _sniffed(found: Found) -> Found:
+    stream = io.BufferedReader(found.stream, _SNIFFED)  # type: ignore[type-var]
+    format_ = sniff(stream.peek(_SNIFFED))
+    return replace(found, stream=stream, name=Name(found.name.stem, format_, None))
+
+
+def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Record | Reject]:
+    if found.depth >= options.max_archive_depth:
+        raise Refusal(
+            Code.UNSAFE_ARCHIVE,
+            f"it is an archive {found.depth + 1} levels deep; max_archive_depth is "
+            f"{options.max_archive_depth}",
+        )
+    stream = found.stream
+    if found.name.format == "zip" and found.path is None:
+        stream = io.BytesIO(read_whole(stream, options))
+    for member in members(stream, str(found.name.format), budget):
+        path = member.name.replace("\\", "/").removeprefix("./")
+        if any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.split("/")):
+            continue
+        shown = f"{found.name.stem}/{path}" if found.prefix else path
+        name, source = take_apart(shown), f"{found.source}!{path}"
+        if member.refusal is not None or member.stream is None:
+            if member.refusal is not None:
+                yield member.refusal.reject(name.stem, source)
+            continue
+        inner = Found(
+            name, source, member.stream, found.size, None, True, found.depth + 1, budget
+        )
+        try:
+            yield from opened(inner, options)
+        except Refusal as refusal:
+            yield refusal.reject(name.stem, source)
+            if budget.exhausted:
+                return
+
+
+def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
+    kind, stem, source, stream = found.name.format, found.name.stem, found.source, found.stream
+    if kind in ON_DISK:
+        yield Record(stem, source, kind, read_whole(stream, options))
+    elif kind == "parquet":
+        file = found.path if found.path is not None else io.BytesIO(read_whole(stream, options))
+        yield from table_records(file, kind, stem, source, options)
+    elif kind in {"csv", "tsv"}:
+        file = found.path if found.path is not None else stream
+        yield from table_records(file, kind, stem, source, options)
+    elif kind == "json":
+        yield from json_records(stream, stem, source, options)
+    elif kind == "jsonl":
+        yield from jsonl_records(stream, stem, source, options)
+    elif kind == "extxyz":
+        yield from extxyz_records(stream, stem, source, options)
+    elif kind == "asedb":
+        content = found.path if found.path is not None else read_whole(stream, options)
+        yield from ase_db_records(content, stem, source, options)
+    elif kind == "traj":
+        raise Refusal(
+            Code.NOT_A_STRUCTURE,
+            "ASE trajectories may hold pickles and are not read; write it as extxyz first "
+            "(ase convert a.traj a.extxyz)",
+        )
+    else:
+        raise Refusal(Code.NOT_A_STRUCTURE, "the file is of no kind that holds crystals")

@@ -1,0 +1,206 @@
+"""JSON files, one structure in memory at a time."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from stratus.crystals.entry import Code
+from stratus.crystals.reading.record import Record
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stratus.crystals.reading.record import ReadOptions
+
+_CHUNK = 1 << 16
+_SPACE = re.compile(r"[ \t\r\n]*")
+_ID_KEYS = ("material_id", "id", "mp_id", "mbid", "entry_id")
+_OWN_KEYS = frozenset({"@module", "@class", "@version", "structure", "lattice", "sites", "charge"})
+
+
+def json_records(
+    stream: BinaryIO, stem: str, source: str, options: ReadOptions
+) -> Iterator[Record]:
+    """Yield a record for each structure of a JSON text.
+
+    The text is a structure, a mapping with a structure in it, a list of either, a mapping from
+    ids to either, or a table in pandas' ``split`` form (``index``, ``columns``, ``data``), which
+    is how matbench is published.
+
+    Raises:
+        Refusal: it is no JSON; what came before the error was yielded.
+    """
+    text = _JsonText(stream, options)
+    first = text.peek()
+    if first == "[":
+        for position, value in enumerate(text.elements()):
+            own = own_id(value, options)
+            yield Record(
+                own if own is not None else f"{stem}:{position}",
+                f"{source}:{position}", "mapping", value,
+            )
+    elif first == "{":
+        yield from _mapping(text, stem, source, options)
+    else:
+        raise Refusal(Code.UNREADABLE, "the JSON is neither a mapping nor a list")
+    text.finish()
+
+
+def jsonl_records(
+    stream: BinaryIO, stem: str, source: str, options: ReadOptions
+) -> Iterator[Record]:
+    """Yield a record for each line of a JSON-lines file; the line is decoded by the parser."""
+    limit = options.max_member_mib << 20
+    row = 0
+    while line := stream.readline(limit + 1):
+        if len(line) > limit:
+            raise Refusal(Code.UNSAFE_ARCHIVE, f"line {row} is over {options.max_member_mib} MiB")
+        if line.strip():
+            yield Record(f"{stem}:{row}", f"{source}:{row}", "jsonline", line)
+        row += 1
+
+
+def own_id(value: Any, options: ReadOptions) -> str | None:
+    """Return the id that a mapping carries itself, if it does."""
+    if not isinstance(value, dict):
+        return None
+    keys = (options.id_column,) if options.id_column is not None else _ID_KEYS
+    for key in keys:
+        if isinstance(value.get(key), (str, int)) and str(value[key]).strip():
+            return str(value[key])
+    return None
+
+
+def _mapping(
+    text: _JsonText, stem: str, source: str, options: ReadOptions
+) -> Iterator[Record]:
+    whole: dict[str, Any] = {}
+    for key in text.keys():
+        if key == "data" and isinstance(whole.get("columns"), list) and text.peek() == "[":
+            yield from _split_form(text, whole, stem, source, options)
+            whole["data"] = None
+            continue
+        value = text.value()
+        if key not in _OWN_KEYS and _holds_structure(value):
+            yield Record(key, f"{source}:{key}", "mapping", value)
+            whole.setdefault("", None)  # it is a mapping from ids
+        elif "" in whole:
+            yield Record(key, f"{source}:{key}", "mapping", value)
+        else:
+            whole[key] = value
+    if "" not in whole and "data" not in whole:
+        yield Record(stem, source, "mapping", whole)
+
+
+def _holds_structure(value: Any) -> bool:
+    return isinstance(value, dict) and ("sites" in value or "structure" in value)
+
+
+def _split_form(
+    text: _JsonText, whole: dict[str, Any], stem: str, source: str, options: ReadOptions
+) -> Iterator[Record]:
+    columns = [str(name) for name in whole["columns"]]
+    index = whole.get("index")
+    for row, values in enumerate(text.elements()):
+        value = dict(zip(columns, values, strict=False)) if isinstance(values, list) else values
+        own = own_id(value, options)
+        if own is None and isinstance(index, list) and row < len(index) and isinstance(index[row], str):
+            own = index[row]
+        yield Record(
+            own if own is not None else f"{stem}:{row}", f"{source}:{row}", "mapping", value
+        )
+
+
+class _JsonText:
+    """A JSON text of which only the value at hand is in memory."""
+
+    def __init__(self, stream: BinaryIO, options: ReadOptions) -> None:
+        self._stream = stream
+        self._limit = options.max_member_mib << 20
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")(errors="replace").decode
+        self._scan = json.JSONDecoder().raw_decode
+        self._text = ""
+        self._at = 0
+        self._ended = False
+
+    def peek(self) -> str:
+        """Return the next character that is no space; empty at the end."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._ended:
+                return ""
+            self._more(_CHUNK)
+
+    def value(self) -> Any:
+        """Return the next value, decoded."""
+        self.peek()
+        size = _CHUNK
+        while True:
+            try:
+                value, end = self._scan(self._text, self._at)
+            except (json.JSONDecodeError, RecursionError) as error:
+                if isinstance(error, RecursionError) or self._ended:
+                    raise Refusal(Code.UNREADABLE, f"the JSON is broken: {error}") from error
+            else:
+                if end < len(self._text) or self._ended:  # a number may go on in the next chunk
+                    self._at = end
+                    return value
+            self._more(size)
+            size *= 2
+
+    def elements(self) -> Iterator[Any]:
+        """Yield the elements of the list that begins here."""
+        self._take("[")
+        if self.peek() == "]":
+            self._at += 1
+            return
+        while True:
+            yield self.value()
+            if self._take(",]") == "]":
+                return
+
+    def keys(self) -> Iterator[str]:
+        """Yield the keys of the mapping that begins here; take the value before the next key."""
+        self._take("{")
+        if self.peek() == "}":
+            self._at += 1
+            return
+        while True:
+            if self.peek() != '"':
+                raise Refusal(Code.UNREADABLE, "the JSON is broken: a key is missing")
+            key = self.value()
+            self._take(":")
+            yield key
+            if self._take(",}") == "}":
+                return
+
+    def finish(self) -> None:
+        """Refuse what follows the value."""
+        if self.peek():
+            raise Refusal(Code.UNREADABLE, "the JSON goes on after its end")
+
+    def _take(self, wanted: str) -> str:
+        found = self.peek()
+        if not found or found not in wanted:
+            given = repr(found) if found else "the end"
+            raise Refusal(
+                Code.UNREADABLE,
+                f"the JSON is broken: {' or '.join(wanted)} expected, {given} found",
+            )
+        self._at += 1
+        return found
+
+    def _more(self, size: int) -> None:
+        data = self._stream.read(size)
+        self._ended = not data
+        self._text = self._text[self._at :] + self._decode(data, final=not data)
+        self._at = 0
+        if len(self._text) > self._limit:
+            raise Refusal(Code.UNSAFE_ARCHIVE, "one JSON value is larger than max_member_mib")

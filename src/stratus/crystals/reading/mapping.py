@@ -1,0 +1,173 @@
+"""A structure as a mapping: pymatgen's ``as_dict``, and a few plain forms.
+
+The lattice and the sites are taken as numbers; a class that a file names is never imported.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Entry, Reject, Stage
+from stratus.crystals.reading.building import build, lattice_from_cell
+from stratus.crystals.reading.cif_symbols import species_name, species_of
+from stratus.crystals.reading.elements import symbol_of
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from stratus.crystals.reading.record import ReadOptions
+
+_TOLERANCE = 1e-3
+_CELL_KEYS = ("a", "b", "c", "alpha", "beta", "gamma")
+
+
+def is_structure(value: Any) -> bool:
+    """Return whether a mapping is a structure itself, rather than holding one."""
+    return isinstance(value, dict) and (
+        "sites" in value
+        or ("lattice_mat" in value and "elements" in value)
+        or ("species" in value and ("frac_coords" in value or "coords" in value))
+    )
+
+
+def parse_mapping(
+    value: Mapping[str, Any],
+    *,
+    id: str,  # noqa: A002 - the field's name
+    source: str,
+    options: ReadOptions,
+    labels: Mapping[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Entry | Reject:
+    """Return the crystal of a mapping for which :func:`is_structure` holds.
+
+    Raises:
+        Refusal: something is missing or of the wrong kind.
+    """
+    try:
+        if "sites" in value:
+            lattice, numbers, coords, species = _pymatgen(value)
+        elif "lattice_mat" in value:
+            lattice, numbers, coords, species = _plain(
+                value["lattice_mat"], value["elements"], value["coords"],
+                cartesian=bool(value.get("cartesian")),
+            )
+        else:
+            given = value.get("lattice", value.get("cell"))
+            fractional = "frac_coords" in value
+            lattice, numbers, coords, species = _plain(
+                given, value["species"],
+                value["frac_coords"] if fractional else value["coords"],
+                cartesian=not fractional and value.get("cartesian") is not False,
+            )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise Refusal(Code.NOT_A_STRUCTURE, f"the mapping is no structure: {reason}") from error
+    return build(
+        id=id, source=source, lattice=lattice, numbers=numbers, frac_coords=coords,
+        options=options, species=species, labels=labels, notes=notes,
+    )
+
+
+_Parts = tuple["npt.NDArray[np.float64]", "npt.NDArray[np.int64]", "npt.NDArray[np.float64]", "tuple[str, ...] | None"]
+
+
+def _pymatgen(value: Mapping[str, Any]) -> _Parts:
+    given = value.get("lattice")
+    if given is None:
+        raise Refusal(Code.NOT_A_STRUCTURE, "the sites have no lattice: a molecule is no crystal")
+    lattice = _lattice(given)
+    sites = value["sites"]
+    if not isinstance(sites, list):
+        raise Refusal(Code.NOT_A_STRUCTURE, "the sites are no list")
+    numbers, names, charged = [], [], False
+    for position, site in enumerate(sites):
+        kinds = site["species"] if "species" in site else [{"element": site["label"], "occu": 1}]
+        if len(kinds) != 1 or abs(float(kinds[0].get("occu", 1)) - 1) > _TOLERANCE:
+            raise Refusal(
+                Code.PARTIAL_OCCUPANCY,
+                f"site {position} is partially occupied; stratus reads ordered crystals: "
+                "choose an ordered model of it first",
+                Stage.CHECKING,
+            )
+        kind = kinds[0]
+        if "Dummy" in str(kind.get("@class", "")):
+            raise Refusal(Code.DUMMY_SPECIES, f"site {position} holds the dummy {kind['element']!r}")
+        number, name = species_of(kind["element"])
+        charge = kind.get("oxidation_state")
+        numbers.append(number)
+        if charge is not None:
+            name = species_name(symbol_of(number), float(charge))
+            charged = charged or bool(charge)
+        names.append(name or symbol_of(number))
+    coords = _places(sites, lattice)
+    return lattice, np.array(numbers, dtype=np.int64), coords, tuple(names) if charged else None
+
+
+def _places(sites: list[Any], lattice: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    if all("abc" in site for site in sites):
+        return np.array([site["abc"] for site in sites], dtype=np.float64).reshape(-1, 3)
+    return _fractional(
+        np.array([site["xyz"] for site in sites], dtype=np.float64).reshape(-1, 3), lattice
+    )
+
+
+def _plain(lattice: Any, species: Any, coords: Any, *, cartesian: bool) -> _Parts:
+    matrix = _lattice(lattice)
+    words = species.split() if isinstance(species, str) else list(species)
+    pairs = [species_of(word) for word in words]
+    array = np.array(coords, dtype=np.float64)
+    if array.size != 3 * len(pairs):
+        raise Refusal(
+            Code.UNREADABLE,
+            f"{len(pairs)} species but {array.size} coordinates; three for each are needed",
+        )
+    array = array.reshape(-1, 3)
+    if cartesian:
+        array = _fractional(array, matrix)
+    named = None
+    if any(name is not None for _, name in pairs):
+        named = tuple(name or symbol_of(number) for number, name in pairs)
+    return matrix, np.array([number for number, _ in pairs], dtype=np.int64), array, named
+
+
+def _lattice(given: Any) -> npt.NDArray[np.float64]:
+    if isinstance(given, dict):
+        if "matrix" in given:
+            given = given["matrix"]
+        else:
+            return lattice_from_cell([float(given[key]) for key in _CELL_KEYS])
+    array = np.array(given, dtype=np.float64)
+    if array.size == len(_CELL_KEYS):
+        return lattice_from_cell(array.reshape(-1).tolist())
+    if array.size != 9:  # noqa: PLR2004 - three vectors
+        raise Refusal(Code.BAD_LATTICE, f"the lattice has {array.size} numbers; 9 or 6 are needed")
+    return array.reshape(3, 3)
+
+
+def _fractional(
+    cartesian: npt.NDArray[np.float64], lattice: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    try:
+        result: npt.NDArray[np.float64] = np.linalg.solve(lattice.T, cartesian.T).T
+    except np.linalg.LinAlgError as error:
+        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+    return result
+
+
+def decoded(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        Refusal: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(Code.UNREADABLE, f"the JSON is broken: {error}") from error

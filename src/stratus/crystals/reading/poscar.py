@@ -1,0 +1,187 @@
+"""POSCAR and CONTCAR, of VASP 4, 5 and 6."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.reading.building import build
+from stratus.crystals.reading.elements import numbers_by_symbol
+from stratus.crystals.reading.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from stratus.crystals.reading.record import ReadOptions
+
+_GLUED = re.compile(r"(?<=\d)-(?=\d*\.)")  # "0.5000-0.2500": columns that ran into each other
+_DECORATION = re.compile(r"[/_].*$")  # "Mg_pv/f474ac0d" of VASP 6
+_HEAD = 8  # lines before the coordinates of the shortest POSCAR: name to "Direct", one atom
+
+
+def looks_like_poscar(text: str) -> bool:
+    """Return whether lines 2 to 5 of a text are a scale and three vectors."""
+    lines = text.split("\n", 6)
+    if len(lines) <= 6:  # noqa: PLR2004 - name, scale, three vectors, counts, more
+        return False
+    scale = _floats(lines[1])
+    return scale is not None and len(scale) in {1, 3} and all(
+        (vector := _floats(line)) is not None and len(vector) == 3  # noqa: PLR2004
+        for line in lines[2:5]
+    )
+
+
+def parse_poscar(
+    text: str,
+    *,
+    id: str,  # noqa: A002 - the field's name
+    source: str,
+    options: ReadOptions,
+    labels: Mapping[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Entry | Reject:
+    """Return the crystal of a POSCAR text.
+
+    A file of VASP 4 names no elements; they are taken from the ends of the coordinate lines or
+    from the first line, where these name them. They are never invented.
+
+    Raises:
+        Refusal: something is missing; the sentence names the line, counted from 1.
+    """
+    lines = [re.split(r"[!#]", line, maxsplit=1)[0] for line in text.splitlines()]
+    if len(lines) < _HEAD:
+        raise Refusal(Code.UNREADABLE, f"a POSCAR has {_HEAD} lines or more, this has {len(lines)}")
+    lattice, factor = _lattice(lines)
+    names, counts, at = _counts(lines)
+    total = sum(counts)
+    if total > options.max_atoms:
+        raise Refusal(
+            Code.TOO_MANY_ATOMS,
+            f"the cell holds {total} atoms, more than the limit of {options.max_atoms}; "
+            "raise max_atoms to read it",
+        )
+    mode = _line(lines, at).strip()
+    selective = mode[:1] in {"s", "S"}
+    if selective:
+        at += 1
+        mode = _line(lines, at).strip()
+    cartesian = mode[:1] in {"c", "C", "k", "K"}
+    rows = [_place(lines, at + 1 + atom) for atom in range(total)]
+    coords = np.array([row[0] for row in rows], dtype=np.float64).reshape(-1, 3)
+    if cartesian:
+        try:
+            coords = np.linalg.solve(lattice.T, (coords * factor).T).T
+        except np.linalg.LinAlgError as error:
+            raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+    if names is None:
+        tails = [row[1][3 if selective else 0 :] for row in rows]
+        numbers, note = _old_elements(text.split("\n", 1)[0], counts, tails)
+        notes = (*notes, note)
+    else:
+        numbers = [number for number, count in zip(names, counts, strict=True) for _ in range(count)]
+    return build(
+        id=id, source=source, lattice=lattice, numbers=np.array(numbers, dtype=np.int64),
+        frac_coords=coords, options=options, labels=labels, notes=notes,
+    )
+
+
+def _lattice(
+    lines: list[str],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the lattice in Å and the factors that Cartesian coordinates are scaled by."""
+    scale = _floats(lines[1])
+    vectors = [_floats(line) for line in lines[2:5]]
+    if scale is None or len(scale) not in {1, 3}:
+        raise Refusal(Code.UNREADABLE, f"line 2 holds {lines[1].strip()!r}, no scaling factor")
+    for number, vector in enumerate(vectors, start=3):
+        if vector is None or len(vector) < 3:  # noqa: PLR2004
+            raise Refusal(Code.UNREADABLE, f"line {number} holds no lattice vector")
+    lattice = np.array([(vector or [])[:3] for vector in vectors], dtype=np.float64)
+    if len(scale) == 3:  # noqa: PLR2004 - one for each axis
+        factor = np.array(scale)
+    elif scale[0] < 0:  # the volume of the cell
+        volume = abs(float(np.linalg.det(lattice)))
+        if not volume > 0:
+            raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane")
+        factor = np.full(3, (-scale[0] / volume) ** (1 / 3))
+    else:
+        factor = np.full(3, scale[0])
+    return lattice * factor, factor
+
+
+def _counts(lines: list[str]) -> tuple[list[int] | None, list[int], int]:
+    """Return the elements, the number of atoms of each, and the line after them."""
+    if _integers(lines[5]) is not None:
+        return None, _integers(lines[5]) or [], 6
+    at, words = 5, list[str]()
+    while _integers(_line(lines, at)) is None:
+        words += lines[at].split()
+        at += 1
+    symbols = numbers_by_symbol()
+    names = []
+    for word in words:
+        symbol = _DECORATION.sub("", word)
+        if symbol not in symbols:
+            raise Refusal(Code.DUMMY_SPECIES, f"line 6 holds {word!r}, which is no element")
+        names.append(symbols[symbol])
+    counts = list[int]()
+    while len(counts) < len(names) and (more := _integers(_line(lines, at))) is not None:
+        counts += more
+        at += 1
+    if len(counts) != len(names) or any(count < 0 for count in counts):
+        raise Refusal(
+            Code.UNREADABLE, f"{len(names)} elements are named but {len(counts)} counts are given"
+        )
+    return names, counts, at
+
+
+def _place(lines: list[str], at: int) -> tuple[list[float], list[str]]:
+    line = _line(lines, at)
+    words = line.split()
+    if len(words) < 3:  # noqa: PLR2004
+        words = _GLUED.sub(" -", line).split()
+    place = _floats(" ".join(words[:3]))
+    if place is None or len(place) != 3:  # noqa: PLR2004
+        raise Refusal(Code.UNREADABLE, f"line {at + 1} holds {line.strip()!r}, no coordinates")
+    return place, words[3:]
+
+
+def _old_elements(
+    title: str, counts: list[int], tails: list[list[str]]
+) -> tuple[list[int], str]:
+    symbols = numbers_by_symbol()
+    if all(tail and tail[0] in symbols for tail in tails):
+        return [symbols[tail[0]] for tail in tails], "elements taken from the coordinate lines"
+    words = title.split()
+    if len(words) == len(counts) and all(word in symbols for word in words):
+        numbers = [symbols[word] for word, count in zip(words, counts, strict=True) for _ in range(count)]
+        return numbers, "elements taken from the first line"
+    raise Refusal(
+        Code.NOT_A_STRUCTURE,
+        "the POSCAR names no elements (VASP 4); write them above the counts, as VASP 5 does",
+    )
+
+
+def _line(lines: list[str], at: int) -> str:
+    if at >= len(lines):
+        raise Refusal(Code.UNREADABLE, f"the POSCAR ends at line {len(lines)}, before its atoms do")
+    return lines[at]
+
+
+def _floats(text: str) -> list[float] | None:
+    try:
+        return [float(word) for word in text.replace("d", "e").replace("D", "e").split()]
+    except ValueError:
+        return None
+
+
+def _integers(text: str) -> list[int] | None:
+    try:
+        return [int(word) for word in text.split()] or None
+    except ValueError:
+        return None
