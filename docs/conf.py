@@ -17,6 +17,3 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
-
-# A chapter may have no page yet.
-suppress_warnings = ["toc.empty_glob"]
