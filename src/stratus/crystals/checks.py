@@ -137,7 +137,7 @@ def _closest_by_tree(
     heights: npt.NDArray[np.float64],
     cutoff: float,
 ) -> tuple[int, int, float]:
-    from scipy.spatial import cKDTree  # noqa: PLC0415 - only large cells need it
+    from scipy.spatial import cKDTree
 
     # A difference along one axis, times the height over it, never exceeds the distance: boxes of
     # half-width cutoff in these coordinates hold every pair that counts.

@@ -97,7 +97,7 @@ class Entry:
     @cached_property
     def structure(self) -> Structure:
         """The crystal as a pymatgen ``Structure``, sites in the order of the arrays."""
-        from pymatgen.core import Structure  # noqa: PLC0415 - heavy, and not needed to encode
+        from pymatgen.core import Structure
 
         species = self.species if self.species is not None else [int(z) for z in self.numbers]
         return Structure(self.lattice, species, self.frac_coords)
@@ -111,7 +111,7 @@ class Entry:
         Raises:
             stratus.errors.InputError: a site is disordered or holds a dummy species.
         """
-        from stratus.errors import InputError  # noqa: PLC0415 - keeps this module's import light
+        from stratus.errors import InputError
 
         numbers, species, charged = [], [], False
         for position, site in enumerate(structure):

@@ -142,7 +142,7 @@ def _table(block: Any) -> dict[str, list[str]]:
 
 
 def _unquoted(raw: str) -> str:
-    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+    import gemmi
 
     return gemmi.cif.as_string(raw).strip() if raw[0] in "'\";" else raw
 

@@ -152,7 +152,7 @@ def _triplet(text: str) -> tuple[list[float], list[float]]:
 
 @lru_cache(maxsize=1024)
 def _from_hall(hall: str) -> Operations | None:
-    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+    import gemmi
 
     try:
         group = gemmi.symops_from_hall(hall)
@@ -163,7 +163,7 @@ def _from_hall(hall: str) -> Operations | None:
 
 @lru_cache(maxsize=1024)
 def _from_name(name: str, alpha: float, gamma: float) -> tuple[Operations, str | None] | None:
-    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+    import gemmi
 
     cleaned = name.replace("_", "").strip()
     try:
@@ -180,7 +180,7 @@ def _from_name(name: str, alpha: float, gamma: float) -> tuple[Operations, str |
 
 @lru_cache(maxsize=1024)
 def _from_number(number: str, alpha: float, gamma: float) -> tuple[Operations, str | None] | None:
-    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+    import gemmi
 
     try:
         value = int(float(number))
@@ -197,7 +197,7 @@ def _arrays(triplets: Sequence[str]) -> Operations:
 
 
 def _first(block: Any, tags: Sequence[str]) -> str | None:
-    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+    import gemmi
 
     for tag in tags:
         raw = block.find_value(tag)

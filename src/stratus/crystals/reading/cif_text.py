@@ -28,7 +28,7 @@ def blocks_of(text: str) -> tuple[Sequence[Any], str | None]:
     Raises:
         Refusal: the text is no CIF; the sentence is gemmi's, with the line.
     """
-    import gemmi  # noqa: PLC0415 - loaded with the first CIF
+    import gemmi
 
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from stratus.crystals.reading.record import ReadOptions
     from stratus.crystals.reading.table_columns import TableColumns
+
+TEXT_MARK = b"stratus.text"
+"""Key in the metadata of a schema: all columns are text and say nothing about types."""
 
 _MATRIX, _CELL = 9, 6
 
@@ -121,7 +125,7 @@ def _arrays(payload: TableSlice) -> _Reader:
 
 def _structures(payload: TableSlice) -> _Reader:
     """Return a reader of rows with a whole structure in one column."""
-    from stratus.crystals.reading.content import parse_content  # noqa: PLC0415 - not on every path
+    from stratus.crystals.reading.content import parse_content
 
     column = payload.columns.structure or ""
     values = payload.batch.column(column).to_pylist()
@@ -149,8 +153,8 @@ def _structures(payload: TableSlice) -> _Reader:
 
 def _ragged(batch: pa.RecordBatch, name: str) -> list[npt.NDArray[np.float64] | None]:
     """Return one array of numbers for each row; ``None`` where it is null or holds a null."""
-    import pyarrow as pa  # noqa: PLC0415 - heavy
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     column = batch.column(name)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -226,7 +230,7 @@ def _species(
 def _numbers(
     words: tuple[str | int, ...],
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
-    from stratus.crystals.reading.cif_symbols import species_of  # noqa: PLC0415
+    from stratus.crystals.reading.cif_symbols import species_of
 
     symbols = numbers_by_symbol()
     found = [symbols.get(word) for word in words]  # type: ignore[arg-type]
@@ -257,15 +261,32 @@ def _ids(payload: TableSlice, stem: str) -> list[tuple[str, str | None]]:
 
 def _labels(batch: pa.RecordBatch, columns: TableColumns) -> dict[str, list[Any]]:
     used = columns.used() | ({columns.id} if columns.id is not None else set())
-    return {
-        name: _plain(batch.column(name)) for name in batch.schema.names if name not in used
-    }
+    text = _is_text(batch)
+    names = [name for name in batch.schema.names if name not in used]
+    return {name: _plain(batch.column(name), is_text=text) for name in names}
 
 
-def _plain(column: pa.Array) -> list[Any]:
-    import pyarrow as pa  # noqa: PLC0415 - heavy
+def _is_text(batch: pa.RecordBatch) -> bool:
+    """Return whether a batch came from a CSV, where a number is a text that looks like one."""
+    return TEXT_MARK in (batch.schema.metadata or {})
+
+
+def _plain(column: pa.Array, *, is_text: bool) -> list[Any]:
+    import pyarrow as pa
 
     kind = column.type
+    if is_text:
+        return [_typed(text) for text in column.to_pylist()]
     if column.null_count == 0 and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         return list(column.to_numpy(zero_copy_only=False).tolist())
     return list(column.to_pylist())
+
+
+def _typed(text: str | None) -> str | int | float | None:
+    """Return a number where a text is one; ``NaN`` and ``Inf`` stay text."""
+    if text is None or not _NUMBER.fullmatch(text):
+        return text
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
+
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,18}|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)")

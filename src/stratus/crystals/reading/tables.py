@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from stratus.crystals.entry import Code
+from stratus.crystals.entry import Code, Reject
+from stratus.crystals.reading.csv_batches import csv_batches
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.reading.table_columns import find_columns
@@ -23,7 +24,7 @@ SLICE_ROWS = 512
 
 def table_records(
     file: Path | BinaryIO, kind: str, stem: str, source: str, options: ReadOptions
-) -> Iterator[Record]:
+) -> Iterator[Record | Reject]:
     """Yield the slices of a table, in order.
 
     Args:
@@ -37,12 +38,15 @@ def table_records(
         InputError: a column that the caller named is missing.
         Refusal: no table, no column of structures, or broken in the middle (after its good rows).
     """
-    import pyarrow as pa  # noqa: PLC0415 - heavy
+    import pyarrow as pa
 
     first = 0
     columns = None
     try:
-        for batch in _batches(file, kind):
+        for batch in _batches(file, kind, stem, source):
+            if isinstance(batch, Reject):
+                yield batch
+                continue
             if columns is None:
                 columns = find_columns(batch.schema.names, source, options)
             for start in range(0, batch.num_rows, SLICE_ROWS):
@@ -51,33 +55,20 @@ def table_records(
                 last = first + part.num_rows - 1
                 yield Record(stem, f"{source}:{first}-{last}", "table", payload, part.num_rows)
                 first += part.num_rows
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise Refusal(
-            Code.UNREADABLE, f"the table cannot be read after row {first - 1}: {reason}"
+            Code.UNREADABLE, f"the table cannot be read from row {first} on: {reason}"
         ) from error
 
 
-def _batches(file: Path | BinaryIO, kind: str) -> Iterator[pa.RecordBatch]:
-    if kind == "parquet":
-        import pyarrow.parquet as pq  # noqa: PLC0415 - heavy
-
-        with pq.ParquetFile(file) as table:
-            if table.metadata.num_rows == 0:
-                yield table.schema_arrow.empty_table().to_batches()[0]
-            yield from table.iter_batches(batch_size=SLICE_ROWS)
+def _batches(
+    file: Path | BinaryIO, kind: str, stem: str, source: str
+) -> Iterator[pa.RecordBatch | Reject]:
+    if kind != "parquet":
+        yield from csv_batches(file, "\t" if kind == "tsv" else ",", stem, source)
         return
-    yield from _csv_batches(file, "\t" if kind == "tsv" else ",")
+    import pyarrow.parquet as pq
 
-
-def _csv_batches(file: Path | BinaryIO, delimiter: str) -> Iterator[pa.RecordBatch]:
-    """Yield batches of a CSV; no word stands for a missing value, an empty cell does."""
-    import pyarrow.csv as pc  # noqa: PLC0415 - heavy
-
-    with pc.open_csv(
-        file,
-        read_options=pc.ReadOptions(block_size=1 << 22),
-        parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=pc.ConvertOptions(null_values=[""], strings_can_be_null=True),
-    ) as reader:
-        yield from reader
+    with pq.ParquetFile(file) as table:
+        yield from table.iter_batches(batch_size=SLICE_ROWS)
