@@ -1,0 +1,151 @@
+"""``stratus encode``: any crystals to a table of SCOPE strings."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratus.cli.failures import reported
+
+if TYPE_CHECKING:
+    from stratus.corpora import EncodeOptions
+
+
+class Dialect(StrEnum):
+    """Ways to write SCOPE."""
+
+    ORBIT = "orbit"
+    PAPER = "paper"
+
+
+class Backend(StrEnum):
+    """Symmetry finders."""
+
+    MOYOPY = "moyopy"
+    SPGLIB = "spglib"
+
+
+class Engine(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def encode(  # noqa: PLR0917 - one parameter for each flag
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Crystal files, tables, archives or folders of them; - reads standard input.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="The table to write, .parquet or .csv."),
+    ],
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where rejects go.  [default: OUT with .rejects.csv]"),
+    ] = None,
+    dialect: Annotated[Dialect, typer.Option(help="How SCOPE is written.")] = Dialect.ORBIT,
+    symprec: Annotated[
+        float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")
+    ] = 0.01,
+    angle_tolerance: Annotated[
+        float | None,
+        typer.Option(help="Angle tolerance, in degrees.  [default: follows from symprec]"),
+    ] = None,
+    backend: Annotated[
+        Backend | None,
+        typer.Option(help="What finds the symmetry.  [default: moyopy; spglib for paper]"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Worker processes; 0 works in this one.  [default: one a core]"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first reject, with exit code 1.")
+    ] = False,
+    max_atoms: Annotated[
+        int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")
+    ] = None,
+    structure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COL", help="Table column of the structure.  [default: found by its name]"
+        ),
+    ] = None,
+    id: Annotated[  # noqa: A002 - the flag's name
+        str | None,
+        typer.Option(
+            "--id", metavar="COL", help="Table column of the id.  [default: found by its name]"
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest time for one crystal.")
+    ] = 60.0,
+    engine: Annotated[Engine, typer.Option(help="This machine, or a Ray cluster.")] = Engine.LOCAL,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    progress: Annotated[
+        bool, typer.Option("--progress/--no-progress", help="Show a progress bar on a terminal.")
+    ] = True,
+) -> None:
+    """Encode crystals to a table with one SCOPE string a row.
+
+    Every crystal ends as a row of OUT or a row of the rejects file. OUT appears when it is whole;
+    until then finished rows are kept in OUT.parts, from where --resume goes on.
+    """
+    hint = f"Finished rows are kept in {output}.parts: repeat the command with --resume to go on."
+    with reported(hint):
+        options = _options(
+            read={"structure_column": structure, "id_column": id}
+            | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
+            scope={
+                "dialect": dialect.value,
+                "symprec": symprec,
+                "angle_tolerance": angle_tolerance,
+                "backend": backend.value if backend else None,
+            },
+            rejects=str(rejects) if rejects else None,
+            workers=workers if workers is not None else _cores(),
+            resume=resume,
+            strict=strict,
+            timeout_s=timeout,
+            engine=engine.value,
+        )
+        from stratus.cli.encode_report import print_summary, progress_bar
+        from stratus.corpora import encode_corpus
+
+        with progress_bar(inputs, shown=progress and not quiet) as on_progress:
+            summary = encode_corpus(inputs, output, options, on_progress)
+        if not quiet:
+            print_summary(summary)
+
+
+def _options(**values: object) -> EncodeOptions:
+    from pydantic import ValidationError
+
+    from stratus.corpora import EncodeOptions
+    from stratus.errors import InputError
+
+    try:
+        return EncodeOptions.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None
+
+
+def _cores() -> int:
+    import os
+
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

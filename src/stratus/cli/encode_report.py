@@ -1,0 +1,79 @@
+"""What ``stratus encode`` draws while it works and prints at its end."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stratus.corpora import EncodeSummary, Progress
+
+
+@contextmanager
+def progress_bar(
+    inputs: Sequence[str], *, shown: bool
+) -> Iterator[Callable[[Progress], None] | None]:
+    """Draw a bar with rate, remaining time and rejects on stderr, if that is a terminal."""
+    console = Console(stderr=True)
+    if not shown or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("encoding"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[rejects]} rejects"),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=known_total(inputs), rate="", rejects=0)
+
+        def on_progress(now: Progress) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            rate = f"{(now.rows_in - now.resumed) / elapsed:,.0f}/s" if elapsed > 0 else ""
+            bar.update(task, completed=now.rows_in, rejects=now.rejects, rate=rate)
+
+        yield on_progress
+
+
+def known_total(inputs: Sequence[str]) -> int | None:
+    """Return how many crystals there will be, where that is cheap to know: Parquet tables only."""
+    import pyarrow.parquet as pq
+
+    total = 0
+    for name in inputs:
+        path = Path(name)
+        if path.suffix != ".parquet" or not path.is_file():
+            return None
+        try:
+            total += pq.read_metadata(path).num_rows
+        except (OSError, ValueError):
+            return None  # the reader will say what is wrong with it
+    return total
+
+
+def print_summary(summary: EncodeSummary) -> None:
+    """Print the counts of a finished job."""
+    refused = sum(summary.rejects.values())
+    if summary.already_complete:
+        typer.echo(f"{summary.output} is complete already; nothing was done.")
+    typer.echo(f"rows in        {summary.rows_in:>12,}")
+    typer.echo(f"rows out       {summary.rows_out:>12,}   {summary.output}")
+    typer.echo(f"rejects        {refused:>12,}   {summary.rejects_file}")
+    for code, count in sorted(summary.rejects.items(), key=lambda pair: (-pair[1], pair[0])):
+        typer.echo(f"  {code:<20} {count:>5,}")
+    typer.echo(f"distinct SCOPE {summary.distinct:>12,}")
+    if not summary.already_complete:
+        resumed = f", after {summary.resumed:,} of an earlier run" if summary.resumed else ""
+        typer.echo(
+            f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s{resumed}"
+        )

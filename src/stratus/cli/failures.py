@@ -1,0 +1,82 @@
+"""How a verb ends when something goes wrong: one sentence and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from stratus.errors import InputError, MissingExtraError, StratusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+FAILED, WRONG_USAGE = 1, 2
+_tracebacks = False
+
+
+class Interrupted(BaseException):
+    """A signal asked the program to stop."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.signal_number = signal_number
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+
+
+def show_tracebacks(wanted: bool) -> None:
+    """Show the traceback of errors, or only their sentence."""
+    global _tracebacks  # noqa: PLW0603 - a switch of the program, set once
+    _tracebacks = wanted
+
+
+@contextmanager
+def reported(hint: str = "") -> Iterator[None]:
+    """Turn errors and signals inside the block into a sentence on stderr and an exit code.
+
+    Exit codes: 1 the work failed, 2 the input or the usage was wrong, 128 + n after signal n.
+
+    Args:
+        hint: what to do after an interruption.
+    """
+    try:
+        with _signals_raise():
+            yield
+    except Interrupted as stop:
+        typer.echo(f"{_word(stop.signal_number)}. {hint}".strip(), err=True)
+        raise typer.Exit(128 + stop.signal_number) from None
+    except StratusError as error:
+        if _tracebacks:
+            raise
+        typer.echo(f"Error: {error}", err=True)
+        wrong = isinstance(error, InputError | MissingExtraError)
+        raise typer.Exit(WRONG_USAGE if wrong else FAILED) from None
+
+
+def _word(signal_number: int) -> str:
+    return "Interrupted" if signal_number == signal.SIGINT else "Terminated"
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM unwind the program, so that workers are stopped; then restore."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signal_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # once is enough: let it clean up
+        raise Interrupted(signal_number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,218 @@
+"""A chunk of inputs, and how a worker turns each of its crystals into a row or a reject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stratus.corpora.encoding.row_by_row import single_rows
+from stratus.corpora.encoding.rows import ChunkResult, ChunkRows
+from stratus.crystals.entry import Code, Entry, Reject, Stage
+from stratus.errors import StratusError, SymmetryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from stratus.crystals.reading.record import ReadOptions, Record
+    from stratus.scope import ScopeOptions
+
+READING, READING_ON, ENCODING = 0, 1, 2
+"""What a worker was doing with a crystal; READING_ON: behind the first of a single table row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some inputs in their order.
+
+    Attributes:
+        index: its number among the chunks of the run, from 0.
+        items: records to parse, and inputs that were rejected before that.
+    """
+
+    index: int
+    items: tuple[Record | Reject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The two functions of a worker and their options; importable by other processes."""
+
+    parse: Callable[[Record, ReadOptions], Iterable[Entry | Reject]]
+    encode: Callable[[Entry, ScopeOptions], Any]
+    read: ReadOptions
+    scope: ScopeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A crystal that must not be tried again.
+
+    Attributes:
+        phase: READING, READING_ON or ENCODING, what was going on when it stopped.
+        code: timeout or crashed.
+        detail: one sentence.
+    """
+
+    phase: int
+    code: Code
+    detail: str
+
+
+Stops = dict[tuple[int, int], Stop]
+"""Stops of one chunk, by index of the item and of its outcome."""
+
+
+def chunked(items: Iterable[Record | Reject], rows: int, skip: int = 0) -> Iterator[Chunk]:
+    """Cut a stream of inputs into chunks of at least ``rows`` crystals.
+
+    Where the cuts fall depends on the stream and ``rows`` alone, so a resumed run cuts alike.
+
+    Args:
+        items: the inputs in order.
+        rows: crystals a chunk is filled up to; a record is never cut.
+        skip: number of leading chunks that are passed over.
+    """
+    index, held, gathered = 0, 0, []
+    for item in items:
+        gathered.append(item)
+        held += max(1, getattr(item, "rows", 1))
+        if held >= rows:
+            if index >= skip:
+                yield Chunk(index, tuple(gathered))
+            index, held, gathered = index + 1, 0, []
+    if gathered and index >= skip:
+        yield Chunk(index, tuple(gathered))
+
+
+def encode_chunk(
+    chunk: Chunk,
+    work: Work,
+    stops: Mapping[tuple[int, int], Stop],
+    publish: Callable[[int, int, int], None],
+) -> ChunkResult:
+    """Turn every crystal of a chunk into a row or a reject.
+
+    Args:
+        chunk: the inputs.
+        work: how they are parsed and encoded.
+        stops: crystals that are rejected untried, because they hung or crashed before.
+        publish: called with item, outcome and phase before each step.
+    """
+    rows = ChunkRows()
+    for index, item in enumerate(chunk.items):
+        if isinstance(item, Reject):
+            rows.reject(item)
+        else:
+            _Item(index, work, stops, publish, rows).encode(item)
+    return rows.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One record on its way through :func:`encode_chunk`."""
+
+    index: int
+    work: Work
+    stops: Mapping[tuple[int, int], Stop]
+    publish: Callable[[int, int, int], None]
+    rows: ChunkRows
+
+    def encode(self, record: Record) -> None:
+        """Account for every crystal of the record."""
+        first = self.rows.outcomes
+        stopped = any(i == self.index and s.phase != ENCODING for (i, _), s in self.stops.items())
+        try:
+            if stopped and record.rows > 1:
+                self._row_by_row(record)
+            else:
+                self._stream(record, 0)
+        except _CannotReadOnError:
+            self.rows.forget_from(first)
+            self._row_by_row(record)
+        seen = self.rows.outcomes - first
+        if record.rows == 1 and not seen:
+            detail = "The input held no crystal; remove it or check that it is complete."
+            reject = Reject(record.id, record.source, Stage.READING, Code.UNREADABLE, detail)
+            self.rows.reject(reject)
+        elif seen < record.rows:
+            raise StratusError(
+                f"{record.source} was announced with {record.rows} crystals but {seen} came out; "
+                "this is a fault of stratus: please report it with the input"
+            )
+
+    def _row_by_row(self, record: Record) -> None:
+        first = self.rows.outcomes
+        for single in single_rows(record):
+            self._stream(single, self.rows.outcomes - first, alone=True)
+
+    def _stream(self, record: Record, seen: int, *, alone: bool = False) -> None:
+        """Take the outcomes of one record.
+
+        Args:
+            record: the record, or one row of it.
+            seen: outcomes the record gave before this one of its rows.
+            alone: what goes wrong costs what is left of this record.
+
+        Raises:
+            _CannotReadOnError: reading failed in the middle of a table slice.
+        """
+        before = seen
+        stream = iter(self.work.parse(record, self.work.read))
+        while True:
+            stop = self.stops.get((self.index, seen))
+            phase = READING_ON if alone and seen > before else READING
+            if stop is not None and stop.phase == phase:
+                self._give_up(record, seen - before, stop.code, stop.detail)
+                return
+            self.publish(self.index, seen, phase)
+            try:
+                outcome = next(stream, None)
+            except Exception as error:
+                if record.rows > 1 and not alone:
+                    raise _CannotReadOnError from error
+                self._give_up(record, seen - before, Code.CRASHED, _unexpected("reading", error))
+                return
+            if outcome is None:
+                return
+            if isinstance(outcome, Reject):
+                self.rows.reject(outcome)
+            elif stop is not None and stop.phase == ENCODING:
+                reject = Reject(outcome.id, outcome.source, Stage.SYMMETRY, stop.code, stop.detail)
+                self.rows.reject(reject)
+            else:
+                self.publish(self.index, seen, ENCODING)
+                self._encode(outcome)
+            seen += 1
+
+    def _encode(self, entry: Entry) -> None:
+        code = Code.SYMMETRY_FAILED
+        try:
+            scope = self.work.encode(entry, self.work.scope)
+        except SymmetryError as error:
+            detail = str(error)
+        except Exception as error:  # noqa: BLE001 - becomes a reject with its reason
+            code, detail = Code.CRASHED, _unexpected("encoding", error)
+        else:
+            self.rows.accept(entry, scope)
+            return
+        self.rows.reject(Reject(entry.id, entry.source, Stage.SYMMETRY, code, detail))
+
+    def _give_up(self, record: Record, seen: int, code: Code, detail: str) -> None:
+        """Reject the crystal that can not be read, and what is known to stand behind it."""
+        several = record.rows > 1 or seen > 0
+        for place in range(seen, max(seen + 1, record.rows)):
+            behind = (
+                f" It stands behind crystal {seen}, where reading stopped." if place > seen else ""
+            )
+            name = f"{record.id}:{place}" if several else record.id
+            source = f"{record.source}, crystal {place}" if several else record.source
+            self.rows.reject(Reject(name, source, Stage.READING, code, detail + behind))
+
+
+class _CannotReadOnError(Exception):
+    """Reading a table slice failed; what it holds can still be read row by row."""
+
+
+def _unexpected(doing: str, error: Exception) -> str:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"Unexpected error while {doing}: {reason}. Please report it with the input."

@@ -1,0 +1,263 @@
+"""The encode job from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from stratus.corpora.encoding.chunks import Work, chunked
+from stratus.corpora.encoding.fingerprint import require_same, run_fingerprint
+from stratus.corpora.encoding.ids import IdIndex
+from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects, write_table
+from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.parts import PartStore
+from stratus.corpora.encoding.rows import RUN_FIELDS
+from stratus.corpora.encoding.summary import EncodeSummary, Progress
+from stratus.corpora.encoding.workers import WorkerPool, run_here
+from stratus.crystals.entry import Code, Reject, Stage
+from stratus.errors import InputError, ResumeError, StratusError, StrictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from stratus.corpora.encoding.rows import ChunkResult
+
+_SUFFIXES = (".parquet", ".csv")
+
+
+def default_work(options: EncodeOptions) -> Work:
+    """Return the functions every run uses: stratus's reader and its encoder."""
+    from stratus.crystals.reading import parse
+    from stratus.scope import encode
+
+    return Work(parse=parse, encode=encode, read=options.read, scope=options.scope)
+
+
+def encode_corpus(
+    inputs: Sequence[object],
+    output: str | os.PathLike[str],
+    options: EncodeOptions | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    work: Work | None = None,
+) -> EncodeSummary:
+    """Encode crystals to a table with one SCOPE string a row, in the order of the inputs.
+
+    Nothing is lost silently: every crystal is a row of the table or a row of the rejects file,
+    and the numbers are checked. A repeated id is a reject, and the first row keeps it. Nothing is
+    at ``output`` before the table is whole; an older table there is replaced at that moment.
+    Until then finished stretches are kept in ``OUTPUT.parts``, from where ``resume`` goes on.
+
+    Args:
+        inputs: files, folders, archives or objects that :func:`stratus.read` takes.
+        output: where the table goes, ``.parquet`` or ``.csv``.
+        options: how; see :class:`EncodeOptions`.
+        on_progress: called after each chunk.
+        work: other functions for parsing and encoding, importable by worker processes.
+
+    Returns:
+        the counts.
+
+    Raises:
+        stratus.errors.InputError: an input or the output can not be used.
+        stratus.errors.ResumeError: ``resume`` was asked for and inputs or options have changed.
+        stratus.errors.StrictError: ``strict`` was asked for and an input was rejected.
+        stratus.errors.MissingExtraError: ``engine="ray"`` without Ray.
+        stratus.errors.StratusError: writing failed; what was done is kept for ``resume``.
+    """
+    options = options or EncodeOptions()
+    started = time.monotonic()
+    job = _Job(list(inputs), Path(output), options, work or default_work(options))
+    finished = job.finished_before() if options.resume else None
+    if finished is None:
+        try:
+            finished = job.run(on_progress or (lambda _: None))
+        except OSError as error:
+            raise StratusError(
+                f"The run stopped at {error.filename or output}: {error.strerror or error}; "
+                f"what is done is kept in {job.parts}: mend the cause and go on with --resume"
+            ) from error
+    return finished.model_copy(update={"seconds": time.monotonic() - started})
+
+
+class _Job:
+    def __init__(
+        self, inputs: list[object], output: Path, options: EncodeOptions, work: Work
+    ) -> None:
+        self.inputs = inputs
+        self.output = output
+        self.options = options
+        self.work = work
+        self.rejects = (
+            Path(options.rejects) if options.rejects else output.with_suffix(".rejects.csv")
+        )
+        self.parts = output.with_name(output.name + ".parts")
+        _check_output(self.output, self.rejects)
+        if not inputs:
+            raise InputError("No input was given; name files or folders of crystals")
+        self.fingerprint = json.loads(json.dumps(run_fingerprint(inputs, options)))
+
+    def finished_before(self) -> EncodeSummary | None:
+        """Return the summary of a table that this very run has finished already."""
+        if self.output.suffix == ".parquet" and self.output.exists():
+            known = stored_metadata(self.output)
+            if known is not None and (
+                known["fingerprint"] == self.fingerprint or not self.parts.exists()
+            ):
+                require_same(known["fingerprint"], self.fingerprint, self.output)
+                if self.parts.exists():
+                    self._store().remove()
+                counts = {k: known[k] for k in ("rows_in", "rows_out", "rejects", "distinct")}
+                return self._summary(**counts, resumed=known["rows_in"], already_complete=True)
+        if not self.parts.exists():
+            raise ResumeError(
+                f"There is nothing to resume: {self.parts} does not exist; leave out --resume"
+            )
+        return None
+
+    def run(self, on_progress: Callable[[Progress], None]) -> EncodeSummary:
+        store = self._store()
+        with closing(store), ExitStack() as stack:
+            try:
+                resumed = store.rows + store.rejects
+                rows_in = resumed + self._encode(store, resumed, on_progress)
+            except StrictError:
+                stack.callback(store.remove)
+                raise
+            return self._finish(store, rows_in, resumed)
+
+    def _store(self) -> PartStore:
+        options = self.options
+        return PartStore(
+            self.parts,
+            self.fingerprint,
+            options.part_rows,
+            options.part_seconds,
+            resume=options.resume,
+        )
+
+    def _encode(
+        self, store: PartStore, resumed: int, on_progress: Callable[[Progress], None]
+    ) -> int:
+        """Encode what is not stored yet; return the number of crystals."""
+        from stratus.crystals.reading import records
+
+        rows_in, rows_out, rejects = 0, store.rows, store.rejects
+        with (
+            closing(IdIndex(self.parts / "ids.sqlite")) as ids,
+            closing(self._results(store.chunks, records)) as results,
+        ):
+            for batch in store.stored_rows(["id", "source"]):
+                ids.claim(batch.column("id").to_pylist(), batch.column("source").to_pylist())
+            on_progress(
+                Progress(rows_in=resumed, rows_out=rows_out, rejects=rejects, resumed=resumed)
+            )
+            for result in results:
+                batch, refused = _without_duplicates(result, ids)
+                if refused and self.options.strict:
+                    first = refused[0]
+                    raise StrictError(f"{first.source or first.id}: {first.code}: {first.detail}")
+                store.add(batch, refused)
+                rows_in += result.outcomes
+                rows_out += batch.num_rows
+                rejects += len(refused)
+                on_progress(
+                    Progress(
+                        rows_in=resumed + rows_in,
+                        rows_out=rows_out,
+                        rejects=rejects,
+                        resumed=resumed,
+                    )
+                )
+        store.flush()
+        return rows_in
+
+    def _results(
+        self, skip: int, records: Callable[..., Any]
+    ) -> Generator[ChunkResult, None, None]:
+        options = self.options
+        if options.engine == "ray":
+            from stratus.corpora.encoding.ray_engine import run_on_ray
+
+            yield from run_on_ray(self.inputs, self.work, options, skip)
+            return
+        chunks = chunked(records(self.inputs, options.read), options.chunk_rows, skip)
+        if options.workers == 0:
+            yield from run_here(chunks, self.work)
+            return
+        with WorkerPool(self.work, options.workers, options.timeout_s) as pool:
+            yield from pool.run(chunks)
+
+    def _finish(self, store: PartStore, rows_in: int, resumed: int) -> EncodeSummary:
+        codes = dict(sorted(count_codes(store).items()))
+        if rows_in != store.rows + store.rejects or store.rejects != sum(codes.values()):
+            raise StratusError(
+                f"{rows_in} crystals were met but {store.rows} rows and {store.rejects} rejects "
+                "were stored; this is a fault of stratus: please report it"
+            )
+        counts = {"rows_in": rows_in, "rows_out": store.rows, "rejects": codes}
+        write_rejects(store, self.rejects)
+        from stratus.scope import provenance
+
+        made_with = provenance(self.options.scope)
+        run = {f.name: made_with[f.name] for f in RUN_FIELDS}
+        metadata = {
+            "stratus_version": self.fingerprint["versions"]["stratus"],
+            "scope_version": made_with["scope_version"],
+            "options": self.options.fingerprint(),
+            "fingerprint": self.fingerprint,
+            **counts,
+        }
+        distinct = write_table(store, self.output, run, metadata)
+        store.remove()
+        return self._summary(**counts, distinct=distinct, resumed=resumed)
+
+    def _summary(self, **counts: Any) -> EncodeSummary:
+        return EncodeSummary(output=str(self.output), rejects_file=str(self.rejects), **counts)
+
+
+def _without_duplicates(result: ChunkResult, ids: IdIndex) -> tuple[pa.RecordBatch, list[Reject]]:
+    """Return the rows with a new id, and all rejects in order, repeated ids among them."""
+    batch = result.batch()
+    rejects = list(result.rejects)
+    if batch.num_rows:
+        names, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
+        taken = ids.claim(names, sources)
+        if taken:
+            positions = batch.column("position").to_pylist()
+            for place, owner in taken.items():
+                first = owner or "an earlier input"
+                detail = f"The id is taken by {first}, which came first; give this one another."
+                duplicate = Reject(
+                    names[place], sources[place], Stage.COLLECTING, Code.DUPLICATE_ID, detail
+                )
+                rejects.append((positions[place], duplicate))
+            rejects.sort(key=lambda r: r[0])
+            batch = batch.filter(pa.array([place not in taken for place in range(batch.num_rows)]))
+    return batch.drop_columns(["position"]), [reject for _, reject in rejects]
+
+
+def _check_output(output: Path, rejects: Path) -> None:
+    """Find out before the work what would stop it after.
+
+    Raises:
+        stratus.errors.InputError: the output can not be written.
+    """
+    if output.suffix not in _SUFFIXES:
+        raise InputError(f"{output} must end in .parquet or .csv")
+    if output == rejects:
+        raise InputError(
+            f"{output} can not hold both the table and the rejects; name another file for one"
+        )
+    for path in (output, rejects):
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a file in it")
+        if not path.parent.is_dir():
+            raise InputError(f"The folder {path.parent} does not exist; make it first")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"The folder {path.parent} can not be written; choose another place")

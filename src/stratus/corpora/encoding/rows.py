@@ -1,0 +1,174 @@
+"""The columns of the output table, and how the outcomes of one chunk become Arrow columns."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from stratus.crystals.entry import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stratus.crystals.entry import Entry
+
+WORKER_FIELDS = (
+    pa.field("id", pa.string(), nullable=False),
+    pa.field("scope", pa.string(), nullable=False),
+    pa.field("space_group", pa.int16(), nullable=False),
+    pa.field("formula", pa.string(), nullable=False),
+    pa.field("n_atoms", pa.int32(), nullable=False),
+    pa.field("n_orbits", pa.int32(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("notes", pa.string(), nullable=False),
+)
+"""What a worker computes for each crystal; ``n_atoms`` counts the primitive cell."""
+
+RUN_FIELDS = (
+    pa.field("dialect", pa.string(), nullable=False),
+    pa.field("backend", pa.string(), nullable=False),
+    pa.field("backend_version", pa.string(), nullable=False),
+    pa.field("symprec", pa.float64(), nullable=False),
+    pa.field("angle_tolerance", pa.float64()),
+)
+"""What is the same for every row of a run."""
+
+POSITION = pa.field("position", pa.int32(), nullable=False)
+"""Place of a row among the outcomes of its chunk; only workers and the collector see it."""
+
+REJECT_FIELDS = ("id", "source", "stage", "code", "detail")
+REJECT_SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in REJECT_FIELDS])
+
+_OWN_NAMES = frozenset(f.name for f in (*WORKER_FIELDS, *RUN_FIELDS, POSITION))
+LABEL_PREFIX = "label_"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """What became of one chunk; small, and safe to send between processes.
+
+    Attributes:
+        rows: an Arrow IPC stream with one record batch: position, worker fields, labels.
+        rejects: the position of each reject among the chunk's outcomes, and the reject.
+        outcomes: rows and rejects together.
+    """
+
+    rows: bytes
+    rejects: tuple[tuple[int, Reject], ...]
+    outcomes: int
+
+    def batch(self) -> pa.RecordBatch:
+        """Return the rows as a record batch."""
+        with pa.ipc.open_stream(pa.py_buffer(self.rows)) as reader:
+            return reader.read_next_batch()
+
+
+def writable(text: str) -> str:
+    """Return a text that UTF-8 can hold: a file name may carry bytes that are none."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def label_name(name: str) -> str:
+    """Return the column of a label: its own name, prefixed where that is one of ours."""
+    while name in _OWN_NAMES:
+        name = LABEL_PREFIX + name
+    return name
+
+
+@dataclass(slots=True)
+class ChunkRows:
+    """Collects the outcomes of one chunk in order."""
+
+    outcomes: int = 0
+    rejects: list[tuple[int, Reject]] = field(default_factory=list)
+    _rows: list[tuple[int, str, str, int, str, int, int, str, str]] = field(default_factory=list)
+    _labels: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def accept(self, entry: Entry, scope: Any) -> None:
+        """Add an encoded crystal."""
+        self._rows.append(
+            (
+                self.outcomes,
+                writable(entry.id),
+                str(scope),
+                scope.space_group,
+                scope.formula,
+                scope.n_atoms,
+                scope.n_orbits,
+                writable(entry.source),
+                writable(" ".join(entry.notes)),
+            )
+        )
+        self._labels.append(entry.labels)
+        self.outcomes += 1
+
+    def reject(self, reject: Reject) -> None:
+        """Add a reject."""
+        texts = (writable(reject.id), writable(reject.source))
+        detail = writable(reject.detail)
+        self.rejects.append((self.outcomes, Reject(*texts, reject.stage, reject.code, detail)))
+        self.outcomes += 1
+
+    def forget_from(self, outcomes: int) -> None:
+        """Drop the outcomes from a number on."""
+        while self._rows and self._rows[-1][0] >= outcomes:
+            self._rows.pop()
+            self._labels.pop()
+        while self.rejects and self.rejects[-1][0] >= outcomes:
+            self.rejects.pop()
+        self.outcomes = outcomes
+
+    def result(self) -> ChunkResult:
+        """Return everything collected."""
+        fields = (POSITION, *WORKER_FIELDS)
+        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(fields)
+        arrays = [pa.array(c, type=f.type) for f, c in zip(fields, columns, strict=True)]
+        labels = _label_columns(self._labels)
+        schema = pa.schema([*fields, *(pa.field(n, a.type) for n, a in labels.items())])
+        batch = pa.RecordBatch.from_arrays([*arrays, *labels.values()], schema=schema)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema) as writer:
+            writer.write_batch(batch)
+        return ChunkResult(sink.getvalue().to_pybytes(), tuple(self.rejects), self.outcomes)
+
+
+def _label_columns(labels: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
+    names: dict[str, None] = {}
+    for row in labels:
+        names.update(dict.fromkeys(row))
+    columns: dict[str, pa.Array] = {}
+    for name in names:
+        column = label_name(name)
+        while column in columns:
+            column = LABEL_PREFIX + column
+        columns[column] = label_array([row.get(name) for row in labels])
+    return columns
+
+
+def label_array(values: list[Any]) -> pa.Array:
+    """Return a column of labels: numbers, texts and lists as they are, the rest as JSON text."""
+    try:
+        array = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return pa.array([as_text(v) for v in values], type=pa.string())
+    if pa.types.is_struct(array.type) or pa.types.is_map(array.type):
+        return pa.array([as_text(v) for v in values], type=pa.string())
+    return array
+
+
+def as_text(value: Any) -> str | None:
+    """Return a label as text: itself, or JSON where it is none."""
+    if value is None or isinstance(value, str):
+        return value
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return json.dumps(value, default=str)
+
+
+def reject_table(rejects: Sequence[Reject]) -> pa.Table:
+    """Return rejects as an Arrow table."""
+    columns = {name: [str(getattr(r, name)) for r in rejects] for name in REJECT_FIELDS}
+    return pa.table(columns, schema=REJECT_SCHEMA)

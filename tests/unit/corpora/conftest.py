@@ -1,0 +1,8 @@
+"""Let tests and their worker processes import the stand-ins of this folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,358 @@
+"""Every crystal ends as a row or a reject, in order, once; and the table is there whole or not."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+import stand_ins
+
+from stratus.corpora import EncodeOptions, EncodeSummary, Progress, encode_corpus
+from stratus.corpora.encoding.chunks import Work
+from stratus.corpora.encoding.distinct import DistinctCounter
+from stratus.corpora.encoding.ids import IdIndex
+from stratus.crystals.entry import Entry
+from stratus.crystals.reading.record import ReadOptions
+from stratus.errors import InputError, ResumeError, StratusError, StrictError
+from stratus.scope import ScopeOptions
+
+SMALL = EncodeOptions(workers=0, chunk_rows=4, part_rows=8)
+
+
+def write_corpus(path: Path, rows: int, **labels: pa.Array) -> Path:
+    """Write cubic two-atom crystals; each 10th repeats an id, each 13th has no volume."""
+    rng = np.random.default_rng(7)
+    lattices = [np.eye(3).ravel() * (3 + i % 5) * (0 if i % 13 == 12 else 1) for i in range(rows)]
+    pairs = rng.integers(3, 80, size=(rows, 2))
+    table = {
+        "material_id": [f"c{i - 1 if i % 10 == 9 else i:06d}" for i in range(rows)],
+        "lattice": pa.array([list(m) for m in lattices], pa.list_(pa.float64())),
+        "species": [" ".join(_symbol(z) for z in pair) for pair in pairs],
+        "frac_coords": pa.array([[0.0, 0, 0, 0.5, 0.5, 0.5]] * rows, pa.list_(pa.float64())),
+        **labels,
+    }
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+def _symbol(number: int) -> str:
+    from stratus.crystals.elements import SYMBOLS
+
+    return SYMBOLS[int(number)]
+
+
+def rejects_of(summary: EncodeSummary) -> list[dict[str, str]]:
+    with Path(summary.rejects_file).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(autouse=True)
+def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read tables five rows at a time, so that a small one has several chunks."""
+    monkeypatch.setattr("stratus.crystals.reading.tables.SLICE_ROWS", 5)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    gaps = pa.array([None if i % 3 else i / 2 for i in range(60)], pa.float64())
+    return write_corpus(tmp_path / "corpus.parquet", 60, gap=gaps, formula=pa.array(["x"] * 60))
+
+
+def test_rows_in_are_rows_out_plus_rejects_and_keep_their_order(
+    corpus: Path, tmp_path: Path
+) -> None:
+    summary = encode_corpus([corpus], tmp_path / "out.parquet", SMALL)
+    table = pq.read_table(tmp_path / "out.parquet")
+    rejects = rejects_of(summary)
+    assert summary.rows_in == 60 == table.num_rows + len(rejects)
+    assert summary.rows_out == table.num_rows
+    assert summary.rejects == {"bad-lattice": 4, "duplicate-id": 5}
+    places = [int(source.rpartition(":")[2]) for source in table.column("source").to_pylist()]
+    refused = [int(reject["source"].rpartition(":")[2]) for reject in rejects]
+    assert places == sorted(places)
+    assert refused == sorted(refused)
+    assert sorted(places + refused) == list(range(60))
+    assert summary.distinct == len(set(table.column("scope").to_pylist()))
+
+
+def test_the_first_row_keeps_a_repeated_id_and_is_named_by_the_reject(
+    corpus: Path, tmp_path: Path
+) -> None:
+    summary = encode_corpus([corpus, corpus], tmp_path / "out.parquet", SMALL)
+    repeated = [r for r in rejects_of(summary) if r["code"] == "duplicate-id"]
+    assert len(repeated) == 5 + 56
+    first = repeated[0]
+    assert first["id"] == "c000008"
+    assert first["source"] == f"{corpus}:9"
+    assert f"{corpus}:8" in first["detail"]
+    ids = pq.read_table(tmp_path / "out.parquet").column("id").to_pylist()
+    assert len(ids) == len(set(ids))
+
+
+def test_workers_make_no_difference_to_the_table(corpus: Path, tmp_path: Path) -> None:
+    tables = []
+    for workers in (0, 1, 2):
+        out = tmp_path / f"{workers}.parquet"
+        encode_corpus([corpus], out, SMALL.model_copy(update={"workers": workers}))
+        tables.append((out.read_bytes(), out.with_suffix(".rejects.csv").read_bytes()))
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_labels_travel_with_their_types_and_do_not_hide_our_columns(
+    corpus: Path, tmp_path: Path
+) -> None:
+    encode_corpus([corpus], tmp_path / "out.parquet", SMALL)
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.schema.field("gap").type == pa.float64()
+    assert table.column("label_formula").to_pylist() == ["x"] * table.num_rows
+    assert "x" not in table.column("formula").to_pylist()
+    for source, gap in zip(
+        table.column("source").to_pylist(), table.column("gap").to_pylist(), strict=True
+    ):
+        place = int(source.rpartition(":")[2])
+        assert gap == (None if place % 3 else place / 2)
+
+
+def test_labels_of_mixed_inputs_are_united(tmp_path: Path) -> None:
+    one = write_corpus(tmp_path / "one.parquet", 8, a=pa.array([1] * 8), b=pa.array([1] * 8))
+    two = write_corpus(tmp_path / "two.parquet", 12, a=pa.array([0.5] * 12), b=pa.array(["t"] * 12))
+    encode_corpus([one, two], tmp_path / "out.parquet", SMALL)
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.schema.field("a").type == pa.float64()
+    assert set(table.column("b").to_pylist()) == {"1", "t"}
+
+
+def test_every_row_says_how_it_was_made(corpus: Path, tmp_path: Path) -> None:
+    options = SMALL.model_copy(update={"scope": ScopeOptions(symprec=0.1, angle_tolerance=3.0)})
+    encode_corpus([corpus], tmp_path / "out.parquet", options)
+    table = pq.read_table(tmp_path / "out.parquet")
+    row = table.slice(0, 1).to_pylist()[0]
+    assert (row["dialect"], row["backend"], row["symprec"], row["angle_tolerance"]) == (
+        "orbit",
+        "moyopy",
+        0.1,
+        3.0,
+    )
+    assert row["backend_version"]
+    about = json.loads(pq.read_metadata(tmp_path / "out.parquet").metadata[b"stratus"])
+    assert about["options"]["scope"]["symprec"] == 0.1
+    assert about["rows_in"] == 60
+    assert about["stratus_version"]
+    assert about["scope_version"]
+
+
+def test_a_csv_holds_the_same_rows(corpus: Path, tmp_path: Path) -> None:
+    encode_corpus([corpus], tmp_path / "out.parquet", SMALL)
+    encode_corpus([corpus], tmp_path / "out.csv", SMALL)
+    parquet = pq.read_table(tmp_path / "out.parquet", columns=["id", "scope", "n_atoms", "gap"])
+    as_csv = pa_csv.read_csv(tmp_path / "out.csv").select(parquet.column_names)
+    assert as_csv.to_pylist() == parquet.to_pylist()
+
+
+def test_the_rejects_file_is_there_also_when_nothing_was_rejected(tmp_path: Path) -> None:
+    clean = write_corpus(tmp_path / "clean.parquet", 5)
+    encode_corpus(
+        [clean],
+        tmp_path / "o.parquet",
+        SMALL.model_copy(update={"rejects": str(tmp_path / "r.csv")}),
+    )
+    assert (tmp_path / "r.csv").read_text().split() == ["id,source,stage,code,detail"]
+
+
+def test_progress_adds_up_and_ends_at_the_summary(corpus: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    summary = encode_corpus([corpus], tmp_path / "out.parquet", SMALL, seen.append)
+    assert all(p.rows_in == p.rows_out + p.rejects for p in seen)
+    assert seen[-1].rows_in == summary.rows_in
+
+
+def test_strict_stops_at_the_first_reject_in_the_order_of_the_inputs(
+    corpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.parquet"
+    for workers in (0, 2):
+        options = SMALL.model_copy(update={"strict": True, "workers": workers})
+        with pytest.raises(StrictError, match=r"corpus\.parquet:9: duplicate-id"):
+            encode_corpus([corpus], out, options)
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["corpus.parquet"]
+
+
+class StopError(Exception):
+    """Interrupts a run."""
+
+
+def interrupt_after(rows: int):
+    def on_progress(now: Progress) -> None:
+        if now.rows_in >= rows:
+            raise StopError
+
+    return on_progress
+
+
+@pytest.mark.parametrize("rows", [0, 4, 20, 33, 60])
+def test_a_resumed_run_gives_the_same_bytes_as_a_straight_one(
+    corpus: Path, tmp_path: Path, rows: int
+) -> None:
+    straight, broken = tmp_path / "straight.parquet", tmp_path / "broken.parquet"
+    encode_corpus([corpus], straight, SMALL)
+    with pytest.raises(StopError):
+        encode_corpus([corpus], broken, SMALL, interrupt_after(rows))
+    assert not broken.exists()
+    with pytest.raises(InputError, match="--resume"):
+        encode_corpus([corpus], broken, SMALL)
+    summary = encode_corpus([corpus], broken, SMALL.model_copy(update={"resume": True}))
+    assert broken.read_bytes() == straight.read_bytes()
+    rejects = [p.with_suffix(".rejects.csv").read_text() for p in (straight, broken)]
+    assert rejects[0] == rejects[1]
+    assert summary.rows_in == 60
+    if rows > 20:
+        assert summary.resumed >= 16
+    assert not (tmp_path / "broken.parquet.parts").exists()
+
+
+def test_resuming_a_finished_table_does_nothing(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    first = encode_corpus([corpus], out, SMALL)
+    written = out.stat().st_mtime_ns
+    again = encode_corpus([corpus], out, SMALL.model_copy(update={"resume": True}))
+    assert again.already_complete
+    assert out.stat().st_mtime_ns == written
+    same = {"rows_in", "rows_out", "rejects", "distinct"}
+    assert again.model_dump(include=same) == first.model_dump(include=same)
+
+
+def test_resuming_names_what_has_changed(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    with pytest.raises(StopError):
+        encode_corpus([corpus], out, SMALL, interrupt_after(20))
+    other = {"resume": True, "scope": ScopeOptions(symprec=0.1)}
+    with pytest.raises(ResumeError, match=r"options\.scope\.symprec was 0\.01, is 0\.1"):
+        encode_corpus([corpus], out, SMALL.model_copy(update=other))
+    write_corpus(corpus, 61)
+    with pytest.raises(ResumeError, match=r"corpus\.parquet\.size"):
+        encode_corpus([corpus], out, SMALL.model_copy(update={"resume": True}))
+
+
+def test_a_damaged_part_is_not_taken_for_a_good_one(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    with pytest.raises(StopError):
+        encode_corpus([corpus], out, SMALL, interrupt_after(40))
+    part = tmp_path / "out.parquet.parts" / "part-000000.parquet"
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 255
+    part.write_bytes(content)
+    with pytest.raises(ResumeError, match=r"part-000000\.parquet is missing or damaged"):
+        encode_corpus([corpus], out, SMALL.model_copy(update={"resume": True}))
+
+
+def test_nothing_to_resume_is_said(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ResumeError, match="nothing to resume"):
+        encode_corpus([corpus], tmp_path / "out.parquet", SMALL.model_copy(update={"resume": True}))
+
+
+def test_two_runs_can_not_write_the_same_table(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+
+    def second(_: Progress) -> None:
+        with pytest.raises(InputError, match="another run"):
+            encode_corpus([corpus], out, SMALL.model_copy(update={"resume": True}))
+        raise StopError
+
+    with pytest.raises(StopError):
+        encode_corpus([corpus], out, SMALL, second)
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("out.txt", "must end in .parquet or .csv"),
+        ("missing/out.parquet", "does not exist"),
+        ("folder.parquet", "is a folder"),
+    ],
+)
+def test_an_unusable_output_is_refused_before_the_work(
+    corpus: Path, tmp_path: Path, output: str, says: str
+) -> None:
+    (tmp_path / "folder.parquet").mkdir()
+    with pytest.raises(InputError, match=says):
+        encode_corpus([corpus], tmp_path / output, SMALL, lambda _: pytest.fail("it began"))
+
+
+def test_a_missing_input_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        encode_corpus([tmp_path / "nowhere"], tmp_path / "out.parquet", SMALL)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_disk_is_one_sentence_and_the_parts_stay(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stratus.corpora.encoding import parts
+
+    real = pq.write_table
+    calls = 0
+
+    def full(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise OSError(28, "No space left on device")
+        real(*args, **kwargs)
+
+    out = tmp_path / "out.parquet"
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.pq, "write_table", full)
+        with pytest.raises(StratusError, match="No space left on device; what is done is kept"):
+            encode_corpus([corpus], out, SMALL)
+    assert encode_corpus([corpus], out, SMALL.model_copy(update={"resume": True})).resumed > 0
+
+
+def test_a_row_that_makes_reading_hang_or_die_costs_itself_alone(
+    corpus: Path, tmp_path: Path
+) -> None:
+    work = Work(stand_ins.parse_with_traps, stand_ins.encode_any, ReadOptions(), ScopeOptions())
+    options = EncodeOptions(workers=1, timeout_s=1.0)
+    summary = encode_corpus([corpus], tmp_path / "out.parquet", options, work=work)
+    codes = {r["source"].rpartition(":")[2]: r["code"] for r in rejects_of(summary)}
+    assert codes["20"] == "timeout"
+    assert codes["30"] == "crashed"
+    assert codes["40"] == "crashed"
+    assert summary.rows_in == 60
+    assert summary.rejects == {"bad-lattice": 4, "crashed": 2, "duplicate-id": 5, "timeout": 1}
+
+
+def test_ids_are_claimed_once_over_many_batches(tmp_path: Path) -> None:
+    index = IdIndex(tmp_path / "ids.sqlite")
+    assert index.claim(["a", "b", "a"], ["1", "2", "3"]) == {2: "1"}
+    assert index.claim(["c", "b"], ["4", "5"]) == {1: "2"}
+    many = [f"x{i}" for i in range(1500)]
+    assert index.claim(many, many) == {}
+    assert index.claim(["y", *many[1400:]], ["s"] * 101) == {
+        i + 1: f"x{1400 + i}" for i in range(100)
+    }
+    index.close()
+
+
+def test_distinct_strings_are_counted_in_several_passes(tmp_path: Path) -> None:
+    with DistinctCounter(tmp_path / "d.bin", per_pass=100) as counter:
+        for start in range(0, 3000, 70):
+            counter.add(f"s{i % 1234}" for i in range(start, start + 70))
+        assert counter.count() == 1234
+    assert not (tmp_path / "d.bin").exists()
+    with DistinctCounter(tmp_path / "d.bin") as counter:
+        assert counter.count() == 0
+
+
+def test_text_that_is_no_utf8_does_not_stop_a_run() -> None:
+    from stratus.corpora.encoding.rows import ChunkRows
+
+    rows = ChunkRows()
+    crystal = Entry("caf\udce9", np.eye(3), np.array([1]), np.zeros((1, 3)), source="caf\udce9.cif")
+    rows.accept(crystal, stand_ins.ToyScope("s"))
+    assert rows.result().batch().column("id").to_pylist() == ["caf\\udce9"]
