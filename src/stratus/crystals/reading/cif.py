@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, lattice_from_cell
-from stratus.crystals.reading.cif_sites import number_of, read_sites
-from stratus.crystals.reading.cif_symmetry import operations
+from stratus.crystals.reading.cif_sites import Sites, number_of, read_sites
+from stratus.crystals.reading.cif_symmetry import is_modulated, operations
 from stratus.crystals.reading.cif_text import blocks_of
 from stratus.crystals.reading.elements import pymatgen_order
-from stratus.crystals.reading.orbits import expand
+from stratus.crystals.reading.orbits import IMAGE_TOLERANCE, expand
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
 
     from stratus.crystals.reading.record import ReadOptions
 
@@ -79,6 +81,10 @@ def _entry(
     labels: Mapping[str, Any] | None,
     note: str | None,
 ) -> Entry | Reject:
+    if is_modulated(block):
+        raise Refusal(
+            Code.NOT_A_STRUCTURE, "an incommensurate (modulated) structure has no unit cell of atoms"
+        )
     cell = _cell(block)
     lattice = lattice_from_cell(cell)
     sites = read_sites(block)
@@ -91,6 +97,27 @@ def _entry(
             f"{options.max_atoms} atoms",
         )
     images = expand(sites.coords, rotations, translations, lattice)
+    outcome = _assembled(sites, images, lattice, id, source, options, labels, tuple(notes))
+    if isinstance(outcome, Reject) and outcome.code is Code.OVERLAPPING_ATOMS:
+        kept = _without_repeats(sites, images, lattice)
+        if len(kept) < len(images):
+            again = sites.subset(kept)
+            notes.append(f"{len(images) - len(kept)} sites are listed twice and taken once")
+            images = [images[site] for site in kept]
+            return _assembled(again, images, lattice, id, source, options, labels, tuple(notes))
+    return outcome
+
+
+def _assembled(
+    sites: Sites,
+    images: list[npt.NDArray[np.float64]],
+    lattice: npt.NDArray[np.float64],
+    id: str,  # noqa: A002 - the field's name
+    source: str,
+    options: ReadOptions,
+    labels: Mapping[str, Any] | None,
+    notes: tuple[str, ...],
+) -> Entry | Reject:
     order = pymatgen_order(sites.numbers, sites.species)
     counts = [len(images[site]) for site in order]
     numbers = np.repeat(np.array([sites.numbers[site] for site in order], dtype=np.int64), counts)
@@ -101,24 +128,57 @@ def _entry(
             for site, count in zip(order, counts, strict=True)
             for _ in range(count)
         )
+    coords = [images[site] for site in order]
     return build(
         id=id,
         source=source,
         lattice=lattice,
         numbers=numbers,
-        frac_coords=np.concatenate([images[site] for site in order]),
+        frac_coords=np.concatenate(coords) if coords else np.empty((0, 3)),
         options=options,
         species=species,
         labels=labels,
-        notes=tuple(notes),
+        notes=notes,
     )
+
+
+def _without_repeats(
+    sites: Sites, images: list[npt.NDArray[np.float64]], lattice: npt.NDArray[np.float64]
+) -> list[int]:
+    """Return the sites that are not at the place of an earlier one.
+
+    Raises:
+        Refusal: two sites of different elements are at one place.
+    """
+    kept: list[int] = []
+    for site, orbit in enumerate(images):
+        repeated = False
+        for earlier in kept:
+            delta = images[earlier] - orbit[0]
+            delta -= np.rint(delta)
+            delta = delta @ lattice
+            if np.einsum("ij,ij->i", delta, delta).min() >= IMAGE_TOLERANCE**2:
+                continue
+            if sites.numbers[earlier] != sites.numbers[site]:
+                raise Refusal(
+                    Code.PARTIAL_OCCUPANCY,
+                    f"sites {sites.names[earlier]} and {sites.names[site]} share one place; "
+                    "stratus reads ordered crystals: choose an ordered model of it first",
+                    Stage.CHECKING,
+                )
+            repeated = True
+        if not repeated:
+            kept.append(site)
+    return kept
 
 
 def _has_sites(block: Any) -> bool:
-    return any(
-        bool(block.find_values(tag))
-        for tag in ("_atom_site_fract_x", "_atom_site.fract_x")
-    )
+    """Return whether a block places an atom: a row of question marks does not."""
+    for tag in ("_atom_site_fract_x", "_atom_site.fract_x"):
+        column = block.find_values(tag)
+        if column and any(value not in {"?", "."} for value in column):
+            return True
+    return False
 
 
 def _what_is_missing(blocks: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +52,16 @@ class Sites:
     coords: npt.NDArray[np.float64]
     species: list[str] | None
     notes: list[str]
+
+    def subset(self, wanted: Sequence[int]) -> Sites:
+        """Return the sites with these indices, in this order."""
+        return Sites(
+            [self.names[i] for i in wanted],
+            [self.numbers[i] for i in wanted],
+            self.coords[list(wanted)],
+            None if self.species is None else [self.species[i] for i in wanted],
+            self.notes,
+        )
 
 
 def number_of(text: str) -> float | None:
@@ -206,11 +216,5 @@ def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
             "stratus reads ordered crystals: choose an ordered model of it first",
             Stage.CHECKING,
         )
-    keep = [site for site in range(len(sites.names)) if site not in dropped]
-    return Sites(
-        [sites.names[i] for i in keep],
-        [sites.numbers[i] for i in keep],
-        sites.coords[keep],
-        None if sites.species is None else [sites.species[i] for i in keep],
-        notes,
-    )
+    whole = sites.subset([site for site in range(len(sites.names)) if site not in dropped])
+    return replace(whole, notes=notes)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from stratus.crystals.entry import Code
+from stratus.crystals.entry import Code, Stage
 from stratus.crystals.reading.elements import numbers_by_symbol
 from stratus.crystals.reading.refusal import Refusal
+
+_HEAVIEST = 103
+"""Nobody has a crystal of what lies beyond lawrencium: ``NH3`` is nitrogen and ``CN1`` carbon."""
 
 _WATER = re.compile(r"Wat|wat|WAT|OH|O-H")
 _SPECIAL = {"Hw": "H", "Ow": "O", "NO3": "N"}
@@ -19,7 +22,7 @@ def element_of(text: str) -> tuple[int, str | None]:
     """Return the atomic number that a type symbol or label stands for, and a note.
 
     Follows pymatgen's ``CifParser._parse_symbol``: known names of water first, then the first two
-    letters, then the first. Two differences: a hydroxyl or water name is its oxygen (pymatgen
+    letters, then the first. Three differences: ``NH3`` is nitrogen (pymatgen reads nihonium); a hydroxyl or water name is its oxygen (pymatgen
     loses the site when it is called ``OH``), and names of vacancies are dummies (pymatgen reads
     ``Vac`` as vanadium).
 
@@ -29,6 +32,13 @@ def element_of(text: str) -> tuple[int, str | None]:
     symbols = numbers_by_symbol()
     word = text.strip()
     letters = re.match(r"[A-Za-z]*", word)
+    if " + " in word:
+        raise Refusal(
+            Code.PARTIAL_OCCUPANCY,
+            f"a site is shared: {text!r}; stratus reads ordered crystals: "
+            "choose an ordered model of it first",
+            Stage.CHECKING,
+        )
     if letters is None or not letters.group():
         raise Refusal(Code.DUMMY_SPECIES, f"{text!r} names no chemical element")
     if _DUMMY.match(word):
@@ -39,13 +49,14 @@ def element_of(text: str) -> tuple[int, str | None]:
         if word.startswith(name):
             return symbols[symbol], None
     two = word[:2].title()
-    if two.isalpha() and two in symbols:
+    if two.isalpha() and two in symbols and not (symbols[two] > _HEAVIEST and word[:2] != two):
         return symbols[two], None
     one = word[0].upper()
     if one in {"D", "T"}:
         return 1, f"{text!r} is read as hydrogen"
     if one in symbols:
-        return symbols[one], None
+        note = f"{text!r} is read as nitrogen; its hydrogens have no positions"
+        return symbols[one], note if word.startswith("NH") else None
     raise Refusal(Code.DUMMY_SPECIES, f"{text!r} names no chemical element")
 
 

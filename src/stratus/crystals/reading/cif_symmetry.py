@@ -28,6 +28,25 @@ _LIST_TAGS = (
     "_space_group_symop.operation_xyz",
     "_symmetry_equiv.pos_as_xyz",
 )
+_MAGNETIC_TAGS = (
+    "_space_group_symop_magn_operation.xyz",
+    "_space_group_symop_magn_operation_xyz",
+    "_space_group_symop.magn_operation_xyz",
+)
+_CENTRING_TAGS = (
+    "_space_group_symop_magn_centering.xyz",
+    "_space_group_symop_magn_centering_xyz",
+    "_space_group_symop.magn_centering_xyz",
+)
+_MAGNETIC_GROUP_TAGS = (
+    "_space_group_magn.number_bns",
+    "_space_group_magn.name_bns",
+    "_space_group_magn_number_bns",
+    "_space_group.magn_number_bns",
+    "_space_group_magn_name_bns",
+    "_space_group.magn_name_bns",
+)
+_MODULATION_TAGS = ("_cell_modulation_dimension", "_cell_wave_vector_x")
 _HALL_TAGS = (
     "_space_group_name_hall",
     "_symmetry_space_group_name_hall",
@@ -72,9 +91,12 @@ def operations(block: Any, angles: tuple[float, float, float]) -> tuple[Operatio
         Refusal: the file's own list holds something that is no operation.
     """
     for tag in _LIST_TAGS:
-        listed = [value for value in block.find_values(tag) if value not in {"?", "."}]
+        listed = _listed(block, tag)
         if listed:
-            return parse_operations(tuple(listed)), None
+            return parse_operations(listed), None
+    magnetic = _magnetic(block)
+    if magnetic is not None:
+        return magnetic, None
     hall = _first(block, _HALL_TAGS)
     if hall is not None:
         found = _from_hall(hall)
@@ -98,6 +120,35 @@ def operations(block: Any, angles: tuple[float, float, float]) -> tuple[Operatio
             "add a _space_group_symop_operation_xyz loop",
         )
     return parse_operations(("x,y,z",)), "no symmetry is given: read as P1"
+
+
+def is_modulated(block: Any) -> bool:
+    """Return whether a block describes an incommensurate structure."""
+    return any(bool(block.find_values(tag)) for tag in _MODULATION_TAGS)
+
+
+def _listed(block: Any, tag: str) -> tuple[str, ...]:
+    return tuple(value for value in block.find_values(tag) if value not in {"?", "."})
+
+
+def _magnetic(block: Any) -> Operations | None:
+    """Return the operations of a magnetic CIF on positions: each operation after each centring."""
+    operations_ = next((found for tag in _MAGNETIC_TAGS if (found := _listed(block, tag))), ())
+    if not operations_:
+        if any(_listed(block, tag) for tag in _MAGNETIC_GROUP_TAGS):
+            raise Refusal(
+                Code.NOT_A_STRUCTURE,
+                "the magnetic space group is named but its operations are not listed; "
+                "add a _space_group_symop_magn_operation.xyz loop",
+            )
+        return None
+    centrings = next((found for tag in _CENTRING_TAGS if (found := _listed(block, tag))), ())
+    rotations, translations = parse_operations(operations_)
+    if not centrings:
+        return rotations, translations
+    shifts = parse_operations(centrings)[1]
+    every = (translations[:, None, :] + shifts[None, :, :]) % 1.0
+    return np.repeat(rotations, len(shifts), axis=0), every.reshape(-1, 3)
 
 
 @lru_cache(maxsize=2048)

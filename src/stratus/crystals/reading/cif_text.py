@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import TYPE_CHECKING, Any
 
-from stratus.crystals.entry import Code
-from stratus.crystals.reading.refusal import Refusal
+from stratus.crystals.reading.cif_mend import mended_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def blocks_of(text: str) -> tuple[Sequence[Any], str | None]:
     """Return the ``gemmi.cif.Block`` list of a CIF text, and a note if it had to be mended.
 
     Raises:
-        Refusal: the text is no CIF; the sentence is gemmi's, with the line.
+        Refusal: the text is no CIF; the sentence holds gemmi's, with the line.
     """
     import gemmi
 
@@ -35,6 +35,11 @@ def blocks_of(text: str) -> tuple[Sequence[Any], str | None]:
     try:
         return list(gemmi.cif.read_string(text, 0)), None
     except (ValueError, RuntimeError) as error:
-        raise Refusal(
-            Code.UNREADABLE, f"the text is no CIF: {str(error).removeprefix('string:')}"
-        ) from error
+        complaint = _in_words(str(error))
+    return mended_blocks(text, complaint), f"the CIF breaks the syntax and was mended: {complaint}"
+
+
+def _in_words(message: str) -> str:
+    """Return gemmi's ``string:4:0(27): parse error`` as a person would say it."""
+    match = re.match(r"string:(\d+):\d+(?:\(\d+\))?: (.*)", message, re.DOTALL)
+    return f"{match[2]} in line {match[1]}" if match is not None else message
