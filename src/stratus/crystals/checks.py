@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 MIN_HEIGHT = 0.1
 """A cell flatter than this is collapsed, in Å: no two layers of atoms are that close."""
 
+MAX_LENGTH = 1e5
+"""A lattice vector with a longer component is no crystal's, in Å."""
+
+MAX_COORDINATE = 1e6
+"""Fractional coordinates beyond this are broken numbers; they also lose their digits."""
+
 _DENSE_LIMIT = 200  # atoms up to which all pairs are compared at once
 
 
@@ -45,11 +51,9 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
     problem = lattice_problem(entry.lattice)
     if problem is not None:
         return _reject(entry, Code.BAD_LATTICE, problem)
-    if not np.isfinite(entry.frac_coords).all():
-        site = int(np.flatnonzero(~np.isfinite(entry.frac_coords).all(axis=1))[0])
-        return _reject(
-            entry, Code.BAD_COORDINATES, f"atom {site} has a coordinate that is not a finite number"
-        )
+    problem = coordinates_problem(entry.frac_coords)
+    if problem is not None:
+        return _reject(entry, Code.BAD_COORDINATES, problem)
     if options.min_distance == 0:
         return None
     first, second, distance = closest_pair(entry.lattice, entry.frac_coords, options.min_distance)
@@ -69,9 +73,10 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
 
 def lattice_problem(lattice: npt.NDArray[np.float64]) -> str | None:
     """Return what is wrong with a lattice, shape (3, 3) in Å, as a sentence; ``None`` if nothing."""
+    largest = float(np.abs(lattice).max())
+    if not largest <= MAX_LENGTH:  # true for NaN too
+        return f"the lattice holds {largest:g} Å, which is no length of a crystal's cell"
     cross, volume = _cross_and_volume(lattice)
-    if not np.isfinite(volume):
-        return "the lattice holds a number that is not finite, or is too large to have a volume"
     areas = np.sqrt(np.einsum("ij,ij->i", cross, cross))
     if not areas.all():
         return "two lattice vectors are parallel or zero, so the cell has no volume"
@@ -79,6 +84,16 @@ def lattice_problem(lattice: npt.NDArray[np.float64]) -> str | None:
     if not height >= MIN_HEIGHT:
         return f"the cell is collapsed: it is only {height:.3g} Å high, less than {MIN_HEIGHT} Å"
     return None
+
+
+def coordinates_problem(frac_coords: npt.NDArray[np.float64]) -> str | None:
+    """Return what is wrong with fractional coordinates, shape (n, 3); ``None`` if nothing."""
+    if not frac_coords.size or float(np.abs(frac_coords).max()) <= MAX_COORDINATE:
+        return None
+    bad = ~(np.abs(frac_coords) <= MAX_COORDINATE).all(axis=1)
+    site = int(np.flatnonzero(bad)[0])
+    place = " ".join(f"{value:g}" for value in frac_coords[site])
+    return f"atom {site} stands at {place}, which are no fractional coordinates"
 
 
 def closest_pair(
@@ -165,14 +180,11 @@ def _cross_and_volume(
 ) -> tuple[npt.NDArray[np.float64], float]:
     """Return b x c, c x a, a x b as rows, and the signed volume."""
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = lattice.tolist()
-    try:
-        rows = (
-            (by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx),
-            (cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax),
-            (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx),
-        )
-    except OverflowError:
-        return np.full((3, 3), np.inf), float("inf")
+    rows = (
+        (by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx),
+        (cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax),
+        (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx),
+    )
     volume = ax * rows[0][0] + ay * rows[0][1] + az * rows[0][2]
     return np.array(rows), volume
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
-from stratus.crystals.reading.building import build
+from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 
@@ -72,10 +72,7 @@ def parse_ase_row(
     if len(numbers) and not (1 <= numbers.min() and numbers.max() <= 118):  # noqa: PLR2004
         raise Refusal(Code.DUMMY_SPECIES, "the row holds an atom of number 0, a dummy")
     matrix = lattice.reshape(3, 3)
-    try:
-        coords = np.linalg.solve(matrix.T, positions.reshape(-1, 3).T).T
-    except np.linalg.LinAlgError as error:
-        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+    coords = fractional(positions.reshape(-1, 3), matrix)
     notes = ()
     if values["pbc"] != 7:  # noqa: PLR2004 - three bits
         notes = ("not periodic along every axis; read as a crystal in all three directions",)

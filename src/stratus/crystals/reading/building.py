@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratus.crystals.checks import check
-from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.checks import MAX_COORDINATE, MAX_LENGTH, check, lattice_problem
+from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ def build(
 ) -> Entry | Reject:
     """Make an entry, right-handed and checked.
 
-    A left-handed lattice is turned by negating its vectors and the fractional coordinates, which
-    is an inversion of the axes and leaves every atom where it is in space... up to nothing: the
-    positions ``frac @ lattice`` are the same numbers.
+    A left-handed lattice is turned by negating its vectors and the fractional coordinates: the
+    positions ``frac_coords @ lattice`` stay the same, and so does the set of translations.
 
     Args:
         id: the crystal's id.
@@ -76,11 +75,12 @@ def lattice_from_cell(cell: Sequence[float]) -> npt.NDArray[np.float64]:
             angles do not close a cell.
     """
     a, b, c, alpha, beta, gamma = (float(value) for value in cell)
-    if not all(math.isfinite(v) and v > 0 for v in (a, b, c)):
+    if not all(0 < v <= MAX_LENGTH for v in (a, b, c)):
         raise Refusal(
-            Code.BAD_LATTICE, f"a cell length is not a positive number: a={a}, b={b}, c={c} Å"
+            Code.BAD_LATTICE,
+            f"a cell length is not a positive number of a crystal's size: a={a}, b={b}, c={c} Å",
         )
-    if not all(math.isfinite(v) and 0 < v < 180 for v in (alpha, beta, gamma)):  # noqa: PLR2004
+    if not all(0 < v < 180 for v in (alpha, beta, gamma)):  # noqa: PLR2004
         raise Refusal(
             Code.BAD_LATTICE,
             "a cell angle is not between 0 and 180 degrees: "
@@ -106,6 +106,26 @@ def lattice_from_cell(cell: Sequence[float]) -> npt.NDArray[np.float64]:
             [0.0, 0.0, c],
         ]
     )
+
+
+def fractional(
+    cartesian: npt.NDArray[np.float64], lattice: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return fractional coordinates of Cartesian ones, shape (n, 3) in Å.
+
+    Raises:
+        Refusal: the lattice has no volume, or a coordinate is no number of a crystal's size.
+    """
+    problem = lattice_problem(lattice)
+    if problem is not None:
+        raise Refusal(Code.BAD_LATTICE, problem, Stage.CHECKING)
+    if cartesian.size and not float(np.abs(cartesian).max()) <= MAX_COORDINATE:
+        raise Refusal(
+            Code.BAD_COORDINATES, "a Cartesian coordinate is no number of a crystal's size",
+            Stage.CHECKING,
+        )
+    result: npt.NDArray[np.float64] = np.linalg.solve(lattice.T, cartesian.T).T
+    return result
 
 
 def _left_handed(lattice: npt.NDArray[np.float64]) -> bool:

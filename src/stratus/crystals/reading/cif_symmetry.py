@@ -70,8 +70,8 @@ _NUMBER_TAGS = (
     "_symmetry.int_tables_number",
 )
 _TERM = re.compile(
-    r"(?P<sign>[+-]?)(?:(?P<num>\d+/\d+|\d*\.\d+|\d+\.?)\*?)?(?P<axis>[xyz])?"
-    r"(?:/(?P<den>\d+))?"
+    r"(?P<sign>[+-]?)(?:(?P<num>\d{1,4}/\d{1,4}|\d{0,4}\.\d{1,16}|\d{1,4}\.?)\*?)?(?P<axis>[xyz])?"
+    r"(?:/(?P<den>\d{1,4}))?"
 )
 
 
@@ -168,7 +168,10 @@ def parse_operations(listed: tuple[str, ...]) -> Operations:
         if key in seen:
             continue
         seen.add(key)
-        rotations.append(np.array(rotation).reshape(3, 3))
+        matrix = np.array(rotation).reshape(3, 3)
+        if abs(abs(float(np.linalg.det(matrix))) - 1) > 1e-6:  # noqa: PLR2004 - rounding
+            raise _no_operation(text)
+        rotations.append(matrix)
         translations.append(translation)
     return np.array(rotations, dtype=np.float64), np.array(translations, dtype=np.float64)
 
@@ -176,7 +179,7 @@ def parse_operations(listed: tuple[str, ...]) -> Operations:
 def _triplet(text: str) -> tuple[list[float], list[float]]:
     parts = text.strip("'\";\n\r\t ").lower().replace(" ", "").split(",")
     if len(parts) not in {3, 4}:
-        raise Refusal(Code.UNREADABLE, f"{text!r} is no symmetry operation")
+        raise _no_operation(text)
     rotation: list[float] = []
     translation: list[float] = []
     for part in parts[:3]:
@@ -184,12 +187,12 @@ def _triplet(text: str) -> tuple[list[float], list[float]]:
         while position < len(part):
             match = _TERM.match(part, position)
             if match is None or match.end() == position or match.group(0) in {"+", "-"}:
-                raise Refusal(Code.UNREADABLE, f"{text!r} is no symmetry operation")
+                raise _no_operation(text)
             position = match.end()
             try:
                 size = float(Fraction(match["num"] or "1")) / int(match["den"] or 1)
             except ZeroDivisionError as error:
-                raise Refusal(Code.UNREADABLE, f"{text!r} is no symmetry operation") from error
+                raise _no_operation(text) from error
             size = -size if match["sign"] == "-" else size
             if match["axis"]:
                 row["xyz".index(match["axis"])] += size
@@ -199,6 +202,10 @@ def _triplet(text: str) -> tuple[list[float], list[float]]:
         nearest = round(shift * 24) / 24
         translation.append(nearest if abs(nearest - shift) < 1e-3 else shift)  # noqa: PLR2004
     return rotation, translation
+
+
+def _no_operation(text: str) -> Refusal:
+    return Refusal(Code.UNREADABLE, f"{text[:80]!r} is no symmetry operation")
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
-from stratus.crystals.reading.building import build
+from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.cif_symbols import species_of
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
@@ -84,11 +84,7 @@ def parse_extxyz(
             raise Refusal(Code.UNREADABLE, f"the line of atom {atom} does not hold {properties}")
         numbers.append(species_of(words[kind_at])[0])
         places.append(place)
-    try:
-        cartesian = np.array(places, dtype=np.float64).reshape(-1, _VECTOR)
-        coords = np.linalg.solve(lattice.T, cartesian.T).T
-    except np.linalg.LinAlgError as error:
-        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+    coords = fractional(np.array(places, dtype=np.float64).reshape(-1, _VECTOR), lattice)
     return build(
         id=id, source=source, lattice=lattice, numbers=np.array(numbers, dtype=np.int64),
         frac_coords=coords, options=options, labels=info, notes=notes,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject, Stage
-from stratus.crystals.reading.building import build, lattice_from_cell
+from stratus.crystals.reading.building import build, fractional, lattice_from_cell
 from stratus.crystals.reading.cif_symbols import species_name, species_of
 from stratus.crystals.reading.elements import symbol_of
 from stratus.crystals.reading.refusal import Refusal
@@ -113,7 +113,7 @@ def _pymatgen(value: Mapping[str, Any]) -> _Parts:
 def _places(sites: list[Any], lattice: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if all("abc" in site for site in sites):
         return np.array([site["abc"] for site in sites], dtype=np.float64).reshape(-1, 3)
-    return _fractional(
+    return fractional(
         np.array([site["xyz"] for site in sites], dtype=np.float64).reshape(-1, 3), lattice
     )
 
@@ -130,7 +130,7 @@ def _plain(lattice: Any, species: Any, coords: Any, *, cartesian: bool) -> _Part
         )
     array = array.reshape(-1, 3)
     if cartesian:
-        array = _fractional(array, matrix)
+        array = fractional(array, matrix)
     named = None
     if any(name is not None for _, name in pairs):
         named = tuple(name or symbol_of(number) for number, name in pairs)
@@ -149,16 +149,6 @@ def _lattice(given: Any) -> npt.NDArray[np.float64]:
     if array.size != 9:  # noqa: PLR2004 - three vectors
         raise Refusal(Code.BAD_LATTICE, f"the lattice has {array.size} numbers; 9 or 6 are needed")
     return array.reshape(3, 3)
-
-
-def _fractional(
-    cartesian: npt.NDArray[np.float64], lattice: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    try:
-        result: npt.NDArray[np.float64] = np.linalg.solve(lattice.T, cartesian.T).T
-    except np.linalg.LinAlgError as error:
-        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
-    return result
 
 
 def decoded(text: str | bytes) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject, Stage
-from stratus.crystals.reading.building import build
+from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -72,11 +72,7 @@ def entry_of_atoms(
         raise Refusal(Code.NOT_A_STRUCTURE, "the atoms have no cell: a molecule is no crystal")
     if len(numbers) and numbers.min() < 1:
         raise Refusal(Code.DUMMY_SPECIES, "an atom has number 0, a dummy", Stage.CHECKING)
-    try:
-        positions = np.array(atoms.positions, dtype=np.float64).reshape(-1, 3)
-        coords = np.linalg.solve(lattice.T, positions.T).T
-    except np.linalg.LinAlgError as error:
-        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+    coords = fractional(np.array(atoms.positions, dtype=np.float64).reshape(-1, 3), lattice)
     labels = {
         key: value
         for key, value in atoms.info.items()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
-from stratus.crystals.reading.building import build
+from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.elements import numbers_by_symbol
 from stratus.crystals.reading.refusal import Refusal
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.record import ReadOptions
 
 _GLUED = re.compile(r"(?<=\d)-(?=\d*\.)")  # "0.5000-0.2500": columns that ran into each other
+_COMMENT = re.compile(r"[!#]")
+_LABEL = re.compile(r"([A-Z][a-z]?)\d*")
 _DECORATION = re.compile(r"[/_].*$")  # "Mg_pv/f474ac0d" of VASP 6
 _HEAD = 8  # lines before the coordinates of the shortest POSCAR: name to "Direct", one atom
 
@@ -53,7 +55,8 @@ def parse_poscar(
     Raises:
         Refusal: something is missing; the sentence names the line, counted from 1.
     """
-    lines = [re.split(r"[!#]", line, maxsplit=1)[0] for line in text.splitlines()]
+    raw_lines = text.splitlines()
+    lines = [_COMMENT.split(line, maxsplit=1)[0] for line in raw_lines]
     if len(lines) < _HEAD:
         raise Refusal(Code.UNREADABLE, f"a POSCAR has {_HEAD} lines or more, this has {len(lines)}")
     lattice, factor = _lattice(lines)
@@ -74,13 +77,13 @@ def parse_poscar(
     rows = [_place(lines, at + 1 + atom) for atom in range(total)]
     coords = np.array([row[0] for row in rows], dtype=np.float64).reshape(-1, 3)
     if cartesian:
-        try:
-            coords = np.linalg.solve(lattice.T, (coords * factor).T).T
-        except np.linalg.LinAlgError as error:
-            raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
+        coords = fractional(coords * factor, lattice)
     if names is None:
-        tails = [row[1][3 if selective else 0 :] for row in rows]
-        numbers, note = _old_elements(text.split("\n", 1)[0], counts, tails)
+        tails = [
+            row[1][3 if selective else 0 :] + _COMMENT.sub(" ", line).split()[3:]
+            for row, line in zip(rows, raw_lines[at + 1 : at + 1 + total], strict=True)
+        ]
+        numbers, note = _old_elements(raw_lines[0], counts, tails)
         notes = (*notes, note)
     else:
         numbers = [number for number, count in zip(names, counts, strict=True) for _ in range(count)]
@@ -155,8 +158,12 @@ def _old_elements(
     title: str, counts: list[int], tails: list[list[str]]
 ) -> tuple[list[int], str]:
     symbols = numbers_by_symbol()
-    if all(tail and tail[0] in symbols for tail in tails):
-        return [symbols[tail[0]] for tail in tails], "elements taken from the coordinate lines"
+    written = [
+        next((symbols[m[1]] for word in tail if (m := _LABEL.fullmatch(word)) and m[1] in symbols), 0)
+        for tail in tails
+    ]
+    if all(written) and tails:
+        return written, "elements taken from the coordinate lines"
     words = title.split()
     if len(words) == len(counts) and all(word in symbols for word in words):
         numbers = [symbols[word] for word, count in zip(words, counts, strict=True) for _ in range(count)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
-from stratus.crystals.reading.building import build, lattice_from_cell
+from stratus.crystals.reading.building import build, fractional, lattice_from_cell
 from stratus.crystals.reading.elements import numbers_by_symbol
 from stratus.crystals.reading.refusal import Refusal
 
@@ -104,7 +104,7 @@ def _arrays(payload: TableSlice) -> _Reader:
                 )
             coords = flat.reshape(-1, 3)
             if not fractional and (cartesian is None or cartesian[row] is not False):
-                coords = _fractional(coords, lattice)
+                coords = fractional(coords, lattice)
         except Refusal as refusal:
             yield refusal.reject(id, source)
             return
@@ -205,16 +205,6 @@ def _lattice(flat: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[n
         given = "none" if flat is None else str(len(flat))
         raise Refusal(Code.BAD_LATTICE, f"{column} needs {wanted} numbers, the row has {given}")
     return flat.reshape(3, 3) if wanted == _MATRIX else lattice_from_cell(flat.tolist())
-
-
-def _fractional(
-    coords: npt.NDArray[np.float64], lattice: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    try:
-        result: npt.NDArray[np.float64] = np.linalg.solve(lattice.T, coords.T).T
-    except np.linalg.LinAlgError as error:
-        raise Refusal(Code.BAD_LATTICE, "the lattice vectors lie in one plane") from error
-    return result
 
 
 def _species(
