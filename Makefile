@@ -47,14 +47,16 @@ docs: $(STAMP) ## Build the documentation; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-lowest: $(STAMP) ## Prove that the lowest declared versions resolve and do the main job
+lowest: $(STAMP) ## Prove that the lowest declared versions resolve and work
 	rm -rf .venv-lowest
 	"$(PYTHON)" -m venv .venv-lowest
 	$(BIN)/python .ci/lowest.py pyproject.toml > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c .venv-lowest/lowest.txt -e '.[ase]' pytest
-	.venv-lowest/bin/python -m pip list --disable-pip-version-check --format freeze
-	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -m smoke
+		-c .venv-lowest/lowest.txt -e '.[ase,ray]' pytest pytest-xdist hypothesis
+	.venv-lowest/bin/python -m pip freeze --disable-pip-version-check
+	.venv-lowest/bin/python -c 'import ase.io, ray.data'
+	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n $(WORKERS) \
+		tests/unit tests/integration/test_examples.py
 
 highest: $(STAMP) ## Prove that the newest versions of everything still resolve together
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed '.[dev]'
