@@ -47,12 +47,13 @@ docs: $(STAMP) ## Build the documentation; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+# Not editable: so the wheel is proven to carry its data too.
 lowest: $(STAMP) ## Prove that the lowest declared versions resolve and work
 	rm -rf .venv-lowest
 	"$(PYTHON)" -m venv .venv-lowest
 	$(BIN)/python .ci/lowest.py pyproject.toml > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c .venv-lowest/lowest.txt -e '.[ase,ray]' pytest pytest-xdist hypothesis
+		-c .venv-lowest/lowest.txt '.[ase,ray]' pytest pytest-xdist hypothesis
 	.venv-lowest/bin/python -m pip freeze --disable-pip-version-check
 	.venv-lowest/bin/python -c 'import ase.io, ray.data'
 	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n $(WORKERS) \
