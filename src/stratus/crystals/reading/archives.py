@@ -28,6 +28,8 @@ FREE_BYTES = 100 * MIB
 MAX_RATIO = 200
 """A file that grows more than this when decompressed is a bomb; crystals reach about 20."""
 
+_BUFFER = 512  # a small one: what is in it is lost when the stream breaks off
+
 BROKEN = (
     EOFError,
     OSError,
@@ -74,11 +76,16 @@ class Budget:
 
 
 class Metered(io.RawIOBase):
-    """A stream that counts against a budget."""
+    """A stream that counts against a budget.
+
+    Attributes:
+        broken: what went wrong under it; kept until what came before has been handed out.
+    """
 
     def __init__(self, stream: BinaryIO, budget: Budget) -> None:
         self._stream = stream
         self._budget = budget
+        self.broken: BaseException | None = None
 
     def readable(self) -> bool:
         """Return ``True``."""
@@ -86,11 +93,21 @@ class Metered(io.RawIOBase):
 
     def readinto(self, buffer: Buffer) -> int:
         """Fill a buffer and count what went into it."""
+        if self.broken is not None:
+            raise self.broken
         view = memoryview(buffer)
-        data = self._stream.read(len(view))
-        view[: len(data)] = data
-        self._budget.spend(len(data))
-        return len(data)
+        filled = 0
+        read = getattr(self._stream, "read1", self._stream.read)
+        try:
+            while filled < len(view) and (data := read(len(view) - filled)):
+                view[filled : filled + len(data)] = data
+                filled += len(data)
+        except BROKEN as error:
+            if not filled:
+                raise
+            self.broken = error
+        self._budget.spend(filled)
+        return filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +134,7 @@ def decompressed(stream: BinaryIO, compression: str, budget: Budget) -> BinaryIO
         opened = bz2.BZ2File(stream)
     else:
         opened = lzma.LZMAFile(stream)
-    return io.BufferedReader(Metered(cast("BinaryIO", opened), budget), MIB)
+    return io.BufferedReader(Metered(cast("BinaryIO", opened), budget), _BUFFER)
 
 
 def read_whole(stream: BinaryIO, options: ReadOptions) -> bytes:
@@ -175,7 +192,7 @@ def _zip(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
                 continue
             with opened:
                 raw = Metered(cast("BinaryIO", opened), budget)
-                yield Member(info.filename, io.BufferedReader(raw, MIB))
+                yield Member(info.filename, io.BufferedReader(raw, _BUFFER))
 
 
 def _tar(stream: BinaryIO) -> Iterator[Member]:

@@ -22,7 +22,7 @@ OCCUPANCY_TOLERANCE = 1e-3
 """An occupancy this near to 1 is 1, and this near to 0 is 0."""
 
 _AXES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
-_UNCERTAINTY = re.compile(r"\(.*$")
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(|$)")
 _COLUMNS = (
     *_AXES,
     "_atom_site_label",
@@ -31,6 +31,7 @@ _COLUMNS = (
     "_atom_site_calc_flag",
 )
 _UNKNOWN = frozenset({"?", ".", ""})
+_HIGHEST_CHARGE = 100
 _SAME_PLACE = 1e-3  # fractional
 _CHARGE_END = re.compile(r"\d?[+,\-]?$")
 
@@ -70,11 +71,8 @@ def number_of(text: str) -> float | None:
         return float(text)
     except ValueError:
         pass
-    stripped = text.strip("'\" \t\n;")
-    try:
-        return float(_UNCERTAINTY.sub("", stripped))
-    except ValueError:
-        return None
+    match = _NUMBER.match(text.strip("'\" \t\n;"))
+    return float(match[1]) if match is not None else None
 
 
 def read_sites(block: Any) -> Sites:
@@ -154,7 +152,7 @@ def _table(block: Any) -> dict[str, list[str]]:
 def _unquoted(raw: str) -> str:
     import gemmi
 
-    return gemmi.cif.as_string(raw).strip() if raw[0] in "'\";" else raw
+    return gemmi.cif.as_string(raw).strip() if raw.startswith(("'", '"', ";")) else raw
 
 
 def _occupancy(text: str, label: str) -> float:
@@ -175,7 +173,7 @@ def _species(block: Any, words: Sequence[str] | None, numbers: Sequence[int]) ->
     charges: dict[str, float] = {}
     for name, raw in zip(types, column, strict=False):
         value = 0.0 if raw == "." else number_of(raw)
-        if value is None:
+        if value is None or not abs(value) < _HIGHEST_CHARGE:
             return None
         charges[name] = value
         charges[_CHARGE_END.sub("", name)] = value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -53,26 +55,21 @@ def csv_batches(
         raise Refusal(Code.NOT_A_STRUCTURE, "the table is empty")
     with pc.open_csv(
         opened,
-        read_options=pc.ReadOptions(block_size=_BLOCK, use_threads=False, encoding="utf8"),
+        read_options=pc.ReadOptions(block_size=_BLOCK, use_threads=False),
         parse_options=pc.ParseOptions(
             delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
         ),
         convert_options=pc.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.binary()),
+            column_types=dict.fromkeys(names, pa.large_string()),
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
-            check_utf8=False,
         ),
     ) as reader:
+        yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # its columns, if nothing else
         for batch in reader:
             yield from _drain(bad)
-            columns = [_as_text(column) for column in batch.columns]
-            schema = pa.schema(
-                [(name, pa.large_string()) for name in batch.schema.names],
-                metadata={TEXT_MARK: b""},
-            )
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            yield batch.replace_schema_metadata({TEXT_MARK: b""})
     yield from _drain(bad)
 
 
@@ -82,44 +79,47 @@ def _drain(bad: list[Reject]) -> list[Reject]:
     return out
 
 
-def _as_text(column: pa.Array) -> pa.Array:
-    import pyarrow as pa
-
-    try:
-        return column.cast(pa.large_string())
-    except pa.ArrowInvalid:  # not UTF-8
-        values = [None if v is None else v.decode("latin-1") for v in column.to_pylist()]
-        return pa.array(values, type=pa.large_string())
-
-
 def _header(file: Path | BinaryIO, delimiter: str) -> tuple[list[str], object]:
     """Return the names of the columns, and what to read from, at its beginning."""
-    import csv
-    import io
-
-    from stratus.crystals.reading.cif_text import decode
-
     stream = file.open("rb") if isinstance(file, Path) else file
     first = stream.readline(_BLOCK)
-    names = next(csv.reader(io.StringIO(decode(first)), delimiter=delimiter), [])
-    return names, _Again(first, stream)
+    try:
+        names = next(csv.reader(_utf8(first).splitlines(), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise Refusal(Code.UNREADABLE, f"the header of the table is broken: {error}") from error
+    return names, _Utf8(first, stream)
 
 
-class _Again:
-    """A stream of which the first line is given back."""
+def _utf8(data: bytes) -> str:
+    return data.decode("utf-8-sig", errors="surrogateescape").translate(_LATIN)
+
+
+class _Utf8:
+    """A stream from its first line on, in which bytes that are not UTF-8 become Latin-1 letters.
+
+    Arrow drops a row of the wrong width without a word when it is not UTF-8.
+    """
 
     def __init__(self, first: bytes, rest: BinaryIO) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")(errors="surrogateescape").decode
         self._first = first
         self._rest = rest
+        self._ready = b""
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return at most ``size`` bytes."""
-        if self._first:
-            head = self._first if size < 0 else self._first[:size]
-            self._first = self._first[len(head) :]
-            return head + self._rest.read() if size < 0 else head
-        return self._rest.read(size)
+        """Return at most ``size`` bytes, none only at the end."""
+        while size < 0 or len(self._ready) < size:
+            raw = self._first or self._rest.read(size if size >= 0 else -1)
+            self._first = b""
+            text = self._decode(raw, final=not raw)
+            self._ready += text.translate(_LATIN).encode("utf-8", errors="replace")
+            if not raw:
+                break
+        if size < 0:
+            size = len(self._ready)
+        out, self._ready = self._ready[:size], self._ready[size:]
+        return out
 
     def readable(self) -> bool:
         """Return ``True``."""
@@ -128,3 +128,6 @@ class _Again:
     def close(self) -> None:
         """Stop reading; the file belongs to the caller."""
         self.closed = True
+
+
+_LATIN = {0xDC00 + byte: chr(byte) for byte in range(0x80, 0x100)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratus.crystals.checks import MAX_COORDINATE, MAX_LENGTH
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.elements import numbers_by_symbol
@@ -76,6 +77,8 @@ def parse_poscar(
     cartesian = mode[:1] in {"c", "C", "k", "K"}
     rows = [_place(lines, at + 1 + atom) for atom in range(total)]
     coords = np.array([row[0] for row in rows], dtype=np.float64).reshape(-1, 3)
+    if not (coords.size == 0 or float(np.abs(coords).max()) <= MAX_COORDINATE):
+        raise Refusal(Code.BAD_COORDINATES, "a coordinate is no number of a crystal's size")
     if cartesian:
         coords = fractional(coords * factor, lattice)
     if names is None:
@@ -105,6 +108,8 @@ def _lattice(
         if vector is None or len(vector) < 3:  # noqa: PLR2004
             raise Refusal(Code.UNREADABLE, f"line {number} holds no lattice vector")
     lattice = np.array([(vector or [])[:3] for vector in vectors], dtype=np.float64)
+    if not max(np.abs(lattice).max(), *(abs(value) for value in scale)) <= MAX_LENGTH**3:
+        raise Refusal(Code.BAD_LATTICE, "the scale or a lattice vector is no number of its size")
     if len(scale) == 3:  # noqa: PLR2004 - one for each axis
         factor = np.array(scale)
     elif scale[0] < 0:  # the volume of the cell

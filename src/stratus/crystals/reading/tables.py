@@ -68,7 +68,9 @@ def _batches(
     if kind != "parquet":
         yield from csv_batches(file, "\t" if kind == "tsv" else ",", stem, source)
         return
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as table:
+        yield pa.RecordBatch.from_pylist([], schema=table.schema_arrow)
         yield from table.iter_batches(batch_size=SLICE_ROWS)
