@@ -114,7 +114,7 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
                 "backend": backend.value if backend else None,
             },
             rejects=str(rejects) if rejects else None,
-            workers=workers if workers is not None else _cores(),
+            workers=workers,
             resume=resume,
             strict=strict,
             timeout_s=timeout,
@@ -141,11 +141,3 @@ def _options(**values: object) -> EncodeOptions:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None
-
-
-def _cores() -> int:
-    import os
-
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -16,12 +16,12 @@ from stratus.corpora.encoding.fingerprint import require_same, run_fingerprint
 from stratus.corpora.encoding.ids import IdIndex
 from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects, write_table
 from stratus.corpora.encoding.options import EncodeOptions
-from stratus.corpora.encoding.parts import PartStore
+from stratus.corpora.encoding.parts import PartStore, discard
 from stratus.corpora.encoding.rows import RUN_FIELDS
 from stratus.corpora.encoding.summary import EncodeSummary, Progress
 from stratus.corpora.encoding.workers import WorkerPool, run_here
 from stratus.crystals.entry import Code, Reject, Stage
-from stratus.errors import InputError, ResumeError, StratusError, StrictError
+from stratus.errors import InputError, StratusError, StrictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -111,13 +111,9 @@ class _Job:
             ):
                 require_same(known["fingerprint"], self.fingerprint, self.output)
                 if self.parts.exists():
-                    self._store().remove()
+                    discard(self.parts)
                 counts = {k: known[k] for k in ("rows_in", "rows_out", "rejects", "distinct")}
                 return self._summary(**counts, resumed=known["rows_in"], already_complete=True)
-        if not self.parts.exists():
-            raise ResumeError(
-                f"There is nothing to resume: {self.parts} does not exist; leave out --resume"
-            )
         return None
 
     def run(self, on_progress: Callable[[Progress], None]) -> EncodeSummary:
@@ -126,8 +122,11 @@ class _Job:
             try:
                 resumed = store.rows + store.rejects
                 rows_in = resumed + self._encode(store, resumed, on_progress)
-            except StrictError:
-                stack.callback(store.remove)
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    store.flush()  # stopped from outside, with whole chunks in hand
+                if isinstance(error, StrictError) or not store.parts:
+                    stack.callback(store.remove)  # there is nothing to go on from
                 raise
             return self._finish(store, rows_in, resumed)
 
@@ -187,10 +186,11 @@ class _Job:
             yield from run_on_ray(self.inputs, self.work, options, skip)
             return
         chunks = chunked(records(self.inputs, options.read), options.chunk_rows, skip)
-        if options.workers == 0:
+        workers = options.workers if options.workers is not None else _processors()
+        if workers == 0:
             yield from run_here(chunks, self.work)
             return
-        with WorkerPool(self.work, options.workers, options.timeout_s) as pool:
+        with WorkerPool(self.work, workers, options.timeout_s) as pool:
             yield from pool.run(chunks)
 
     def _finish(self, store: PartStore, rows_in: int, resumed: int) -> EncodeSummary:
@@ -240,6 +240,12 @@ def _without_duplicates(result: ChunkResult, ids: IdIndex) -> tuple[pa.RecordBat
             rejects.sort(key=lambda r: r[0])
             batch = batch.filter(pa.array([place not in taken for place in range(batch.num_rows)]))
     return batch.drop_columns(["position"]), [reject for _, reject in rejects]
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_output(output: Path, rejects: Path) -> None:

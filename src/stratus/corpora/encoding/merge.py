@@ -71,11 +71,11 @@ def finished_rows(
         count += batch.num_rows
         while count >= ROW_GROUP_ROWS:
             table = pa.concat_tables(held)
-            yield table.slice(0, ROW_GROUP_ROWS)
+            yield table.slice(0, ROW_GROUP_ROWS).combine_chunks()
             held = [table.slice(ROW_GROUP_ROWS)]
             count -= ROW_GROUP_ROWS
     if count:
-        yield pa.concat_tables(held)
+        yield pa.concat_tables(held).combine_chunks()
 
 
 def _dress(batch: pa.RecordBatch, schema: pa.Schema, run: Mapping[str, Any]) -> pa.Table:

@@ -22,14 +22,19 @@ class EncodeOptions(BaseModel):
     rejects: str | None = Field(
         None, description="Where the rejects go; beside the output if not set."
     )
-    workers: int = Field(1, ge=0, le=1024, description="Worker processes; 0 works in this one.")
+    workers: int | None = Field(
+        None,
+        ge=0,
+        le=1024,
+        description="Worker processes; 0 works in this one, by default one for each processor.",
+    )
     timeout_s: float = Field(60.0, gt=0, description="Longest time for one crystal, in seconds.")
     strict: bool = Field(default=False, description="The first reject ends the run.")
     resume: bool = Field(default=False, description="Go on where an interrupted run stopped.")
     engine: Literal["local", "ray"] = Field("local", description="This machine, or a Ray cluster.")
     chunk_rows: int = Field(256, ge=1, description="Crystals sent to a worker at a time.")
-    part_rows: int = Field(20_000, ge=1, description="Rows kept in memory before they are stored.")
-    part_seconds: float = Field(10.0, ge=0, description="Longest time before rows are stored.")
+    part_rows: int = Field(10_000, ge=1, description="Rows kept in memory before they are stored.")
+    part_seconds: float = Field(5.0, ge=0, description="Longest time before rows are stored.")
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the options that decide what the table holds, as plain JSON values."""

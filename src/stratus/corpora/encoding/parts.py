@@ -209,6 +209,12 @@ class PartStore:
             temporary.write_text(self._journal.model_dump_json(), encoding="utf-8")
 
 
+def discard(folder: Path) -> None:
+    """Delete a folder of parts in whatever state, unless a run is writing it."""
+    _lock(folder).close()
+    shutil.rmtree(folder)
+
+
 def _batches(path: Path, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False)
