@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +26,13 @@ import moyopy
 import numpy as np
 from moyopy import HallSymbolEntry, Setting
 
+from stratus.crystals.synthesis import affine_position
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TABLE = Path(__file__).parents[1] / "src/stratus/crystals/data/wyckoff.json"
 GRID = 24
-TERM = re.compile(r"([+-]?)(\d+/\d+|\d+)?([xyz])?")
 
 
 def family_lattice(number: int) -> np.ndarray:
@@ -45,24 +44,15 @@ def family_lattice(number: int) -> np.ndarray:
     return np.eye(3)
 
 
-def parse_position(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Turn ``x,2x,z+1/4`` into (matrix, vector) with point = matrix @ (x, y, z) + vector."""
-    matrix, vector = np.zeros((3, 3), dtype=int), np.zeros(3)
-    for row, component in enumerate(text.replace(" ", "").split(",")):
-        for sign, value, letter in TERM.findall(component):
-            factor = -1 if sign == "-" else 1
-            if letter:
-                matrix[row, "xyz".index(letter)] += factor * int(value or 1)
-            elif value:
-                vector[row] += factor * float(Fraction(value))
-    return matrix, vector
-
-
 def annihilator(matrix: np.ndarray) -> np.ndarray:
     """Return integer rows that span the left null space of ``matrix`` without gaps."""
     rank = np.linalg.matrix_rank(matrix)
     rows = sorted(
-        (v for v in itertools.product(range(-2, 3), repeat=3) if any(v) and not (np.array(v) @ matrix).any()),
+        (
+            v
+            for v in itertools.product(range(-2, 3), repeat=3)
+            if any(v) and not (np.array(v) @ matrix).any()
+        ),
         key=lambda v: (np.abs(v).sum(), v),
     )
     if rank == 3:
@@ -90,11 +80,10 @@ def normaliser(number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     operations = moyopy.operations_from_number(number, setting=Setting.standard(), primitive=True)
     rotations = np.array(operations.rotations)
     translations = np.array(operations.translations)
-    hall = next(
-        h for h in map(HallSymbolEntry, range(1, 531))
-        if h.number == number and h.hall_number == standard_hall(number)
-    )
-    to_primitive = np.linalg.inv(np.array(hall.centering.linear, dtype=float))  # columns: a_p = a_c Q^-1
+    hall = HallSymbolEntry(standard_hall(number))
+    to_primitive = np.linalg.inv(
+        np.array(hall.centering.linear, dtype=float)
+    )  # columns: a_p = a_c Q^-1
     primitive = to_primitive.T @ family_lattice(number)
     _, reduction = moyopy.minkowski_reduce(primitive.tolist())
     change = np.array(reduction, dtype=float)  # reduced = change.T @ primitive
@@ -125,12 +114,11 @@ def normaliser(number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def standard_hall(number: int) -> int:
     """Return the Hall number of moyo's standard setting of a space group."""
-    return moyopy.SpaceGroup(
-        *(lambda o: (o.rotations, o.translations))(
-            moyopy.operations_from_number(number, setting=Setting.standard(), primitive=True)
-        ),
-        setting=Setting.standard(),
-    ).hall_number
+    operations = moyopy.operations_from_number(number, setting=Setting.standard(), primitive=True)
+    group = moyopy.SpaceGroup(
+        operations.rotations, operations.translations, setting=Setting.standard()
+    )
+    return group.hall_number
 
 
 def generators(rotations: np.ndarray) -> list[int]:
@@ -168,7 +156,7 @@ def permutations(number: int, positions: dict[str, list]) -> list[str]:
     translations = np.array(operations.translations)
     spaces = []
     for letter in letters:
-        matrix, vector = parse_position(positions[letter][2])
+        matrix, vector = affine_position(positions[letter][2])
         spaces.append((matrix, vector, annihilator(matrix)))
     order = sorted(range(len(letters)), key=lambda k: np.linalg.matrix_rank(spaces[k][0]))
     generic = np.array([0.1234567, 0.2718281, 0.3819660])

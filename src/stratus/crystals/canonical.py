@@ -35,8 +35,7 @@ class Orbit:
 @cache
 def _exchanges(number: int, occupied: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Return the distinct images of the occupied letters that can be the smallest."""
-    images = np.unique(letter_permutations(number)[:, occupied], axis=0)
-    return images
+    return np.unique(letter_permutations(number)[:, occupied], axis=0)
 
 
 @lru_cache(maxsize=65536)

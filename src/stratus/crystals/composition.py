@@ -25,7 +25,7 @@ def reduce_composition(amounts: Mapping[str, int]) -> Composition:
 @lru_cache(maxsize=65536)
 def reduced_formula(composition: Composition) -> str:
     """Write a composition as pymatgen's ``Composition.reduced_formula`` does."""
-    from pymatgen.core import Composition as PymatgenComposition  # noqa: PLC0415 - heavy
+    from pymatgen.core import Composition as PymatgenComposition
 
     formula: str = PymatgenComposition(dict(composition)).reduced_formula
     return formula

@@ -78,7 +78,11 @@ def split_encoding(encoding: str) -> tuple[bool, tuple[str, ...], str]:
     matrices, translations = _table()["matrices"], _table()["translations"]
     generators = tuple(blocks[k : k + 4] for k in range(0, 4 * count, 4))
     for block in generators:
-        if len(block) < 4 or block[0] not in matrices or any(t not in translations for t in block[1:]):
+        if (
+            len(block) < 4
+            or block[0] not in matrices
+            or any(t not in translations for t in block[1:])
+        ):
             raise InputError(f"generator string {encoding!r} has a bad generator {block!r}")
     if tail == "0":
         return head[0] == "1", generators, ""
@@ -115,7 +119,11 @@ def _by_generators() -> dict[tuple[bool, tuple[str, ...], str], int]:
     return {(g.inversion, g.generators, g.origin): g.number for g in groups}
 
 
-def find_space_group(inversion: bool, generators: tuple[str, ...], origin: str) -> SpaceGroup | None:  # noqa: FBT001 - a field of the encoding
+def find_space_group(
+    *, inversion: bool, generators: tuple[str, ...], origin: str
+) -> SpaceGroup | None:
+    inversion: bool, generators: tuple[str, ...], origin: str
+) -> SpaceGroup | None:
     """Return the space group written with exactly these generators, or ``None``."""
     number = _by_generators().get((inversion, generators, origin))
     return None if number is None else space_group(number)
@@ -131,8 +139,7 @@ def generator_operation(
 
 
 def close_group(
-    inversion: bool,  # noqa: FBT001 - a field of the encoding
-    generators: tuple[str, ...],
+    generators: tuple[str, ...], *, inversion: bool
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Multiply generators until nothing new appears, modulo lattice translations.
 
@@ -146,8 +153,8 @@ def close_group(
     if inversion:
         seeds.append((-np.eye(3, dtype=np.int64), np.zeros(3, dtype=np.int64)))
     for block in generators:
-        rotation, shift = generator_operation(block)
-        seeds.append((rotation, np.array([int(t * unit) % unit for t in shift])))
+        matrix, translation = generator_operation(block)
+        seeds.append((matrix, np.array([int(t * unit) % unit for t in translation])))
     group = {(r.tobytes(), t.tobytes()): (r, t) for r, t in seeds}
     frontier = list(group.values())
     while frontier:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Symmetry:
     n_atoms: int
 
 
-def find_symmetry(  # noqa: PLR0913 - the arguments of the search
+def find_symmetry(
     lattice: npt.NDArray[np.float64],
     frac_coords: npt.NDArray[np.float64],
     kinds: npt.NDArray[np.int64],
@@ -85,7 +85,7 @@ def _moyopy(
     symprec: float,
     angle_tolerance: float | None,
 ) -> tuple[int, list[str], int]:
-    from moyopy import Cell, MoyoDataset  # noqa: PLC0415 - only this backend needs it
+    from moyopy import Cell, MoyoDataset
 
     angle = None if angle_tolerance is None else float(np.deg2rad(angle_tolerance))
     try:
@@ -108,10 +108,10 @@ def _spglib(
     symprec: float,
     angle_tolerance: float | None,
 ) -> tuple[int, list[str], int]:
-    import spglib  # noqa: PLC0415 - only this backend needs it
+    import spglib
 
     angle = -1.0 if angle_tolerance is None else angle_tolerance
-    cell = (lattice, frac_coords, kinds)
+    cell: Any = (lattice, frac_coords, kinds)  # arrays do; its type hints ask for lists
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

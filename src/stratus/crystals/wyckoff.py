@@ -77,7 +77,9 @@ def wyckoff_positions(number: int) -> dict[str, WyckoffPosition]:
     """
     return {
         letter: WyckoffPosition(letter, multiplicity, site_symmetry, coordinates)
-        for letter, (multiplicity, site_symmetry, coordinates) in _group(number)["positions"].items()
+        for letter, (multiplicity, site_symmetry, coordinates) in _group(number)[
+            "positions"
+        ].items()
     }
 
 

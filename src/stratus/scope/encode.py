@@ -93,7 +93,7 @@ def provenance(options: ScopeOptions) -> dict[str, str | float | int | None]:
 def encode(
     crystal: Entry | Structure | Atoms | str | Path,
     options: ScopeOptions | None = None,
-    **overrides: Any,  # noqa: ANN401 - the fields of ScopeOptions
+    **overrides: Any,
 ) -> Scope | PaperScope:
     """Write a crystal as SCOPE.
 
@@ -120,8 +120,8 @@ def encode(
 
 
 def _as_entry(crystal: Entry | Structure | Atoms | str | Path) -> Entry:
-    from stratus.crystals.entry import Entry  # noqa: PLC0415 - for isinstance alone
-    from stratus.crystals.reading import read  # noqa: PLC0415 - encoding an entry needs no reader
+    from stratus.crystals.entry import Entry
+    from stratus.crystals.reading import read
 
     if isinstance(crystal, Entry):
         return crystal
@@ -167,5 +167,3 @@ def _paper(entry: Entry, options: ScopeOptions) -> PaperScope:
         n_atoms=symmetry.n_atoms,
         n_orbits=sum(n for _, _, n in count_orbits(symmetry, entry.numbers)),
     )
-
-

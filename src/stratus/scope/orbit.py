@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from stratus.crystals.canonical import Orbit, canonical_orbits
@@ -105,7 +105,9 @@ class Scope:
             word for symbol, amount in self.composition for word in (symbol, *number_words(amount))
         ]
         atoms = " ".join(number_words(self.n_atoms))
-        return f"{_group_text(self.space_group)} | {' '.join(orbits)} | {' '.join(amounts)} | {atoms}"
+        return (
+            f"{_group_text(self.space_group)} | {' '.join(orbits)} | {' '.join(amounts)} | {atoms}"
+        )
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -137,7 +139,7 @@ class Scope:
         return scope
 
 
-@lru_cache(maxsize=None)
+@cache
 def _group_text(number: int) -> str:
     group = space_group(number)
     words = [f"i{int(group.inversion)}", *group.generators]
@@ -177,7 +179,7 @@ class _Reader:
         while self.role() is Role.GENERATOR:
             generators.append(self.take(Role.GENERATOR, "a generator"))
         origin = self.take(Role.ORIGIN, "an origin")[1:] if self.role() is Role.ORIGIN else ""
-        found = find_space_group(inversion, tuple(generators), origin)
+        found = find_space_group(inversion=inversion, generators=tuple(generators), origin=origin)
         if found is None:
             raise ScopeSyntaxError("no space group is written with these generators", self.text, 0)
         self.separator("the space group")
@@ -186,7 +188,7 @@ class _Reader:
     def orbits(self, group: SpaceGroup) -> tuple[Orbit, ...]:
         self.orbits_at = self.at
         positions = {p.symbol: p for p in wyckoff_positions(group.number).values()}
-        orbits = []
+        orbits: list[Orbit] = []
         while not orbits or self.role() is not Role.SEPARATOR:
             element = self.take(Role.ELEMENT, "the element of an orbit")
             wyckoff = self.take(Role.WYCKOFF, f"the Wyckoff position of {element}")
@@ -203,7 +205,7 @@ class _Reader:
 
     def composition(self) -> Composition:
         self.composition_at = self.at
-        pairs = []
+        pairs: list[tuple[str, int]] = []
         while not pairs or self.role() is not Role.SEPARATOR:
             element = self.take(Role.ELEMENT, "an element of the composition")
             pairs.append((element, self.number(f"the amount of {element}")))
@@ -218,9 +220,13 @@ class _Reader:
             if not word.endswith("_"):
                 break
         if " ".join(number_words(value)) != " ".join(self.words[start : self.at]) or not value:
-            raise ScopeSyntaxError(f"{what} must be a positive number without leading zeros", self.text, start)
+            raise ScopeSyntaxError(
+                f"{what} must be a positive number without leading zeros", self.text, start
+            )
         return value
 
     def end(self) -> None:
         if self.at < len(self.words):
-            raise ScopeSyntaxError(f"expected the end, found {self.words[self.at]!r}", self.text, self.at)
+            raise ScopeSyntaxError(
+                f"expected the end, found {self.words[self.at]!r}", self.text, self.at
+            )

@@ -67,7 +67,7 @@ class PaperScope:
         """
         words = text.split(" ")
         bars = [k for k, word in enumerate(words) if word == _SEPARATOR]
-        if len(bars) != 2:  # noqa: PLR2004 - three sections
+        if len(bars) != 2:
             raise ScopeSyntaxError(
                 f"expected three sections between two '|', found {len(bars) + 1}", text, len(words)
             )
