@@ -122,8 +122,6 @@ def _by_generators() -> dict[tuple[bool, tuple[str, ...], str], int]:
 def find_space_group(
     *, inversion: bool, generators: tuple[str, ...], origin: str
 ) -> SpaceGroup | None:
-    inversion: bool, generators: tuple[str, ...], origin: str
-) -> SpaceGroup | None:
     """Return the space group written with exactly these generators, or ``None``."""
     number = _by_generators().get((inversion, generators, origin))
     return None if number is None else space_group(number)
