@@ -24,6 +24,8 @@ MAX_LENGTH = 1e5
 MAX_COORDINATE = 1e6
 """Fractional coordinates beyond this are broken numbers; they also lose their digits."""
 
+_DENSEST = 2**0.5 * (1 + 1e-9)  # Kepler: n atoms d apart need n d³ / sqrt(2) of volume
+_REDUCTION_STEPS = 100
 _DENSE_LIMIT = 200  # atoms up to which all pairs are compared at once
 
 
@@ -31,7 +33,7 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
     """Return why an entry is no crystal, or ``None`` when it is one.
 
     The checks, in this order: it has atoms, and not too many; its lattice is finite and none of
-    its three heights is below :data:`MIN_HEIGHT`; its coordinates are finite; no two atoms, images
+    the heights of its reduced cell is below :data:`MIN_HEIGHT`; its coordinates are finite; no two atoms, images
     included, are closer than ``options.min_distance``.
 
     Args:
@@ -56,12 +58,18 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
         return _reject(entry, Code.BAD_COORDINATES, problem)
     if options.min_distance == 0:
         return None
+    volume = abs(_cross_and_volume(entry.lattice)[1])
+    if count * options.min_distance**3 > _DENSEST * volume:
+        return _reject(
+            entry,
+            Code.OVERLAPPING_ATOMS,
+            f"{count} atoms do not fit into {volume:.3g} Å³ with {options.min_distance} Å between "
+            "them",
+        )
     first, second, distance = closest_pair(entry.lattice, entry.frac_coords, options.min_distance)
     if distance < options.min_distance:
         pair = (
-            f"atom {first} and its own image"
-            if first == second
-            else f"atoms {first} and {second}"
+            f"atom {first} and its own image" if first == second else f"atoms {first} and {second}"
         )
         return _reject(
             entry,
@@ -81,6 +89,11 @@ def lattice_problem(lattice: npt.NDArray[np.float64]) -> str | None:
     if not areas.all():
         return "two lattice vectors are parallel or zero, so the cell has no volume"
     height = float((abs(volume) / areas).min())
+    if height < MIN_HEIGHT and volume:  # a sheared cell may be flat and yet be a good crystal's
+        reduced = _reduced(lattice, np.empty((0, 3)))[0]
+        cross, volume = _cross_and_volume(reduced)
+        areas = np.sqrt(np.einsum("ij,ij->i", cross, cross))
+        height = float((abs(volume) / areas).min()) if areas.all() else 0.0
     if not height >= MIN_HEIGHT:
         return f"the cell is collapsed: it is only {height:.3g} Å high, less than {MIN_HEIGHT} Å"
     return None
@@ -103,7 +116,8 @@ def closest_pair(
 
     When every height of the cell is at least twice the cutoff, a pair closer than the cutoff
     differs by less than half a cell along each axis, so the nearest integer translation is the
-    right one however skewed the cell is. A cell that is not that high is repeated first.
+    right one however skewed the cell is. A cell that is not that high is made less skewed, and
+    then repeated until it is.
 
     Args:
         lattice: shape (3, 3), rows are the lattice vectors, in Å, with a volume.
@@ -118,6 +132,9 @@ def closest_pair(
     heights = abs(volume) / np.sqrt(np.einsum("ij,ij->i", cross, cross))
     count = len(frac_coords)
     if heights.min() < 2 * cutoff:
+        lattice, frac_coords = _reduced(lattice, frac_coords)
+        cross, volume = _cross_and_volume(lattice)
+        heights = abs(volume) / np.sqrt(np.einsum("ij,ij->i", cross, cross))
         repeats = np.maximum(1, np.ceil(2 * cutoff / heights)).astype(int)
         shifts = np.stack(
             np.meshgrid(*(np.arange(r) for r in repeats), indexing="ij"), axis=-1
@@ -130,6 +147,26 @@ def closest_pair(
     else:
         first, second, distance = _closest_by_pairs(lattice, frac_coords)
     return first % count, second % count, distance
+
+
+def _reduced(
+    lattice: npt.NDArray[np.float64], frac_coords: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the same crystal in a cell whose vectors cannot be shortened by one another."""
+    vectors = lattice.copy()
+    change = np.eye(3)
+    for _ in range(_REDUCTION_STEPS):
+        still = True
+        for i, j in ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)):
+            square = float(vectors[j] @ vectors[j])
+            times = round(float(vectors[i] @ vectors[j]) / square) if square else 0
+            if times:
+                vectors[i] -= times * vectors[j]
+                change[i] -= times * change[j]
+                still = False
+        if still:
+            break
+    return vectors, frac_coords @ np.linalg.inv(change)
 
 
 def _closest_by_pairs(
@@ -190,6 +227,4 @@ def _cross_and_volume(
 
 
 def _reject(entry: Entry, code: Code, detail: str) -> Reject:
-    return Reject(
-        id=entry.id, source=entry.source, stage=Stage.CHECKING, code=code, detail=detail
-    )
+    return Reject(id=entry.id, source=entry.source, stage=Stage.CHECKING, code=code, detail=detail)

@@ -35,7 +35,7 @@ def test_a_good_crystal_passes():
         (entry(), {"max_atoms": 1}, Code.TOO_MANY_ATOMS),
         (entry(lattice=np.zeros((3, 3))), {}, Code.BAD_LATTICE),
         (entry(lattice=CUBE * np.nan), {}, Code.BAD_LATTICE),
-        (entry(lattice=CUBE * np.inf), {}, Code.BAD_LATTICE),
+        (entry(lattice=np.full((3, 3), np.inf)), {}, Code.BAD_LATTICE),
         (entry(lattice=CUBE * 1e300), {}, Code.BAD_LATTICE),
         (entry(lattice=[[5, 0, 0], [0, 5, 0], [5, 5, 0]]), {}, Code.BAD_LATTICE),
         (entry(lattice=[[5, 0, 0], [0, 5, 0], [5, 5, 0.05]]), {}, Code.BAD_LATTICE),
@@ -76,7 +76,7 @@ def test_the_closest_pair_is_exact_in_skewed_cells(seed):
     lattice = skew @ lattice
     coords = rng.uniform(-1, 2, (int(rng.integers(1, 7)), 3))
     wanted = brute_force(lattice, coords)
-    for cutoff in (0.5, 2.0):
+    for cutoff in (0.5, 1.1):
         first, second, found = closest_pair(lattice, coords, cutoff)
         assert 0 <= first < len(coords)
         assert 0 <= second < len(coords)
@@ -84,6 +84,16 @@ def test_the_closest_pair_is_exact_in_skewed_cells(seed):
             assert found == pytest.approx(wanted, abs=1e-9)
         else:
             assert found >= cutoff - 1e-9
+
+
+def test_a_cell_too_small_for_its_atoms_is_refused_at_once():
+    coords = np.random.default_rng(0).uniform(size=(2000, 3))
+    assert code(entry(CUBE / 20, coords)) == Code.OVERLAPPING_ATOMS
+
+
+def test_a_sheared_cell_is_searched_without_repeating_it_out_of_measure():
+    lattice = np.array([[5, 0, 0], [2000, 5, 0], [3000, 4000, 5.0]])
+    assert code(entry(lattice)) is None
 
 
 @pytest.mark.parametrize("distance", [0.3, 0.7])
