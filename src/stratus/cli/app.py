@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stratus.cli import encode, examples, failures
+from stratus.cli import encode, examples, failures, show
 
 app = typer.Typer(
     name="stratus",
@@ -44,3 +44,4 @@ def _options(
 
 app.command("encode")(encode.encode)
 app.command("examples")(examples.examples)
+app.command("show")(show.show)
