@@ -137,6 +137,38 @@ def decompressed(stream: BinaryIO, compression: str, budget: Budget) -> BinaryIO
     return io.BufferedReader(Metered(cast("BinaryIO", opened), budget), _BUFFER)
 
 
+class _Again(io.RawIOBase):
+    """A stream of which the beginning was read before."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """Return ``True``."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill a buffer, from the beginning first."""
+        view = memoryview(buffer)
+        data = self._head[: len(view)] if self._head else self._rest.read(len(view))
+        self._head = self._head[len(view) :]
+        view[: len(data)] = data
+        return len(data)
+
+
+def looked_into(stream: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
+    """Return the first bytes of a stream, and the stream from its beginning."""
+    head = b""
+    try:
+        while len(head) < size and (data := stream.read(_BUFFER)):
+            head += data
+    except BROKEN:
+        if not head:
+            raise
+    return head, io.BufferedReader(_Again(head, stream), _BUFFER)
+
+
 def read_whole(stream: BinaryIO, options: ReadOptions) -> bytes:
     """Return all bytes of a stream.
 
@@ -211,6 +243,8 @@ def _tar(stream: BinaryIO) -> Iterator[Member]:
                 continue
             opened = archive.extractfile(info)
             yield Member(info.name, cast("BinaryIO", opened))
+        if archive.fileobj.tell() - archive.offset < tarfile.BLOCKSIZE:  # type: ignore[union-attr]
+            raise tarfile.ReadError("the archive ends without its end mark")
 
 
 def _unsafe_name(name: str) -> Refusal | None:

@@ -13,6 +13,7 @@ from stratus.crystals.reading.archives import (
     Budget,
     damaged,
     decompressed,
+    looked_into,
     members,
     read_whole,
 )
@@ -92,9 +93,8 @@ _COMPRESSED = {"gzip": "gzip", "bz2": "bz2", "xz": "xz"}
 
 
 def _sniffed(found: Found) -> Found:
-    stream = io.BufferedReader(found.stream, _SNIFFED)  # type: ignore[type-var]
-    format_ = sniff(stream.peek(_SNIFFED))
-    return replace(found, stream=stream, name=Name(found.name.stem, format_, None))
+    head, stream = looked_into(found.stream, _SNIFFED)
+    return replace(found, stream=stream, name=Name(found.name.stem, sniff(head), None))
 
 
 def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Record | Reject]:
@@ -136,8 +136,7 @@ def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
         file = found.path if found.path is not None else io.BytesIO(read_whole(stream, options))
         yield from table_records(file, kind, stem, source, options)
     elif kind in {"csv", "tsv"}:
-        file = found.path if found.path is not None else stream
-        yield from table_records(file, kind, stem, source, options)
+        yield from table_records(stream, kind, stem, source, options)
     elif kind == "json":
         yield from json_records(stream, stem, source, options)
     elif kind == "jsonl":

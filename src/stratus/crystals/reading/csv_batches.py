@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from stratus.crystals.entry import Code, Reject
@@ -19,7 +18,7 @@ _BLOCK = 1 << 24  # bytes; no cell may be longer
 
 
 def csv_batches(
-    file: Path | BinaryIO, delimiter: str, stem: str, source: str
+    file: BinaryIO, delimiter: str, stem: str, source: str
 ) -> Iterator[pa.RecordBatch | Reject]:
     """Yield batches in which every column is text, and a reject for each row of the wrong width.
 
@@ -27,7 +26,7 @@ def csv_batches(
     An empty cell is null.
 
     Args:
-        file: a path or an open file.
+        file: an open file.
         delimiter: one character.
         stem: what the ids of bad rows begin with.
         source: the table's source.
@@ -79,15 +78,14 @@ def _drain(bad: list[Reject]) -> list[Reject]:
     return out
 
 
-def _header(file: Path | BinaryIO, delimiter: str) -> tuple[list[str], object]:
+def _header(file: BinaryIO, delimiter: str) -> tuple[list[str], object]:
     """Return the names of the columns, and what to read from, at its beginning."""
-    stream = file.open("rb") if isinstance(file, Path) else file
-    first = stream.readline(_BLOCK)
+    first = file.readline(_BLOCK)
     try:
         names = next(csv.reader(_utf8(first).splitlines(), delimiter=delimiter), [])
     except csv.Error as error:
         raise Refusal(Code.UNREADABLE, f"the header of the table is broken: {error}") from error
-    return names, _Utf8(first, stream)
+    return names, _Utf8(first, file)
 
 
 def _utf8(data: bytes) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stratus.crystals.entry import Code, Reject
+from stratus.crystals.reading.archives import looked_into
 from stratus.crystals.reading.containers import ON_DISK, Found, opened
 from stratus.crystals.reading.formats import Name, sniff, take_apart
 from stratus.crystals.reading.record import Record
@@ -116,9 +116,8 @@ def _file(path: Path, name: Name, options: ReadOptions, *, inside: bool) -> Iter
 
 
 def _standard_input(stdin: BinaryIO, options: ReadOptions) -> Iterator[Record | Reject]:
-    stream = stdin if hasattr(stdin, "peek") else io.BufferedReader(stdin, _SNIFFED)  # type: ignore[type-var]
-    head = stream.peek(_SNIFFED)
     try:
+        head, stream = looked_into(stdin, _SNIFFED)
         name = Name("stdin", sniff(head), None)
         yield from opened(Found(name, "stdin", stream, 1 << 62, None), options)
     except Refusal as refusal:

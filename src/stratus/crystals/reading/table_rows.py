@@ -78,9 +78,9 @@ def _arrays(payload: TableSlice) -> _Reader:
     lattices = _ragged(batch, columns.lattice or "")
     places = _ragged(batch, columns.coords or "")
     species = batch.column("species").to_pylist()
-    fractional = columns.coords == "frac_coords"
+    is_fractional = columns.coords == "frac_coords"
     cartesian = None
-    if not fractional and "cartesian" in batch.schema.names:
+    if not is_fractional and "cartesian" in batch.schema.names:
         cartesian = batch.column("cartesian").to_pylist()
 
     def read(
@@ -103,7 +103,7 @@ def _arrays(payload: TableSlice) -> _Reader:
                     f"numbers in {columns.coords}; three for each are needed",
                 )
             coords = flat.reshape(-1, 3)
-            if not fractional and (cartesian is None or cartesian[row] is not False):
+            if not is_fractional and (cartesian is None or cartesian[row] is not False):
                 coords = fractional(coords, lattice)
         except Refusal as refusal:
             yield refusal.reject(id, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from stratus.crystals.entry import Code, Reject
@@ -13,7 +14,6 @@ from stratus.crystals.reading.table_rows import TableSlice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -28,7 +28,7 @@ def table_records(
     """Yield the slices of a table, in order.
 
     Args:
-        file: a path, or an open file; a Parquet one must be able to seek.
+        file: an open file; of a Parquet table also a path, and it must be able to seek.
         kind: ``parquet``, ``csv`` or ``tsv``.
         stem: what the ids of rows without one begin with.
         source: the table's source.
@@ -65,7 +65,7 @@ def table_records(
 def _batches(
     file: Path | BinaryIO, kind: str, stem: str, source: str
 ) -> Iterator[pa.RecordBatch | Reject]:
-    if kind != "parquet":
+    if kind != "parquet" and not isinstance(file, Path):
         yield from csv_batches(file, "\t" if kind == "tsv" else ",", stem, source)
         return
     import pyarrow as pa
