@@ -17,3 +17,6 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+
+# Grammars are shown in the notation of their text, which abbreviates ("a" | ... | "n").
+suppress_warnings = ["misc.highlighting_failure"]
