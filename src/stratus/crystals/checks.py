@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
         return _reject(entry, Code.BAD_COORDINATES, problem)
     if options.min_distance == 0:
         return None
-    volume = abs(_cross_and_volume(entry.lattice)[1])
+    volume = _volume_and_heights(entry.lattice)[0]
     if count * options.min_distance**3 > _DENSEST * volume:
         return _reject(
             entry,
@@ -81,20 +82,16 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
 
 def lattice_problem(lattice: npt.NDArray[np.float64]) -> str | None:
     """Return what is wrong with a lattice, shape (3, 3) in Å, as a sentence; ``None`` if nothing."""
-    largest = float(np.abs(lattice).max())
-    if not largest <= MAX_LENGTH:  # true for NaN too
-        return f"the lattice holds {largest:g} Å, which is no length of a crystal's cell"
-    cross, volume = _cross_and_volume(lattice)
-    areas = np.sqrt(np.einsum("ij,ij->i", cross, cross))
-    if not areas.all():
-        return "two lattice vectors are parallel or zero, so the cell has no volume"
-    height = float((abs(volume) / areas).min())
-    if height < MIN_HEIGHT and volume:  # a sheared cell may be flat and yet be a good crystal's
+    largest = max(map(abs, lattice.ravel().tolist()))
+    if not largest <= MAX_LENGTH or not np.isfinite(lattice).all():
+        return "the lattice holds a number that is no length of a crystal's cell"
+    height = min(_volume_and_heights(lattice)[1])
+    if 0 < height < MIN_HEIGHT:  # a sheared cell may be flat and yet be a good crystal's
         reduced = _reduced(lattice, np.empty((0, 3)))[0]
-        cross, volume = _cross_and_volume(reduced)
-        areas = np.sqrt(np.einsum("ij,ij->i", cross, cross))
-        height = float((abs(volume) / areas).min()) if areas.all() else 0.0
-    if not height >= MIN_HEIGHT:
+        height = min(_volume_and_heights(reduced)[1])
+    if not height > 0:
+        return "the lattice vectors lie in one plane, so the cell has no volume"
+    if height < MIN_HEIGHT:
         return f"the cell is collapsed: it is only {height:.3g} Å high, less than {MIN_HEIGHT} Å"
     return None
 
@@ -128,13 +125,11 @@ def closest_pair(
         Two indices into the atoms, equal for an atom and its own image, and the distance in Å;
         ``(0, 0, inf)`` when nothing is near.
     """
-    cross, volume = _cross_and_volume(lattice)
-    heights = abs(volume) / np.sqrt(np.einsum("ij,ij->i", cross, cross))
+    heights = np.array(flat := _volume_and_heights(lattice)[1])
     count = len(frac_coords)
-    if heights.min() < 2 * cutoff:
+    if min(flat) < 2 * cutoff:
         lattice, frac_coords = _reduced(lattice, frac_coords)
-        cross, volume = _cross_and_volume(lattice)
-        heights = abs(volume) / np.sqrt(np.einsum("ij,ij->i", cross, cross))
+        heights = np.array(_volume_and_heights(lattice)[1])
         repeats = np.maximum(1, np.ceil(2 * cutoff / heights)).astype(int)
         shifts = np.stack(
             np.meshgrid(*(np.arange(r) for r in repeats), indexing="ij"), axis=-1
@@ -154,7 +149,7 @@ def _reduced(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the same crystal in a cell whose vectors cannot be shortened by one another."""
     vectors = lattice.copy()
-    change = np.eye(3)
+    back = np.eye(3)  # inverse of the change of basis, kept exact step by step
     for _ in range(_REDUCTION_STEPS):
         still = True
         for i, j in ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)):
@@ -162,11 +157,11 @@ def _reduced(
             times = round(float(vectors[i] @ vectors[j]) / square) if square else 0
             if times:
                 vectors[i] -= times * vectors[j]
-                change[i] -= times * change[j]
+                back[:, j] += times * back[:, i]
                 still = False
         if still:
             break
-    return vectors, frac_coords @ np.linalg.inv(change)
+    return vectors, frac_coords @ back
 
 
 def _closest_by_pairs(
@@ -212,18 +207,22 @@ def _pairs(count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     return np.triu_indices(count, 1)
 
 
-def _cross_and_volume(
+def _volume_and_heights(
     lattice: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], float]:
-    """Return b x c, c x a, a x b as rows, and the signed volume."""
+) -> tuple[float, tuple[float, float, float]]:
+    """Return the volume in Å³ and the distances between opposite faces in Å; 0 where flat.
+
+    In plain Python: for nine numbers that is ten times faster than NumPy.
+    """
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = lattice.tolist()
-    rows = (
-        (by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx),
-        (cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax),
-        (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx),
-    )
-    volume = ax * rows[0][0] + ay * rows[0][1] + az * rows[0][2]
-    return np.array(rows), volume
+    ux, uy, uz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+    vx, vy, vz = cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax
+    wx, wy, wz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    volume = abs(ax * ux + ay * uy + az * uz)
+    areas = (math.hypot(ux, uy, uz), math.hypot(vx, vy, vz), math.hypot(wx, wy, wz))
+    if not all(areas):
+        return 0.0, (0.0, 0.0, 0.0)
+    return volume, (volume / areas[0], volume / areas[1], volume / areas[2])
 
 
 def _reject(entry: Entry, code: Code, detail: str) -> Reject:

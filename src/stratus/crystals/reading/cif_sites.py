@@ -30,6 +30,7 @@ _COLUMNS = (
     "_atom_site_occupancy",
     "_atom_site_calc_flag",
 )
+_FULL = frozenset({"1", "1.0", "1.00", "1.000", "?", "."})
 _UNKNOWN = frozenset({"?", ".", ""})
 _HIGHEST_CHARGE = 100
 _SAME_PLACE = 1e-3  # fractional
@@ -90,12 +91,44 @@ def read_sites(block: Any) -> Sites:
     if labels is None:
         raise Refusal(Code.NOT_A_STRUCTURE, "the sites have neither a label nor a type symbol")
     words = labels if symbols is None else symbols
-    occupancy = table.get("_atom_site_occupancy")
-    flags = table.get("_atom_site_calc_flag")
-    names, numbers, coords, kept_words = [], [], [], []
-    partial: dict[int, float] = {}
     notes: list[str] = []
-    for row, (label, word, x, y, z) in enumerate(zip(labels, words, xs, ys, zs, strict=True)):
+    rows, shares = _present(table, labels, notes)
+    if len(rows) < len(labels):
+        xs, ys, zs, labels, words = (
+            [column[row] for row in rows] for column in (xs, ys, zs, labels, words)
+        )
+    places = (_numbers(xs), _numbers(ys), _numbers(zs))
+    if any(None in column for column in places):
+        site = min(column.index(None) for column in places if None in column)
+        raise Refusal(
+            Code.NOT_A_STRUCTURE,
+            f"site {labels[site]} has no coordinates ({xs[site]} {ys[site]} {zs[site]}), "
+            "so the crystal is incomplete",
+        )
+    numbers = []
+    for label, word in zip(labels, words, strict=True):
+        number, note = element_of(label if word in _UNKNOWN else word)
+        numbers.append(number)
+        if note is not None and note not in notes:
+            notes.append(note)
+    species = _species(block, words if symbols is not None else None, numbers)
+    coords = np.array(places, dtype=np.float64).T
+    sites = Sites(labels, numbers, coords, species, notes)
+    partial = {
+        site: share for site, share in enumerate(shares) if abs(share - 1) > OCCUPANCY_TOLERANCE
+    }
+    return sites if not partial else _fill(sites, partial)
+
+
+def _present(
+    table: dict[str, list[str]], labels: list[str], notes: list[str]
+) -> tuple[Sequence[int], Sequence[float]]:
+    """Return the rows that stand for atoms, and the occupancy of each."""
+    occupancy, flags = table.get("_atom_site_occupancy"), table.get("_atom_site_calc_flag")
+    if flags is None and (occupancy is None or all(text in _FULL for text in occupancy)):
+        return range(len(labels)), ()
+    rows, shares = [], []
+    for row, label in enumerate(labels):
         if flags is not None and flags[row] == "dum":
             notes.append(f"site {label} is marked as a dummy and left out")
             continue
@@ -103,25 +136,16 @@ def read_sites(block: Any) -> Sites:
         if abs(share) <= OCCUPANCY_TOLERANCE:
             notes.append(f"site {label} has occupancy 0 and is left out")
             continue
-        place = (number_of(x), number_of(y), number_of(z))
-        if None in place:
-            raise Refusal(
-                Code.NOT_A_STRUCTURE,
-                f"site {label} has no coordinates ({x} {y} {z}), so the crystal is incomplete",
-            )
-        number, note = element_of(label if word in _UNKNOWN else word)
-        if note is not None and note not in notes:
-            notes.append(note)
-        if abs(share - 1) > OCCUPANCY_TOLERANCE:
-            partial[len(names)] = share
-        names.append(label)
-        numbers.append(number)
-        coords.append(place)
-        kept_words.append(word)
-    array = np.array(coords, dtype=np.float64).reshape(-1, 3)
-    species = _species(block, kept_words if symbols is not None else None, numbers)
-    sites = Sites(names, numbers, array, species, notes)
-    return sites if not partial else _fill(sites, partial)
+        rows.append(row)
+        shares.append(share)
+    return rows, shares
+
+
+def _numbers(column: list[str]) -> list[float | None] | list[float]:
+    try:
+        return list(map(float, column))
+    except ValueError:
+        return [number_of(text) for text in column]
 
 
 def _table(block: Any) -> dict[str, list[str]]:
