@@ -43,5 +43,5 @@ def _options(
 
 
 app.command("encode")(encode.encode)
-app.command("examples")(examples.examples)
 app.command("show")(show.show)
+app.command("examples")(examples.examples)

@@ -102,8 +102,7 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
     Every crystal ends as a row of OUT or a row of the rejects file. OUT appears when it is whole;
     until then finished rows are kept in OUT.parts, from where --resume goes on.
     """
-    hint = f"Finished rows are kept in {output}.parts: repeat the command with --resume to go on."
-    with reported(hint):
+    with reported(lambda: _hint(Path(f"{output}.parts"))):
         options = _options(
             read={"structure_column": structure, "id_column": id}
             | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
@@ -127,6 +126,12 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
             summary = encode_corpus(inputs, output, options, on_progress)
         if not quiet:
             print_summary(summary)
+
+
+def _hint(parts: Path) -> str:
+    if not parts.exists():
+        return "Nothing was finished yet."
+    return f"Finished rows are kept in {parts}: repeat the command with --resume to go on."
 
 
 def _options(**values: object) -> EncodeOptions:

@@ -46,12 +46,19 @@ def progress_bar(
 
 
 def known_total(inputs: Sequence[str]) -> int | None:
-    """Return how many crystals there will be, where that is cheap to know: Parquet tables only."""
+    """Return how many crystals there will be, where that is cheap to know.
+
+    Rows of Parquet tables are counted, and CIF files, which mostly hold one crystal each.
+    """
     import pyarrow.parquet as pq
 
     total = 0
     for name in inputs:
         path = Path(name)
+        files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+        if all(p.suffix == ".cif" for p in files):
+            total += len(files)
+            continue
         if path.suffix != ".parquet" or not path.is_file():
             return None
         try:

@@ -12,7 +12,7 @@ import typer
 from stratus.errors import InputError, MissingExtraError, StratusError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 FAILED, WRONG_USAGE = 1, 2
@@ -34,19 +34,19 @@ def show_tracebacks(wanted: bool) -> None:
 
 
 @contextmanager
-def reported(hint: str = "") -> Iterator[None]:
+def reported(hint: Callable[[], str] = str) -> Iterator[None]:
     """Turn errors and signals inside the block into a sentence on stderr and an exit code.
 
     Exit codes: 1 the work failed, 2 the input or the usage was wrong, 128 + n after signal n.
 
     Args:
-        hint: what to do after an interruption.
+        hint: says what to do after an interruption.
     """
     try:
         with _signals_raise():
             yield
     except Interrupted as stop:
-        typer.echo(f"{_word(stop.signal_number)}. {hint}".strip(), err=True)
+        typer.echo(f"{_word(stop.signal_number)}. {hint()}".rstrip(), err=True)
         raise typer.Exit(128 + stop.signal_number) from None
     except StratusError as error:
         if _tracebacks:

@@ -14,10 +14,11 @@ import pytest
 import stand_ins
 
 from stratus.corpora import EncodeOptions, EncodeSummary, Progress, encode_corpus
-from stratus.corpora.encoding.chunks import Work
+from stratus.corpora.encoding.chunks import Work, chunked
 from stratus.corpora.encoding.distinct import DistinctCounter
 from stratus.corpora.encoding.ids import IdIndex
 from stratus.crystals.entry import Entry
+from stratus.crystals.reading import records
 from stratus.crystals.reading.record import ReadOptions
 from stratus.errors import InputError, ResumeError, StratusError, StrictError
 from stratus.scope import ScopeOptions
@@ -292,6 +293,27 @@ def test_an_unusable_output_is_refused_before_the_work(
     (tmp_path / "folder.parquet").mkdir()
     with pytest.raises(InputError, match=says):
         encode_corpus([corpus], tmp_path / output, SMALL, lambda _: pytest.fail("it began"))
+
+
+def test_a_run_does_not_read_what_it_writes(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lies in the input folder"):
+        encode_corpus([tmp_path], tmp_path / "out.parquet", SMALL)
+    with pytest.raises(InputError, match="is an input too"):
+        encode_corpus([corpus], corpus, SMALL)
+
+
+def test_chunks_cut_long_slices_of_a_table_and_lose_no_row(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stratus.crystals.reading.tables.SLICE_ROWS", 50)
+    sizes = [
+        [item.rows for item in chunk.items]
+        for chunk in chunked(records([corpus], ReadOptions()), rows=3)
+    ]
+    assert sum(sum(size) for size in sizes) == 60
+    assert sizes[:17] == [[3]] * 16 + [[2, 3]]
+    again = list(chunked(records([corpus], ReadOptions()), rows=3, skip=5))
+    assert [c.index for c in again] == list(range(5, len(sizes)))
 
 
 def test_a_missing_input_leaves_nothing_behind(tmp_path: Path) -> None:

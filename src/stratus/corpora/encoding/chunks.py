@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stratus.corpora.encoding.row_by_row import single_rows
+from stratus.corpora.encoding.row_by_row import cut
 from stratus.corpora.encoding.rows import ChunkResult, ChunkRows
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.errors import StratusError, SymmetryError
@@ -69,17 +69,19 @@ def chunked(items: Iterable[Record | Reject], rows: int, skip: int = 0) -> Itera
 
     Args:
         items: the inputs in order.
-        rows: crystals a chunk is filled up to; a record is never cut.
+        rows: crystals a chunk is filled up to; slices of tables are cut to it.
         skip: number of leading chunks that are passed over.
     """
-    index, held, gathered = 0, 0, []
+    index, held = 0, 0
+    gathered: list[Record | Reject] = []
     for item in items:
-        gathered.append(item)
-        held += max(1, getattr(item, "rows", 1))
-        if held >= rows:
-            if index >= skip:
-                yield Chunk(index, tuple(gathered))
-            index, held, gathered = index + 1, 0, []
+        for piece in [item] if isinstance(item, Reject) else cut(item, rows):
+            gathered.append(piece)
+            held += 1 if isinstance(piece, Reject) else max(1, piece.rows)
+            if held >= rows:
+                if index >= skip:
+                    yield Chunk(index, tuple(gathered))
+                index, held, gathered = index + 1, 0, []
     if gathered and index >= skip:
         yield Chunk(index, tuple(gathered))
 
@@ -142,7 +144,7 @@ class _Item:
 
     def _row_by_row(self, record: Record) -> None:
         first = self.rows.outcomes
-        for single in single_rows(record):
+        for single in cut(record, 1):
             self._stream(single, self.rows.outcomes - first, alone=True)
 
     def _stream(self, record: Record, seen: int, *, alone: bool = False) -> None:

@@ -17,6 +17,7 @@ from stratus.corpora.encoding.ids import IdIndex
 from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects, write_table
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.parts import PartStore, discard
+from stratus.corpora.encoding.precautions import check_apart, check_output
 from stratus.corpora.encoding.rows import RUN_FIELDS
 from stratus.corpora.encoding.summary import EncodeSummary, Progress
 from stratus.corpora.encoding.workers import WorkerPool, run_here
@@ -26,9 +27,7 @@ from stratus.errors import InputError, StratusError, StrictError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from stratus.corpora.encoding.rows import ChunkResult
-
-_SUFFIXES = (".parquet", ".csv")
+from stratus.corpora.encoding.rows import ChunkResult
 
 
 def default_work(options: EncodeOptions) -> Work:
@@ -97,7 +96,8 @@ class _Job:
             Path(options.rejects) if options.rejects else output.with_suffix(".rejects.csv")
         )
         self.parts = output.with_name(output.name + ".parts")
-        _check_output(self.output, self.rejects)
+        check_output(self.output, self.rejects)
+        check_apart(inputs, self.output, self.rejects)
         if not inputs:
             raise InputError("No input was given; name files or folders of crystals")
         self.fingerprint = json.loads(json.dumps(run_fingerprint(inputs, options)))
@@ -246,24 +246,3 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _check_output(output: Path, rejects: Path) -> None:
-    """Find out before the work what would stop it after.
-
-    Raises:
-        stratus.errors.InputError: the output can not be written.
-    """
-    if output.suffix not in _SUFFIXES:
-        raise InputError(f"{output} must end in .parquet or .csv")
-    if output == rejects:
-        raise InputError(
-            f"{output} can not hold both the table and the rejects; name another file for one"
-        )
-    for path in (output, rejects):
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; name a file in it")
-        if not path.parent.is_dir():
-            raise InputError(f"The folder {path.parent} does not exist; make it first")
-        if not os.access(path.parent, os.W_OK):
-            raise InputError(f"The folder {path.parent} can not be written; choose another place")

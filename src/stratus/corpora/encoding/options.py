@@ -32,7 +32,7 @@ class EncodeOptions(BaseModel):
     strict: bool = Field(default=False, description="The first reject ends the run.")
     resume: bool = Field(default=False, description="Go on where an interrupted run stopped.")
     engine: Literal["local", "ray"] = Field("local", description="This machine, or a Ray cluster.")
-    chunk_rows: int = Field(256, ge=1, description="Crystals sent to a worker at a time.")
+    chunk_rows: int = Field(128, ge=1, description="Crystals sent to a worker at a time.")
     part_rows: int = Field(10_000, ge=1, description="Rows kept in memory before they are stored.")
     part_seconds: float = Field(5.0, ge=0, description="Longest time before rows are stored.")
 

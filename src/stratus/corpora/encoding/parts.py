@@ -94,12 +94,9 @@ class PartStore:
             _make(folder)
             self._lock = _lock(folder)
             self._journal = Journal(fingerprint=fingerprint)
-            self._write_journal()
-        self._batches: list[pa.RecordBatch] = []
-        self._rejects: list[Reject] = []
+            self._write_journal(())
+        self._held: list[tuple[pa.RecordBatch, list[Reject]]] = []
         self._types: dict[str, pa.DataType] = {}
-        self._held = 0
-        self._chunks = 0
         self._since = time.monotonic()
 
     @property
@@ -124,17 +121,15 @@ class PartStore:
 
     def add(self, batch: pa.RecordBatch, rejects: list[Reject]) -> None:
         """Take the next chunk of the run; store what is held when it is time."""
+        if not self._fits(batch.schema):
+            self.flush()
         if batch.num_rows:
-            if not self._fits(batch.schema):
-                self.flush()
             self._types.update(
                 {f.name: f.type for f in batch.schema if not pa.types.is_null(f.type)}
             )
-            self._batches.append(batch)
-        self._rejects.extend(rejects)
-        self._held += batch.num_rows + len(rejects)
-        self._chunks += 1
-        if self._held >= self._part_rows or time.monotonic() - self._since >= self._part_seconds:
+        self._held.append((batch, rejects))  # one step, so that a signal finds a chunk whole or not
+        held = sum(b.num_rows + len(r) for b, r in self._held)
+        if held >= self._part_rows or time.monotonic() - self._since >= self._part_seconds:
             self.flush()
 
     def _fits(self, schema: pa.Schema) -> bool:
@@ -146,30 +141,28 @@ class PartStore:
     def flush(self) -> None:
         """Store what is held in memory."""
         self._since = time.monotonic()
-        if not self._chunks:
+        held, self._held, self._types = self._held, [], {}
+        if not held:
             return
         name = f"part-{len(self.parts):06d}"
-        rows = rejects = None
-        if self._batches:
-            tables = [pa.Table.from_batches([b]) for b in self._batches]
-            rows = self._write(
-                f"{name}.parquet", pa.concat_tables(tables, promote_options="default")
-            )
-        if self._rejects:
-            rejects = self._write(f"{name}.rejects.parquet", reject_table(self._rejects))
+        tables = [pa.Table.from_batches([batch]) for batch, _ in held if batch.num_rows]
+        rejects = [reject for _, some in held for reject in some]
+        rows_sha256 = rejects_sha256 = None
+        if tables:
+            table = pa.concat_tables(tables, promote_options="default")
+            rows_sha256 = self._write(f"{name}.parquet", table)
+        if rejects:
+            rejects_sha256 = self._write(f"{name}.rejects.parquet", reject_table(rejects))
         part = Part(
             name=name,
             first_chunk=self.chunks,
-            chunks=self._chunks,
-            rows=sum(b.num_rows for b in self._batches),
-            rejects=len(self._rejects),
-            rows_sha256=rows,
-            rejects_sha256=rejects,
+            chunks=len(held),
+            rows=sum(t.num_rows for t in tables),
+            rejects=len(rejects),
+            rows_sha256=rows_sha256,
+            rejects_sha256=rejects_sha256,
         )
-        self._journal = Journal(fingerprint=self._journal.fingerprint, parts=(*self.parts, part))
-        self._write_journal()
-        self._batches, self._rejects, self._held, self._chunks = [], [], 0, 0
-        self._types = {}
+        self._write_journal((*self.parts, part))
 
     def schemas(self) -> Iterator[pa.Schema]:
         """Yield the schema of each part that has rows."""
@@ -204,9 +197,11 @@ class PartStore:
             pq.write_table(table, temporary, compression="zstd", row_group_size=_BATCH_ROWS)
         return sha256(path)
 
-    def _write_journal(self) -> None:
+    def _write_journal(self, parts: tuple[Part, ...]) -> None:
+        journal = Journal(fingerprint=self._journal.fingerprint, parts=parts)
         with whole_file(self.folder / JOURNAL) as temporary:
-            temporary.write_text(self._journal.model_dump_json(), encoding="utf-8")
+            temporary.write_text(journal.model_dump_json(), encoding="utf-8")
+        self._journal = journal
 
 
 def discard(folder: Path) -> None:

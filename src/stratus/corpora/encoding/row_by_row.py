@@ -1,4 +1,4 @@
-"""A table slice cut into its rows, so that a row on which reading stops costs itself alone."""
+"""Table slices cut smaller: into shares of a chunk, and into rows where one row is to blame."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.record import Record
 
 
-def single_rows(record: Record) -> list[Record]:
-    """Return one record for each row of a table slice; other records as they are."""
+def cut(record: Record, rows: int) -> list[Record]:
+    """Return a table slice as slices of at most ``rows`` rows; other records as they are."""
     whole = record.payload
-    if not isinstance(whole, TableSlice):
+    if not isinstance(whole, TableSlice) or record.rows <= rows:
         return [record]
-    rows = []
-    for row in range(whole.batch.num_rows):
-        number = whole.first_row + row
-        payload = replace(whole, batch=whole.batch.slice(row, 1), first_row=number)
-        rows.append(replace(record, payload=payload, source=f"{whole.table}:{number}", rows=1))
-    return rows
+    pieces = []
+    for start in range(0, record.rows, rows):
+        batch = whole.batch.slice(start, rows)
+        first = whole.first_row + start
+        last = first + batch.num_rows - 1
+        place = f"{whole.table}:{first}" if rows == 1 else f"{whole.table}:{first}-{last}"
+        payload = replace(whole, batch=batch, first_row=first)
+        pieces.append(replace(record, payload=payload, source=place, rows=batch.num_rows))
+    return pieces
