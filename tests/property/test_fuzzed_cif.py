@@ -69,8 +69,29 @@ SEEDS = (ROCK_SALT, HEXAGONAL, TWO_BLOCKS)
 COUNT = 10_000
 SLOWEST_S = 5.0
 NASTY = (
-    b"'", b'"', b";", b"\n;\n", b"loop_", b"data_", b"_", b"#", b"?", b".", b"\0", b"\xff",
-    b"nan", b"inf", b"-1", b"1e308", b"1e-308", b"0", b"x,y", b"save_", b"global_", b"\r", b"9" * 400,
+    b"'",
+    b'"',
+    b";",
+    b"\n;\n",
+    b"loop_",
+    b"data_",
+    b"_",
+    b"#",
+    b"?",
+    b".",
+    b"\0",
+    b"\xff",
+    b"nan",
+    b"inf",
+    b"-1",
+    b"1e308",
+    b"1e-308",
+    b"0",
+    b"x,y",
+    b"save_",
+    b"global_",
+    b"\r",
+    b"9" * 400,
 )
 
 

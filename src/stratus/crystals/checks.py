@@ -34,8 +34,8 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
     """Return why an entry is no crystal, or ``None`` when it is one.
 
     The checks, in this order: it has atoms, and not too many; its lattice is finite and none of
-    the heights of its reduced cell is below :data:`MIN_HEIGHT`; its coordinates are finite; no two atoms, images
-    included, are closer than ``options.min_distance``.
+    the heights of its reduced cell is below :data:`MIN_HEIGHT`; its coordinates are finite; no two
+    atoms, images included, are closer than ``options.min_distance``.
 
     Args:
         entry: the crystal.
@@ -81,7 +81,7 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
 
 
 def lattice_problem(lattice: npt.NDArray[np.float64]) -> str | None:
-    """Return what is wrong with a lattice, shape (3, 3) in Å, as a sentence; ``None`` if nothing."""
+    """Return what is wrong with a lattice, shape (3, 3) in Å, as a sentence, or ``None``."""
     largest = max(map(abs, lattice.ravel().tolist()))
     if not largest <= MAX_LENGTH or not np.isfinite(lattice).all():
         return "the lattice holds a number that is no length of a crystal's cell"

@@ -104,7 +104,11 @@ class Entry:
 
     @classmethod
     def from_structure(
-        cls, structure: Structure, id: str = "", source: str = "", labels: Mapping[str, Any] | None = None  # noqa: A002
+        cls,
+        structure: Structure,
+        id: str = "",  # noqa: A002 - the field's name
+        source: str = "",
+        labels: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Take an ordered pymatgen ``Structure``.
 
@@ -123,7 +127,11 @@ class Entry:
                 )
             specie = site.specie
             number = getattr(specie, "Z", 0)
-            if not isinstance(number, int) or not 1 <= number <= 118 or "Dummy" in type(specie).__name__:
+            if (
+                not isinstance(number, int)
+                or not 1 <= number <= 118
+                or "Dummy" in type(specie).__name__
+            ):
                 raise InputError(f"site {position} holds {specie}, which is no chemical element")
             numbers.append(number)
             species.append(str(specie))

@@ -18,7 +18,9 @@ from stratus.crystals.entry import Code
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Iterator
+    from collections.abc import Iterator
+
+    from typing_extensions import Buffer
 
     from stratus.crystals.reading.record import ReadOptions
 
@@ -243,7 +245,7 @@ def _tar(stream: BinaryIO) -> Iterator[Member]:
                 continue
             opened = archive.extractfile(info)
             yield Member(info.name, cast("BinaryIO", opened))
-        if archive.fileobj.tell() - archive.offset < tarfile.BLOCKSIZE:  # type: ignore[union-attr]
+        if archive.fileobj.tell() - archive.offset < tarfile.BLOCKSIZE:
             raise tarfile.ReadError("the archive ends without its end mark")
 
 

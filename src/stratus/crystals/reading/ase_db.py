@@ -39,7 +39,9 @@ def ase_db_records(
         if isinstance(file, bytes):
             connection.deserialize(file)
         for row in connection.execute(_QUERY):
-            values = dict(zip(("id", "numbers", "cell", "positions", "pbc", "labels"), row, strict=True))
+            values = dict(
+                zip(("id", "numbers", "cell", "positions", "pbc", "labels"), row, strict=True)
+            )
             own = _own_id(values, options)
             yield Record(
                 own or f"{stem}:{values['id']}", f"{source}:{values['id']}", "ase_row", values
@@ -69,16 +71,22 @@ def parse_ase_row(
         raise Refusal(Code.NOT_A_STRUCTURE, "the row has no cell: a molecule is no crystal")
     if len(positions) != 3 * len(numbers):
         raise Refusal(Code.UNREADABLE, f"{len(numbers)} atoms have {len(positions)} coordinates")
-    if len(numbers) and not (1 <= numbers.min() and numbers.max() <= 118):  # noqa: PLR2004
+    if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= 118):
         raise Refusal(Code.DUMMY_SPECIES, "the row holds an atom of number 0, a dummy")
     matrix = lattice.reshape(3, 3)
     coords = fractional(positions.reshape(-1, 3), matrix)
-    notes = ()
-    if values["pbc"] != 7:  # noqa: PLR2004 - three bits
+    notes: tuple[str, ...] = ()
+    if values["pbc"] != 7:
         notes = ("not periodic along every axis; read as a crystal in all three directions",)
     return build(
-        id=id, source=source, lattice=matrix, numbers=numbers, frac_coords=coords,
-        options=options, labels=_labels(values["labels"]), notes=notes,
+        id=id,
+        source=source,
+        lattice=matrix,
+        numbers=numbers,
+        frac_coords=coords,
+        options=options,
+        labels=_labels(values["labels"]),
+        notes=notes,
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.record import ReadOptions
 
 
-def build(
+def build(  # noqa: PLR0913 - the fields of an entry
     *,
     id: str,  # noqa: A002 - the field's name
     source: str,
@@ -80,7 +80,7 @@ def lattice_from_cell(cell: Sequence[float]) -> npt.NDArray[np.float64]:
             Code.BAD_LATTICE,
             f"a cell length is not a positive number of a crystal's size: a={a}, b={b}, c={c} Å",
         )
-    if not all(0 < v < 180 for v in (alpha, beta, gamma)):  # noqa: PLR2004
+    if not all(0 < v < 180 for v in (alpha, beta, gamma)):
         raise Refusal(
             Code.BAD_LATTICE,
             "a cell angle is not between 0 and 180 degrees: "
@@ -121,11 +121,11 @@ def fractional(
         raise Refusal(Code.BAD_LATTICE, problem, Stage.CHECKING)
     if cartesian.size and not float(np.abs(cartesian).max()) <= MAX_COORDINATE:
         raise Refusal(
-            Code.BAD_COORDINATES, "a Cartesian coordinate is no number of a crystal's size",
+            Code.BAD_COORDINATES,
+            "a Cartesian coordinate is no number of a crystal's size",
             Stage.CHECKING,
         )
-    result: npt.NDArray[np.float64] = np.linalg.solve(lattice.T, cartesian.T).T
-    return result
+    return np.linalg.solve(lattice.T, cartesian.T).T.astype(np.float64)
 
 
 def _left_handed(lattice: npt.NDArray[np.float64]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +83,8 @@ def _entry(
 ) -> Entry | Reject:
     if is_modulated(block):
         raise Refusal(
-            Code.NOT_A_STRUCTURE, "an incommensurate (modulated) structure has no unit cell of atoms"
+            Code.NOT_A_STRUCTURE,
+            "an incommensurate (modulated) structure has no unit cell of atoms",
         )
     cell = _cell(block)
     lattice = lattice_from_cell(cell)
@@ -112,7 +112,7 @@ def _entry(
     return outcome
 
 
-def _assembled(
+def _assembled(  # noqa: PLR0917 - what an entry is made of
     sites: Sites,
     images: list[npt.NDArray[np.float64]],
     lattice: npt.NDArray[np.float64],
@@ -190,8 +190,7 @@ def _what_is_missing(blocks: Any) -> str:
         return "the text holds no data block, so it is no CIF"
     if any(bool(block.find_values(tag)) for block in blocks for tag in _CARTESIAN_TAGS):
         return (
-            "the sites have Cartesian coordinates alone; "
-            "write them as _atom_site_fract_x, _y, _z"
+            "the sites have Cartesian coordinates alone; write them as _atom_site_fract_x, _y, _z"
         )
     if any(bool(block.find_values("_cell_length_a")) for block in blocks):
         return "the CIF gives a cell but no fractional coordinates of atoms"
@@ -207,7 +206,7 @@ def _cell(block: Any) -> tuple[float, float, float, float, float, float]:
             raw = block.find_value(tag.replace("_cell_", "_cell.", 1))
         value = number_of(raw) if raw is not None else None
         if value is None:
-            if position >= 3 and raw is None:  # noqa: PLR2004 - angles follow the three lengths
+            if position >= 3 and raw is None:
                 value = _RIGHT_ANGLE
             else:
                 given = "is not given" if raw is None else f"is {raw!r}, no number"

@@ -15,13 +15,13 @@ _BLOCK = re.compile(r"^[ \t]*data_(\S*)", re.IGNORECASE | re.MULTILINE)
 
 
 def mended_blocks(text: str, complaint: str) -> list[Any]:
-    """Return the blocks of a text that gemmi refused, with what crystals need of them.
+    r"""Return the blocks of a text that gemmi refused, with what crystals need of them.
 
     Characters outside ASCII, quotes that do not close and values out of place are passed over;
     of the loops, only those about cell, symmetry and atoms are kept, and these must be whole.
 
     Args:
-        text: the CIF, with ``\\n`` line ends.
+        text: the CIF, with ``\n`` line ends.
         complaint: gemmi's message, for the refusal.
 
     Raises:

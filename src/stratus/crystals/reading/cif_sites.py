@@ -98,8 +98,9 @@ def read_sites(block: Any) -> Sites:
             [column[row] for row in rows] for column in (xs, ys, zs, labels, words)
         )
     places = (_numbers(xs), _numbers(ys), _numbers(zs))
-    if any(None in column for column in places):
-        site = min(column.index(None) for column in places if None in column)
+    missing = [site for site, place in enumerate(zip(*places, strict=True)) if None in place]
+    if missing:
+        site = missing[0]
         raise Refusal(
             Code.NOT_A_STRUCTURE,
             f"site {labels[site]} has no coordinates ({xs[site]} {ys[site]} {zs[site]}), "
@@ -189,7 +190,7 @@ def _occupancy(text: str, label: str) -> float:
 
 
 def _species(block: Any, words: Sequence[str] | None, numbers: Sequence[int]) -> list[str] | None:
-    """Return the names with charges that ``_atom_type_oxidation_number`` gives, as pymatgen does."""
+    """Return the names with charges that ``_atom_type_oxidation_number`` gives, as in pymatgen."""
     column = block.find_values("_atom_type_oxidation_number")
     if not column:
         return None
@@ -214,7 +215,7 @@ def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
     """Join sites of one element that fill one place together; refuse what stays partial."""
     dropped: set[int] = set()
     notes = list(sites.notes)
-    for first in partial:
+    for first, share in partial.items():
         if first in dropped:
             continue
         delta = sites.coords - sites.coords[first]
@@ -234,7 +235,7 @@ def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
         shared = f" and shares its place with {others}" if others else ""
         raise Refusal(
             Code.PARTIAL_OCCUPANCY,
-            f"site {sites.names[first]} has occupancy {partial[first]:g}{shared}; "
+            f"site {sites.names[first]} has occupancy {share:g}{shared}; "
             "stratus reads ordered crystals: choose an ordered model of it first",
             Stage.CHECKING,
         )

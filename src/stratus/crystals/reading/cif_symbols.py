@@ -22,9 +22,9 @@ def element_of(text: str) -> tuple[int, str | None]:
     """Return the atomic number that a type symbol or label stands for, and a note.
 
     Follows pymatgen's ``CifParser._parse_symbol``: known names of water first, then the first two
-    letters, then the first. Three differences: ``NH3`` is nitrogen (pymatgen reads nihonium); a hydroxyl or water name is its oxygen (pymatgen
-    loses the site when it is called ``OH``), and names of vacancies are dummies (pymatgen reads
-    ``Vac`` as vanadium).
+    letters, then the first. Three differences: ``NH3`` is nitrogen (pymatgen reads nihonium); a
+    hydroxyl or water name is its oxygen (pymatgen loses the site when it is called ``OH``); names
+    of vacancies are dummies (pymatgen reads ``Vac`` as vanadium).
 
     Raises:
         Refusal: it names no element.
@@ -65,7 +65,7 @@ def species_name(symbol: str, charge: float) -> str:
     size = abs(charge)
     if size == 1:
         text = ""
-    elif abs(size - round(size)) < 1e-8:  # noqa: PLR2004 - pymatgen's formula_double_format
+    elif abs(size - round(size)) < 1e-8:
         text = str(round(size))
     else:
         text = str(round(size, 8))

@@ -169,7 +169,7 @@ def parse_operations(listed: tuple[str, ...]) -> Operations:
             continue
         seen.add(key)
         matrix = np.array(rotation).reshape(3, 3)
-        if abs(abs(float(np.linalg.det(matrix))) - 1) > 1e-6:  # noqa: PLR2004 - rounding
+        if abs(abs(float(np.linalg.det(matrix))) - 1) > 1e-6:
             raise _no_operation(text)
         rotations.append(matrix)
         translations.append(translation)
@@ -200,7 +200,7 @@ def _triplet(text: str) -> tuple[list[float], list[float]]:
                 shift += size
         rotation += row
         nearest = round(shift * 24) / 24
-        translation.append(nearest if abs(nearest - shift) < 1e-3 else shift)  # noqa: PLR2004
+        translation.append(nearest if abs(nearest - shift) < 1e-3 else shift)
     return rotation, translation
 
 
@@ -225,7 +225,7 @@ def _from_name(name: str, alpha: float, gamma: float) -> tuple[Operations, str |
 
     cleaned = name.replace("_", "").strip()
     try:
-        group = gemmi.find_spacegroup_by_name(cleaned, alpha, gamma, prefer="2")
+        group: Any = gemmi.find_spacegroup_by_name(cleaned, alpha, gamma, prefer="2")
     except (RuntimeError, ValueError):
         return None
     if group is None:
@@ -244,7 +244,7 @@ def _from_number(number: str, alpha: float, gamma: float) -> tuple[Operations, s
         value = int(float(number))
     except (ValueError, OverflowError):
         return None
-    group = gemmi.find_spacegroup_by_number(value)
+    group: Any = gemmi.find_spacegroup_by_number(value)
     if group is None:
         return None
     return _from_name(group.hm, alpha, gamma)

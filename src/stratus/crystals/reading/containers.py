@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from stratus.crystals.entry import Code, Reject
@@ -27,6 +26,7 @@ from stratus.crystals.reading.tables import table_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from stratus.crystals.reading.record import ReadOptions
 
@@ -81,7 +81,8 @@ def opened(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
         elif found.name.format in _COMPRESSED:
             compression = _COMPRESSED[str(found.name.format)]
             yield from opened(
-                replace(found, name=Name(found.name.stem, None, compression), budget=budget), options
+                replace(found, name=Name(found.name.stem, None, compression), budget=budget),
+                options,
             )
         else:
             yield from _plain(found, options)
@@ -118,7 +119,14 @@ def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Rec
                 yield member.refusal.reject(name.stem, source)
             continue
         inner = Found(
-            name, source, member.stream, found.size, None, True, found.depth + 1, budget
+            name,
+            source,
+            member.stream,
+            found.size,
+            path=None,
+            prefix=True,
+            depth=found.depth + 1,
+            budget=budget,
         )
         try:
             yield from opened(inner, options)

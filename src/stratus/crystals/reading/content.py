@@ -52,7 +52,9 @@ def parse_content(
                 )
                 return
             else:
-                for outcome in parse_cif(value, id=id, source=source, options=options, labels=labels):
+                for outcome in parse_cif(
+                    value, id=id, source=source, options=options, labels=labels
+                ):
                     if notes and isinstance(outcome, Entry):
                         yield replace(outcome, notes=notes + outcome.notes)
                     else:
@@ -72,8 +74,13 @@ def parse_content(
                     if name != key and not name.startswith("@")
                 }
                 yield from parse_content(
-                    value[key], id=id, source=source, options=options,
-                    labels={**around, **(labels or {})}, notes=notes, depth=depth + 1,
+                    value[key],
+                    id=id,
+                    source=source,
+                    options=options,
+                    labels={**around, **(labels or {})},
+                    notes=notes,
+                    depth=depth + 1,
                 )
                 return
             raise Refusal(Code.NOT_A_STRUCTURE, "the mapping holds no lattice with sites")

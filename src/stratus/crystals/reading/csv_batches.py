@@ -12,6 +12,7 @@ from stratus.crystals.reading.table_rows import TEXT_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     import pyarrow as pa
 
 _BLOCK = 1 << 24  # bytes; no cell may be longer

@@ -67,4 +67,4 @@ def pymatgen_order(numbers: Sequence[int], species: Sequence[str] | None = None)
         ranks = [_Rank(x, name) for x, name in zip(values, names, strict=True)]
         return sorted(range(len(ranks)), key=ranks.__getitem__)
     keys = list(zip(values, names, strict=True))
-    return sorted(range(len(keys)), key=keys.__getitem__)  # type: ignore[arg-type]
+    return sorted(range(len(keys)), key=keys.__getitem__)

@@ -37,7 +37,7 @@ def extxyz_records(
     """
     first: str | None = None
     frame = 0
-    for frame, text in enumerate(_frames(stream, options)):  # noqa: B007 - counts them
+    for frame, text in enumerate(_frames(stream, options)):
         if frame == 0:
             first = text  # whether its id needs a number shows with the second frame
             continue
@@ -73,7 +73,7 @@ def parse_extxyz(
     properties = info.pop("Properties", "species:S:1:pos:R:3")
     kind_at, place_at = _columns(properties)
     pbc = info.pop("pbc", None)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if isinstance(pbc, str) and "F" in pbc.upper().replace("FALSE", "F"):
         notes = (f"periodic along {pbc} alone; read as a crystal in all three directions",)
     numbers, places = [], []
@@ -86,8 +86,14 @@ def parse_extxyz(
         places.append(place)
     coords = fractional(np.array(places, dtype=np.float64).reshape(-1, _VECTOR), lattice)
     return build(
-        id=id, source=source, lattice=lattice, numbers=np.array(numbers, dtype=np.int64),
-        frac_coords=coords, options=options, labels=info, notes=notes,
+        id=id,
+        source=source,
+        lattice=lattice,
+        numbers=np.array(numbers, dtype=np.int64),
+        frac_coords=coords,
+        options=options,
+        labels=info,
+        notes=notes,
     )
 
 

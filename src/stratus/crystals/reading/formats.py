@@ -73,7 +73,7 @@ def _split(file: str) -> tuple[str, str]:
     return (stem, f".{suffix.lower()}") if dot and stem else (file, "")
 
 
-def sniff(head: bytes) -> str | None:
+def sniff(head: bytes) -> str | None:  # noqa: PLR0911 - one return for each format
     """Return the format of a file from its first bytes, ``None`` where they do not say.
 
     Args:

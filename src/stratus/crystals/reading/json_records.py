@@ -41,7 +41,9 @@ def json_records(
             own = own_id(value, options)
             yield Record(
                 own if own is not None else f"{stem}:{position}",
-                f"{source}:{position}", "mapping", value,
+                f"{source}:{position}",
+                "mapping",
+                value,
             )
     elif first == "{":
         yield from _mapping(text, stem, source, options)
@@ -75,11 +77,9 @@ def own_id(value: Any, options: ReadOptions) -> str | None:
     return None
 
 
-def _mapping(
-    text: _JsonText, stem: str, source: str, options: ReadOptions
-) -> Iterator[Record]:
+def _mapping(text: _JsonText, stem: str, source: str, options: ReadOptions) -> Iterator[Record]:
     whole: dict[str, Any] = {}
-    for key in text.keys():
+    for key in text.pairs():
         if key == "data" and isinstance(whole.get("columns"), list) and text.peek() == "[":
             yield from _split_form(text, whole, stem, source, options)
             whole["data"] = None
@@ -108,7 +108,12 @@ def _split_form(
     for row, values in enumerate(text.elements()):
         value = dict(zip(columns, values, strict=False)) if isinstance(values, list) else values
         own = own_id(value, options)
-        if own is None and isinstance(index, list) and row < len(index) and isinstance(index[row], str):
+        if (
+            own is None
+            and isinstance(index, list)
+            and row < len(index)
+            and isinstance(index[row], str)
+        ):
             own = index[row]
         yield Record(
             own if own is not None else f"{stem}:{row}", f"{source}:{row}", "mapping", value
@@ -166,7 +171,7 @@ class _JsonText:
             if self._take(",]") == "]":
                 return
 
-    def keys(self) -> Iterator[str]:
+    def pairs(self) -> Iterator[str]:
         """Yield the keys of the mapping that begins here; take the value before the next key."""
         self._take("{")
         if self.peek() == "}":

@@ -55,14 +55,17 @@ def parse_mapping(
             lattice, numbers, coords, species = _pymatgen(value)
         elif "lattice_mat" in value:
             lattice, numbers, coords, species = _plain(
-                value["lattice_mat"], value["elements"], value["coords"],
+                value["lattice_mat"],
+                value["elements"],
+                value["coords"],
                 cartesian=bool(value.get("cartesian")),
             )
         else:
             given = value.get("lattice", value.get("cell"))
             fractional = "frac_coords" in value
             lattice, numbers, coords, species = _plain(
-                given, value["species"],
+                given,
+                value["species"],
                 value["frac_coords"] if fractional else value["coords"],
                 cartesian=not fractional and value.get("cartesian") is not False,
             )
@@ -70,12 +73,24 @@ def parse_mapping(
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise Refusal(Code.NOT_A_STRUCTURE, f"the mapping is no structure: {reason}") from error
     return build(
-        id=id, source=source, lattice=lattice, numbers=numbers, frac_coords=coords,
-        options=options, species=species, labels=labels, notes=notes,
+        id=id,
+        source=source,
+        lattice=lattice,
+        numbers=numbers,
+        frac_coords=coords,
+        options=options,
+        species=species,
+        labels=labels,
+        notes=notes,
     )
 
 
-_Parts = tuple["npt.NDArray[np.float64]", "npt.NDArray[np.int64]", "npt.NDArray[np.float64]", "tuple[str, ...] | None"]
+_Parts = tuple[
+    "npt.NDArray[np.float64]",
+    "npt.NDArray[np.int64]",
+    "npt.NDArray[np.float64]",
+    "tuple[str, ...] | None",
+]
 
 
 def _pymatgen(value: Mapping[str, Any]) -> _Parts:
@@ -98,7 +113,9 @@ def _pymatgen(value: Mapping[str, Any]) -> _Parts:
             )
         kind = kinds[0]
         if "Dummy" in str(kind.get("@class", "")):
-            raise Refusal(Code.DUMMY_SPECIES, f"site {position} holds the dummy {kind['element']!r}")
+            raise Refusal(
+                Code.DUMMY_SPECIES, f"site {position} holds the dummy {kind['element']!r}"
+            )
         number, name = species_of(kind["element"])
         charge = kind.get("oxidation_state")
         numbers.append(number)
@@ -146,7 +163,7 @@ def _lattice(given: Any) -> npt.NDArray[np.float64]:
     array = np.array(given, dtype=np.float64)
     if array.size == len(_CELL_KEYS):
         return lattice_from_cell(array.reshape(-1).tolist())
-    if array.size != 9:  # noqa: PLR2004 - three vectors
+    if array.size != 9:
         raise Refusal(Code.BAD_LATTICE, f"the lattice has {array.size} numbers; 9 or 6 are needed")
     return array.reshape(3, 3)
 

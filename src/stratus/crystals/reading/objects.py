@@ -38,20 +38,23 @@ def entry_of_structure(
             )
         specie = site.specie
         number = getattr(specie, "Z", 0)
-        if "Dummy" in type(specie).__name__ or not 1 <= number <= 118:  # noqa: PLR2004
+        if "Dummy" in type(specie).__name__ or not 1 <= number <= 118:
             raise Refusal(
-                Code.DUMMY_SPECIES, f"site {position} holds {specie}, which is no element",
+                Code.DUMMY_SPECIES,
+                f"site {position} holds {specie}, which is no element",
                 Stage.CHECKING,
             )
         numbers.append(int(number))
         names.append(str(specie))
         charged = charged or bool(getattr(specie, "oxi_state", None))
     return build(
-        id=id, source=source,
+        id=id,
+        source=source,
         lattice=np.array(structure.lattice.matrix, dtype=np.float64),
         numbers=np.array(numbers, dtype=np.int64),
         frac_coords=np.array(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
-        options=options, species=tuple(names) if charged else None,
+        options=options,
+        species=tuple(names) if charged else None,
     )
 
 
@@ -79,6 +82,11 @@ def entry_of_atoms(
         if isinstance(key, str) and isinstance(value, (str, int, float, bool))
     }
     return build(
-        id=id, source=source, lattice=lattice, numbers=numbers, frac_coords=coords,
-        options=options, labels=labels,
+        id=id,
+        source=source,
+        lattice=lattice,
+        numbers=numbers,
+        frac_coords=coords,
+        options=options,
+        labels=labels,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stratus.crystals.checks import check
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.record import ReadOptions, Record
 from stratus.crystals.reading.refusal import Refusal

@@ -30,12 +30,13 @@ _HEAD = 8  # lines before the coordinates of the shortest POSCAR: name to "Direc
 def looks_like_poscar(text: str) -> bool:
     """Return whether lines 2 to 5 of a text are a scale and three vectors."""
     lines = text.split("\n", 6)
-    if len(lines) <= 6:  # noqa: PLR2004 - name, scale, three vectors, counts, more
+    if len(lines) <= 6:
         return False
     scale = _floats(lines[1])
-    return scale is not None and len(scale) in {1, 3} and all(
-        (vector := _floats(line)) is not None and len(vector) == 3  # noqa: PLR2004
-        for line in lines[2:5]
+    return (
+        scale is not None
+        and len(scale) in {1, 3}
+        and all((vector := _floats(line)) is not None and len(vector) == 3 for line in lines[2:5])
     )
 
 
@@ -89,10 +90,18 @@ def parse_poscar(
         numbers, note = _old_elements(raw_lines[0], counts, tails)
         notes = (*notes, note)
     else:
-        numbers = [number for number, count in zip(names, counts, strict=True) for _ in range(count)]
+        numbers = [
+            number for number, count in zip(names, counts, strict=True) for _ in range(count)
+        ]
     return build(
-        id=id, source=source, lattice=lattice, numbers=np.array(numbers, dtype=np.int64),
-        frac_coords=coords, options=options, labels=labels, notes=notes,
+        id=id,
+        source=source,
+        lattice=lattice,
+        numbers=np.array(numbers, dtype=np.int64),
+        frac_coords=coords,
+        options=options,
+        labels=labels,
+        notes=notes,
     )
 
 
@@ -105,12 +114,12 @@ def _lattice(
     if scale is None or len(scale) not in {1, 3}:
         raise Refusal(Code.UNREADABLE, f"line 2 holds {lines[1].strip()!r}, no scaling factor")
     for number, vector in enumerate(vectors, start=3):
-        if vector is None or len(vector) < 3:  # noqa: PLR2004
+        if vector is None or len(vector) < 3:
             raise Refusal(Code.UNREADABLE, f"line {number} holds no lattice vector")
     lattice = np.array([(vector or [])[:3] for vector in vectors], dtype=np.float64)
     if not max(np.abs(lattice).max(), *(abs(value) for value in scale)) <= MAX_LENGTH**3:
         raise Refusal(Code.BAD_LATTICE, "the scale or a lattice vector is no number of its size")
-    if len(scale) == 3:  # noqa: PLR2004 - one for each axis
+    if len(scale) == 3:
         factor = np.array(scale)
     elif scale[0] < 0:  # the volume of the cell
         volume = abs(float(np.linalg.det(lattice)))
@@ -151,27 +160,29 @@ def _counts(lines: list[str]) -> tuple[list[int] | None, list[int], int]:
 def _place(lines: list[str], at: int) -> tuple[list[float], list[str]]:
     line = _line(lines, at)
     words = line.split()
-    if len(words) < 3:  # noqa: PLR2004
+    if len(words) < 3:
         words = _GLUED.sub(" -", line).split()
     place = _floats(" ".join(words[:3]))
-    if place is None or len(place) != 3:  # noqa: PLR2004
+    if place is None or len(place) != 3:
         raise Refusal(Code.UNREADABLE, f"line {at + 1} holds {line.strip()!r}, no coordinates")
     return place, words[3:]
 
 
-def _old_elements(
-    title: str, counts: list[int], tails: list[list[str]]
-) -> tuple[list[int], str]:
+def _old_elements(title: str, counts: list[int], tails: list[list[str]]) -> tuple[list[int], str]:
     symbols = numbers_by_symbol()
     written = [
-        next((symbols[m[1]] for word in tail if (m := _LABEL.fullmatch(word)) and m[1] in symbols), 0)
+        next(
+            (symbols[m[1]] for word in tail if (m := _LABEL.fullmatch(word)) and m[1] in symbols), 0
+        )
         for tail in tails
     ]
     if all(written) and tails:
         return written, "elements taken from the coordinate lines"
     words = title.split()
     if len(words) == len(counts) and all(word in symbols for word in words):
-        numbers = [symbols[word] for word, count in zip(words, counts, strict=True) for _ in range(count)]
+        numbers = [
+            symbols[word] for word, count in zip(words, counts, strict=True) for _ in range(count)
+        ]
         return numbers, "elements taken from the first line"
     raise Refusal(
         Code.NOT_A_STRUCTURE,

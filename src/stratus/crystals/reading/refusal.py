@@ -6,7 +6,7 @@ from stratus.crystals.entry import Code, Reject, Stage
 from stratus.errors import StratusError
 
 
-class Refusal(StratusError):
+class Refusal(StratusError):  # noqa: N818 - a refusal is no error of the program
     """A part of an input cannot become an entry; turned into a reject before it leaves.
 
     Args:

@@ -95,7 +95,9 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _file(path: Path, name: Name, options: ReadOptions, *, inside: bool) -> Iterator[Record | Reject]:
+def _file(
+    path: Path, name: Name, options: ReadOptions, *, inside: bool
+) -> Iterator[Record | Reject]:
     source = str(path)
     try:
         if name.format in ON_DISK:

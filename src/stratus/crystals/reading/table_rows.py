@@ -163,7 +163,9 @@ def _ragged(batch: pa.RecordBatch, name: str) -> list[npt.NDArray[np.float64] | 
         return [None] * len(column)
     while hasattr(column.type.value_type, "value_type"):  # rows of vectors: flatten one level
         return [_flat(value) for value in column.to_pylist()]
-    if not (pa.types.is_floating(column.type.value_type) or pa.types.is_integer(column.type.value_type)):
+    if not (
+        pa.types.is_floating(column.type.value_type) or pa.types.is_integer(column.type.value_type)
+    ):
         return [_flat(value) for value in column.to_pylist()]
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
     values = np.asarray(
@@ -212,7 +214,11 @@ def _species(
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
     if value is None:
         raise Refusal(Code.UNREADABLE, "the row has no species")
-    words = tuple(value.translate(_BRACKETS).replace("'", " ").split()) if isinstance(value, str) else tuple(value)
+    words = (
+        tuple(value.translate(_BRACKETS).replace("'", " ").split())
+        if isinstance(value, str)
+        else tuple(value)
+    )
     return _numbers(words)
 
 

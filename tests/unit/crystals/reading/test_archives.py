@@ -13,8 +13,7 @@ import zipfile
 import pytest
 
 from stratus.crystals.entry import Code, Entry, Reject
-from stratus.crystals.reading import ReadOptions, read, records
-from stratus.crystals.reading import archives
+from stratus.crystals.reading import ReadOptions, archives, read, records
 
 
 def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
@@ -96,7 +95,9 @@ def test_archives_nested_too_deep_are_refused(tmp_path, files):
     assert len(list(read(tmp_path / "deep.zip", max_archive_depth=4))) == 2
 
 
-@pytest.mark.parametrize("name", ["../evil.cif", "/etc/evil.cif", "a/../../e.cif", "C:/e.cif", "..\\e.cif"])
+@pytest.mark.parametrize(
+    "name", ["../evil.cif", "/etc/evil.cif", "a/../../e.cif", "C:/e.cif", "..\\e.cif"]
+)
 @pytest.mark.parametrize("pack", [zipped, tar])
 def test_names_that_point_outside_are_refused_and_the_rest_is_read(tmp_path, files, name, pack):
     (tmp_path / "x.bin").write_bytes(pack({name: b"data_x", **files}))

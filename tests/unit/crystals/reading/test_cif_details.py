@@ -88,16 +88,34 @@ def test_a_site_without_coordinates_is_refused_and_named(place):
 @pytest.mark.parametrize(
     ("label", "number"),
     [
-        ("Na1", 11), ("CA1", 20), ("Cl", 17), ("O2-", 8), ("Fe3+", 26), ("H1A", 1), ("OW1", 8),
-        ("Ow", 8), ("Wat1", 8), ("OH", 8), ("D1", 1), ("Hw2", 1), ("cl1", 17), ("V1", 23),
-        ("NH3", 7), ("CN1", 6), ("NO3", 7), ("Og", 118), ("U(1)", 92),
+        ("Na1", 11),
+        ("CA1", 20),
+        ("Cl", 17),
+        ("O2-", 8),
+        ("Fe3+", 26),
+        ("H1A", 1),
+        ("OW1", 8),
+        ("Ow", 8),
+        ("Wat1", 8),
+        ("OH", 8),
+        ("D1", 1),
+        ("Hw2", 1),
+        ("cl1", 17),
+        ("V1", 23),
+        ("NH3", 7),
+        ("CN1", 6),
+        ("NO3", 7),
+        ("Og", 118),
+        ("U(1)", 92),
     ],
 )
 def test_labels_name_the_element_they_mean(label, number):
     assert element_of(label)[0] == number
 
 
-@pytest.mark.parametrize("label", ["X1", "Vac", "Va1", "Q", "M1", "Dum", "A1", "1Fe", "?", "Xx", "*"])
+@pytest.mark.parametrize(
+    "label", ["X1", "Vac", "Va1", "Q", "M1", "Dum", "A1", "1Fe", "?", "Xx", "*"]
+)
 def test_what_names_no_element_is_a_dummy(label):
     with pytest.raises(Refusal) as caught:
         element_of(label)
@@ -245,6 +263,8 @@ def test_a_loop_that_does_not_matter_may_be_broken():
 
 def test_the_parser_is_lazy():
     block = f"{CELL}{LOOP}Na1 0 0 0\n"
-    found = parse(Record("x", "x", "cif", f"data_a\n{block}data_b\n{block}".encode()), ReadOptions())
+    found = parse(
+        Record("x", "x", "cif", f"data_a\n{block}data_b\n{block}".encode()), ReadOptions()
+    )
     assert next(found).id == "x:a"
     found.close()

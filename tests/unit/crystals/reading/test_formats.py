@@ -94,8 +94,11 @@ def ids(path, **options) -> list[str]:
         (lambda s: [{"material_id": "mp-1", "structure": s}], ["mp-1"]),
         (lambda s: {"a": s, "b": {"structure": s}}, ["a", "b"]),
         (
-            lambda s: {"index": ["mb-1", "mb-2"], "columns": ["structure", "y"],
-                       "data": [[s, 1], [s, 2]]},
+            lambda s: {
+                "index": ["mb-1", "mb-2"],
+                "columns": ["structure", "y"],
+                "data": [[s, 1], [s, 2]],
+            },
             ["mb-1", "mb-2"],
         ),
         (lambda s: {"index": [0], "columns": ["structure"], "data": [[s]]}, ["f:0"]),
@@ -307,7 +310,7 @@ def test_records_and_options_travel_to_other_processes(tmp_path, structure, cif)
     (tmp_path / "c.csv").write_text("id,cif\nq,\n")
     (tmp_path / "d.xyz").write_text(FRAME)
     for record in records(tmp_path, ReadOptions()):
-        again = pickle.loads(pickle.dumps(record))
+        again = pickle.loads(pickle.dumps(record))  # noqa: S301 - our own record
         assert [r.id for r in parse(again, ReadOptions())] == [
             r.id for r in parse(record, ReadOptions())
         ]

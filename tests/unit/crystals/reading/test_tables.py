@@ -111,7 +111,9 @@ def test_structures_as_text_or_mapping_of_any_kind_are_read(tmp_path, cif, struc
 
 
 def test_named_columns_win_and_a_missing_one_is_an_error_with_a_hint(tmp_path, cif):
-    path = parquet(tmp_path, [{"id": "a", "name": "b", "cif": "nonsense", "relaxed_cif": cif("Na")}])
+    path = parquet(
+        tmp_path, [{"id": "a", "name": "b", "cif": "nonsense", "relaxed_cif": cif("Na")}]
+    )
     assert only(read(path, structure_column="relaxed_cif", id_column="name")).id == "b"
     with pytest.raises(InputError, match="did you mean relaxed_cif"):
         list(read(path, structure_column="relaxed_cfi"))
@@ -134,8 +136,11 @@ def test_rows_without_an_id_are_named_by_their_number_and_say_so(tmp_path, cif):
 
 
 def test_the_formula_nan_is_no_missing_value(tmp_path, cif):
-    rows = [["id", "cif", "formula", "gap", "n"], ["NaN", cif("Na"), "NaN", "1.5", "7"],
-            ["NA", cif("Na"), "null", "", "-2e3"]]
+    rows = [
+        ["id", "cif", "formula", "gap", "n"],
+        ["NaN", cif("Na"), "NaN", "1.5", "7"],
+        ["NA", cif("Na"), "null", "", "-2e3"],
+    ]
     first, second = read(write_csv(tmp_path, rows))
     assert (first.id, second.id) == ("NaN", "NA")
     assert dict(first.labels) == {"formula": "NaN", "gap": 1.5, "n": 7}
@@ -212,15 +217,23 @@ def test_memory_stays_flat_whatever_the_length(tmp_path, kind):
     if kind == "parquet":
         pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=5_000)
     elif kind == "csv":
-        write_csv(tmp_path, [list(ROW)] + [[" ".join(map(str, v)) if isinstance(v, list) else v
-                                           for v in row.values()] for row in rows])
+        write_csv(
+            tmp_path,
+            [list(ROW)]
+            + [
+                [" ".join(map(str, v)) if isinstance(v, list) else v for v in row.values()]
+                for row in rows
+            ],
+        )
     elif kind == "jsonl":
         path.write_text("\n".join(map(json.dumps, rows)))
     else:
         path.write_text(json.dumps(rows))
     out = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(path), str(count // 3)],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found, grown_kib = map(int, out.stdout.split())
     unit = 1024 if sys.platform == "darwin" else 1
