@@ -135,7 +135,7 @@ def decompressed(stream: BinaryIO, compression: str, budget: Budget) -> BinaryIO
     elif compression == "bz2":
         opened = bz2.BZ2File(stream)
     else:
-        opened = lzma.LZMAFile(stream)
+        opened = lzma.LZMAFile(stream)  # noqa: SIM115 - whoever reads it closes it
     return io.BufferedReader(Metered(cast("BinaryIO", opened), budget), _BUFFER)
 
 

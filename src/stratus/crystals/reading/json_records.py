@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stratus.crystals.entry import Code
+from stratus.crystals.reading.mapping import is_structure
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 
@@ -79,25 +80,27 @@ def own_id(value: Any, options: ReadOptions) -> str | None:
 
 def _mapping(text: _JsonText, stem: str, source: str, options: ReadOptions) -> Iterator[Record]:
     whole: dict[str, Any] = {}
+    is_table = is_index = False
     for key in text.pairs():
         if key == "data" and isinstance(whole.get("columns"), list) and text.peek() == "[":
             yield from _split_form(text, whole, stem, source, options)
-            whole["data"] = None
+            is_table = True
             continue
         value = text.value()
-        if key not in _OWN_KEYS and _holds_structure(value):
-            yield Record(key, f"{source}:{key}", "mapping", value)
-            whole.setdefault("", None)  # it is a mapping from ids
-        elif "" in whole:
-            yield Record(key, f"{source}:{key}", "mapping", value)
-        else:
+        is_index = is_index or (key not in _OWN_KEYS and _holds_structure(value))
+        if not is_index:
             whole[key] = value
-    if "" not in whole and "data" not in whole:
+            continue
+        while whole:  # what stood before the first structure is a row too
+            earlier = next(iter(whole))
+            yield Record(earlier, f"{source}:{earlier}", "mapping", whole.pop(earlier))
+        yield Record(key, f"{source}:{key}", "mapping", value)
+    if not is_index and not is_table:
         yield Record(stem, source, "mapping", whole)
 
 
 def _holds_structure(value: Any) -> bool:
-    return isinstance(value, dict) and ("sites" in value or "structure" in value)
+    return isinstance(value, dict) and (is_structure(value) or "structure" in value)
 
 
 def _split_form(

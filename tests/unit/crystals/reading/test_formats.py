@@ -163,6 +163,14 @@ def test_broken_json_ends_in_a_reject(tmp_path, text):
     assert isinstance(list(read(path))[-1], Reject)
 
 
+def test_nothing_of_a_mapping_is_passed_over(tmp_path, structure):
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps({"note": 1, "a": structure.as_dict(), "b": 2}))
+    assert [(r.id, type(r)) for r in read(path)] == [("note", Reject), ("a", Entry), ("b", Reject)]
+    path.write_text('{"columns": 1, "data": [1]}')
+    assert only(read(path)).code is Code.NOT_A_STRUCTURE
+
+
 def test_a_list_that_breaks_off_gives_what_came_before(tmp_path, structure):
     path = tmp_path / "f.json"
     text = json.dumps([structure.as_dict()] * 3)
