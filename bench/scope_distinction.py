@@ -72,9 +72,8 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.getLogger("moyo").setLevel(logging.ERROR)
-    print(
-        f"{'set':<12}{'structures':>11}{'paper':>9}{'sorted':>9}{'orbit':>9}   one crystal, of the pairs"
-    )
+    header = "".join(f"{word:>9}" for word in ("paper", "sorted", "orbit"))
+    print(f"{'set':<12}{'structures':>11}{header}   one crystal, of the pairs")
     total: Counter[str] = Counter()
     for name, file in SETS.items():
         entries = [e for e in stratus.read(arguments.data / file) if isinstance(e, Entry)]
