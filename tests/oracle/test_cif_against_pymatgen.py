@@ -224,6 +224,38 @@ def test_a_number_alone_means_the_standard_setting():
     assert failures == {}
 
 
+WURTZITE = """data_x
+_cell_length_a 12.0
+_cell_length_b 12.0
+_cell_length_c 9.0
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 120
+_symmetry_Int_Tables_number 194
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Zn1 {x} {y} 0.25
+"""
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "pymatgen_sites"), [("0.3333", "0.6667", 2), ("0.333", "0.667", 6)]
+)
+def test_three_digits_on_a_special_position_are_one_atom_though_not_for_pymatgen(
+    x, y, pymatgen_sites
+):
+    """Position 2c of P63/mmc has two atoms; pymatgen finds six, 0.01 Å apart, with 0.333."""
+    text = WURTZITE.format(x=x, y=y)
+    (structure,) = theirs(text)
+    assert len(structure) == pymatgen_sites
+    (entry,) = ours(text, ReadOptions())
+    assert len(entry) == 2
+    assert sorted(np.round(entry.frac_coords[:, 0], 9)) == sorted(np.round([1 / 3, 2 / 3], 9))
+
+
 @pytest.mark.parametrize("number", range(1, 231))
 def test_listed_operations_give_pymatgens_cell(number):
     groups = [g for g in SETTINGS if g.number == number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stratus.crystals.reading.record import ReadOptions
+
+_LOG = logging.getLogger(__name__)
 
 ON_DISK = frozenset({"cif", "poscar"})
 """Formats whose files travel as a path, so that the parser's process opens them."""
@@ -111,6 +114,7 @@ def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Rec
     for member in members(stream, str(found.name.format), budget):
         path = member.name.replace("\\", "/").removeprefix("./")
         if any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.split("/")):
+            _LOG.info("passed over the hidden %s!%s", found.source, path)
             continue
         shown = f"{found.name.stem}/{path}" if found.prefix else path
         name, source = take_apart(shown), f"{found.source}!{path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from stratus.crystals.reading.record import ReadOptions
 
+_LOG = logging.getLogger(__name__)
+
 STDIN = "-"
 _SNIFFED = 1 << 16
 
@@ -27,8 +30,8 @@ def records(
 ) -> Iterator[Record | Reject]:
     """Return what the inputs hold, in order; a folder's files by name, folders inside included.
 
-    Hidden files are passed over. A file in a folder or archive that is of no known kind is a
-    reject, so that whatever is there is either read or named.
+    Hidden files are passed over, with a line in the log. A file in a folder or archive that is of
+    no known kind is a reject, so that whatever is there is either read or named.
 
     Args:
         inputs: paths, ``"-"`` for standard input, pymatgen structures, ASE atoms; one or many.
@@ -77,22 +80,38 @@ def _all(
         else:
             path = Path(item)
             if path.is_dir():
-                for file in _walk(path):
-                    name = take_apart(file.relative_to(path).as_posix())
-                    yield from _file(file, name, options, inside=True)
+                yield from _folder(path, "", (path.resolve(),), options)
             else:
                 yield from _file(path, take_apart(path.name), options, inside=False)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+def _folder(
+    folder: Path, shown: str, above: tuple[Path, ...], options: ReadOptions
+) -> Iterator[Record | Reject]:
+    """Yield what a folder holds; ``shown`` is its path in ids, ``above`` the folders it is in."""
+    try:
+        paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        yield Refusal(Code.UNREADABLE, f"the folder cannot be read: {error.strerror}").reject(
+            shown.rstrip("/"), str(folder)
+        )
+        return
+    for path in paths:
+        name = shown + path.name
         if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            if not path.is_symlink():  # a link to a folder above would never end
-                yield from _walk(path)
+            _LOG.info("passed over the hidden %s", path)
+        elif path.is_dir():
+            inside = path.resolve()
+            if inside in above:
+                _LOG.warning("passed over %s, a link to a folder that it is in", path)
+            else:
+                yield from _folder(path, f"{name}/", (*above, inside), options)
         elif path.is_file():
-            yield path
+            yield from _file(path, take_apart(name), options, inside=True)
+        else:
+            yield Refusal(Code.UNREADABLE, "it is no plain file, or a link to nothing").reject(
+                name, str(path)
+            )
 
 
 def _file(

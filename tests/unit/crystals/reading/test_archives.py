@@ -44,9 +44,23 @@ def test_a_folder_is_read_in_a_fixed_order_and_every_file_is_accounted_for(tmp_p
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "lost.cif").symlink_to(tmp_path / "nowhere")
     found = list(read(tmp_path))
-    assert [r.id for r in found] == ["README.txt", "a", "b/K"]
-    assert found[0].code is Code.NOT_A_STRUCTURE
+    assert [r.id for r in found] == ["README.txt", "a", "b/K", "lost.cif"]
+    assert [getattr(r, "code", None) for r in found] == [
+        Code.NOT_A_STRUCTURE,
+        None,
+        None,
+        Code.UNREADABLE,
+    ]
+
+
+def test_a_folder_that_is_linked_to_is_read(tmp_path, files):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.cif").write_bytes(files["a.cif"])
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "link").symlink_to(tmp_path / "real")
+    assert [e.id for e in read(tmp_path / "given")] == ["link/a"]
 
 
 @pytest.mark.parametrize(
