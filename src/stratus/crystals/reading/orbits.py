@@ -18,6 +18,8 @@ never that close.
 """
 
 _GRID = 1e5  # images of a site on its special position agree to 1e-12; 1e-5 tells them apart
+_PLACES = np.array([int(_GRID) ** 2, int(_GRID), 1])
+_EXACT = 1e-10  # a smaller shift is rounding
 _OFFSET = 0.38196601125  # keeps round numbers away from the edges of the grid
 
 
@@ -46,28 +48,44 @@ def expand(
         images = coords @ rotations[0].T + translations[0]
         images -= np.floor(images)
         return list(images[:, None, :])
-    images = np.einsum("kij,sj->ski", rotations, coords) + translations
+    images = _images(coords, rotations, translations)
     delta = images - coords[:, None, :]
     delta -= np.rint(delta)
     stable = _squares(delta, lattice) < IMAGE_TOLERANCE**2
     sizes = stable.sum(axis=1)
+    counts = sizes.tolist()
+    if max(counts) > 1:
+        shifts = (delta * stable[:, :, None]).sum(axis=1) / np.maximum(sizes, 1)[:, None]
+        if np.abs(shifts).max() > _EXACT:
+            images = _images(coords + shifts, rotations, translations)
     images -= np.floor(images)
     result = []
-    for site, size in enumerate(sizes.tolist()):
-        if size <= 1:
-            result.append(images[site] if size == 1 else _greedy(images[site], lattice))
-            continue
-        centre = coords[site] + delta[site][stable[site]].mean(axis=0)
-        orbit = rotations @ centre + translations
-        orbit -= np.floor(orbit)
-        keys = np.floor(orbit * _GRID + _OFFSET).astype(np.int64) % int(_GRID)
-        codes = (keys[:, 0] * int(_GRID) + keys[:, 1]) * int(_GRID) + keys[:, 2]
-        first = np.sort(np.unique(codes, return_index=True)[1])
-        if len(first) * size == len(rotations):
-            result.append(orbit[first])
-        else:
-            result.append(_greedy(images[site], lattice))
+    for site, size in enumerate(counts):
+        orbit = images[site]
+        if size > 1:
+            orbit = orbit[_first_of_each(orbit)]
+        if len(orbit) * size != len(rotations):
+            orbit = _greedy(images[site], lattice)
+        result.append(orbit)
     return result
+
+
+def _images(
+    coords: npt.NDArray[np.float64],
+    rotations: npt.NDArray[np.float64],
+    translations: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    count = len(rotations)
+    turned = (rotations.reshape(3 * count, 3) @ coords.T).reshape(count, 3, len(coords))
+    return turned.transpose(2, 0, 1) + translations
+
+
+def _first_of_each(orbit: npt.NDArray[np.float64]) -> list[int]:
+    """Return the first image at each place, in order."""
+    cells = np.floor(orbit * _GRID + _OFFSET).astype(np.int64) % int(_GRID)
+    codes = (cells @ _PLACES).tolist()
+    first = dict(zip(reversed(codes), range(len(codes) - 1, -1, -1), strict=True))
+    return sorted(first.values())
 
 
 def _greedy(
