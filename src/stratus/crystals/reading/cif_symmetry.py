@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Operations: TypeAlias = "tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]"
 """Rotations, shape (k, 3, 3), and translations, shape (k, 3)."""
 
+MAX_OPERATIONS = 192 * 64
+"""The largest group in its conventional cell, written for a supercell of 4 x 4 x 4."""
+
 _LIST_TAGS = (
     "_symmetry_equiv_pos_as_xyz",
     "_space_group_symop_operation_xyz",
@@ -161,6 +164,12 @@ def parse_operations(listed: tuple[str, ...]) -> Operations:
     Raises:
         Refusal: a text is no operation.
     """
+    if len(listed) > MAX_OPERATIONS:
+        raise Refusal(
+            Code.UNREADABLE,
+            f"{len(listed)} symmetry operations are listed; no space group in a crystal's cell "
+            f"has more than {MAX_OPERATIONS}",
+        )
     rotations, translations, seen = [], [], set()
     for text in listed:
         rotation, translation = _triplet(text)

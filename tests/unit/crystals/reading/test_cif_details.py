@@ -190,6 +190,12 @@ def test_a_broken_operation_is_refused():
     assert refused(body).code is Code.UNREADABLE
 
 
+def test_a_list_of_operations_without_end_is_refused():
+    listed = "\n".join(f"x+.{i:06d},y,z" for i in range(20_000))
+    body = f"loop_\n_symmetry_equiv_pos_as_xyz\n{listed}\n{LOOP}Na1 0 0 0\n"
+    assert refused(body).code is Code.UNREADABLE
+
+
 def test_magnetic_operations_move_positions():
     body = (
         "loop_\n_space_group_symop_magn_operation.xyz\nx,y,z,+1\n-x,-y,-z,-1\n"
