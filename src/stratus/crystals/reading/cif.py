@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratus.crystals.checks import coordinates_problem
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, lattice_from_cell
 from stratus.crystals.reading.cif_sites import Sites, number_of, read_sites
@@ -97,9 +96,6 @@ def _entry(
             f"{len(sites.numbers)} sites under {len(rotations)} operations are far more than "
             f"{options.max_atoms} atoms",
         )
-    problem = coordinates_problem(sites.coords)
-    if problem is not None:
-        raise Refusal(Code.BAD_COORDINATES, problem, Stage.CHECKING)
     images = expand(sites.coords, rotations, translations, lattice)
     outcome = _assembled(sites, images, lattice, id, source, options, labels, tuple(notes))
     if isinstance(outcome, Reject) and outcome.code is Code.OVERLAPPING_ATOMS:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratus.crystals.checks import coordinates_problem
 from stratus.crystals.entry import Code, Stage
 from stratus.crystals.reading.cif_symbols import element_of, species_name
 from stratus.crystals.reading.elements import symbol_of
@@ -114,6 +115,9 @@ def read_sites(block: Any) -> Sites:
             notes.append(note)
     species = _species(block, words if symbols is not None else None, numbers)
     coords = np.array(places, dtype=np.float64).T
+    problem = coordinates_problem(coords)
+    if problem is not None:
+        raise Refusal(Code.BAD_COORDINATES, problem, Stage.CHECKING)
     sites = Sites(labels, numbers, coords, species, notes)
     partial = {
         site: share for site, share in enumerate(shares) if abs(share - 1) > OCCUPANCY_TOLERANCE

@@ -48,6 +48,8 @@ def expand(
         images = coords @ rotations[0].T + translations[0]
         images -= np.floor(images)
         return list(images[:, None, :])
+    if len(coords) == 0:
+        return []
     images = _images(coords, rotations, translations)
     delta = images - coords[:, None, :]
     delta -= np.rint(delta)

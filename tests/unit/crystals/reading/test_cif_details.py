@@ -78,6 +78,18 @@ def test_an_empty_site_is_left_out_with_a_note():
     assert any("K1" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("group", ["P 1", "F m -3 m"])
+def test_a_cell_of_nothing_but_empty_sites_has_no_atoms(group):
+    body = f"_symmetry_space_group_name_H-M '{group}'\n{OCCUPIED}Na1 0 0 0 0\n"
+    assert refused(body).code is Code.NO_ATOMS
+
+
+@pytest.mark.parametrize("place", ["nan 0 0", "inf 0 0", "1e300 0 0", "1e9 0 0"])
+@pytest.mark.parametrize("occupancy", ["1", "0.5"])
+def test_coordinates_that_are_no_numbers_are_refused(place, occupancy):
+    assert refused(OCCUPIED + f"Na1 {place} {occupancy}\n").code is Code.BAD_COORDINATES
+
+
 @pytest.mark.parametrize("place", ["? ? ?", ". . .", "0 0 ?"])
 def test_a_site_without_coordinates_is_refused_and_named(place):
     found = refused(LOOP + f"Na1 0 0 0\nH1 {place}\n")
