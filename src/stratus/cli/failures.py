@@ -54,6 +54,21 @@ def reported(hint: Callable[[], str] = str) -> Iterator[None]:
         typer.echo(f"Error: {error}", err=True)
         wrong = isinstance(error, InputError | MissingExtraError)
         raise typer.Exit(WRONG_USAGE if wrong else FAILED) from None
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        if _tracebacks:
+            raise
+        _report_unexpected(error)
+        raise typer.Exit(FAILED) from None
+
+
+def _report_unexpected(error: Exception) -> None:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    typer.echo(
+        f"Error: unexpected {reason}. Run `stratus --debug ...` for the traceback and report it.",
+        err=True,
+    )
 
 
 def _word(signal_number: int) -> str:

@@ -117,6 +117,16 @@ def test_columns_can_be_named(cifs: Path, tmp_path: Path) -> None:
     assert out.to_pylist() == [{"id": f"n{i}", "value": i} for i in range(5)]
 
 
+def test_standard_input_is_an_input(tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    done = stratus("encode", "-", "-o", out, "--workers", 1, stdin=CIF.format(name="c", z=0.5))
+    assert done.returncode == 0, done.stderr
+    assert pq.read_table(out).column("space_group").to_pylist() == [221]
+    done = stratus("encode", "-", "-o", out, "--resume", stdin=CIF.format(name="c", z=0.5))
+    assert done.returncode == 2
+    assert "can not be read a second time" in done.stderr
+
+
 def test_strict_exits_1_with_the_sentence_of_the_first_reject(cifs: Path, tmp_path: Path) -> None:
     done = stratus("encode", cifs, "-o", tmp_path / "out.parquet", "--workers", 1, "--strict")
     assert done.returncode == 1

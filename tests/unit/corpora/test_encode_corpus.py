@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,31 @@ def test_labels_travel_with_their_types_and_do_not_hide_our_columns(
     ):
         place = int(source.rpartition(":")[2])
         assert gap == (None if place % 3 else place / 2)
+
+
+def test_labels_of_every_type_can_be_written(tmp_path: Path) -> None:
+    labels = {
+        "nothing": pa.nulls(8),
+        "raw": pa.array([b"\xff"] * 8),
+        "vector": pa.array([[1.0, 2.0]] * 8),
+        "record": pa.array([{"a": 1}] * 8),
+        "day": pa.array([date(2020, 1, 1)] * 8),
+        "word": pa.array(["u", "v"] * 4).dictionary_encode(),
+        "flag": pa.array([True, None] * 4),
+    }
+    source = write_corpus(tmp_path / "in.parquet", 8, **labels)
+    encode_corpus([source], tmp_path / "out.parquet", SMALL)
+    row = pq.read_table(tmp_path / "out.parquet").to_pylist()[0]
+    assert row["vector"] == [1.0, 2.0]
+    assert row["record"] == '{"a": 1}'
+    assert row["day"] == date(2020, 1, 1)
+    assert row["raw"] == b"\xff"
+    encode_corpus([source], tmp_path / "out.csv", SMALL)
+    with (tmp_path / "out.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert first["vector"] == "[1.0, 2.0]"
+    assert first["raw"] == "ff"
+    assert first["nothing"] == ""
 
 
 def test_labels_of_mixed_inputs_are_united(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stratus.corpora.encoding.chunks import Work, chunked
-from stratus.corpora.encoding.fingerprint import require_same, run_fingerprint
+from stratus.corpora.encoding.fingerprint import STANDARD_INPUT, require_same, run_fingerprint
 from stratus.corpora.encoding.ids import IdIndex
 from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects, write_table
 from stratus.corpora.encoding.options import EncodeOptions
@@ -81,6 +82,9 @@ def encode_corpus(
                 f"The run stopped at {error.filename or output}: {error.strerror or error}; "
                 f"what is done is kept in {job.parts}: mend the cause and go on with --resume"
             ) from error
+        except pa.ArrowException as error:
+            reason = " ".join(str(error).split())
+            raise StratusError(f"{output} can not be written: {reason}") from error
     return finished.model_copy(update={"seconds": time.monotonic() - started})
 
 
@@ -185,7 +189,9 @@ class _Job:
 
             yield from run_on_ray(self.inputs, self.work, options, skip)
             return
-        chunks = chunked(records(self.inputs, options.read), options.chunk_rows, skip)
+        stdin = sys.stdin.buffer if STANDARD_INPUT in self.inputs else None
+        found = records(self.inputs, options.read, stdin)
+        chunks = chunked(found, options.chunk_rows, skip)
         workers = options.workers if options.workers is not None else _processors()
         if workers == 0:
             yield from run_here(chunks, self.work)

@@ -134,16 +134,19 @@ def write_table(
 
 def _writer(path: Path, schema: pa.Schema, *, csv: bool) -> pq.ParquetWriter | pa_csv.CSVWriter:
     if csv:
-        fields = [
-            pa.field(f.name, pa.string()) if pa.types.is_nested(f.type) else f for f in schema
-        ]
+        fields = [f if _fits_csv(f.type) else pa.field(f.name, pa.string()) for f in schema]
         return pa_csv.CSVWriter(path, pa.schema(fields))
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=True)
 
 
+def _fits_csv(kind: pa.DataType) -> bool:
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return not (pa.types.is_nested(kind) or binary or pa.types.is_fixed_size_binary(kind))
+
+
 def _flat(table: pa.Table) -> pa.Table:
     for place, f in enumerate(table.schema):
-        if pa.types.is_nested(f.type):
+        if not _fits_csv(f.type):
             texts = pa.array(
                 [as_text(v) for v in table.column(place).to_pylist()], type=pa.string()
             )

@@ -160,9 +160,11 @@ def label_array(values: list[Any]) -> pa.Array:
 
 
 def as_text(value: Any) -> str | None:
-    """Return a label as text: itself, or JSON where it is none."""
+    """Return a label as text: itself, bytes as hexadecimal digits, the rest as JSON."""
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return value.hex()
     if hasattr(value, "tolist"):
         value = value.tolist()
     return json.dumps(value, default=str)
