@@ -375,7 +375,7 @@ def test_a_row_that_makes_reading_hang_or_die_costs_itself_alone(
     corpus: Path, tmp_path: Path
 ) -> None:
     work = Work(stand_ins.parse_with_traps, stand_ins.encode_any, ReadOptions(), ScopeOptions())
-    options = EncodeOptions(workers=1, timeout_s=1.0)
+    options = EncodeOptions(workers=1, timeout_s=3.0)
     summary = encode_corpus([corpus], tmp_path / "out.parquet", options, work=work)
     codes = {r["source"].rpartition(":")[2]: r["code"] for r in rejects_of(summary)}
     assert codes["20"] == "timeout"

@@ -58,12 +58,12 @@ def test_results_keep_the_order_of_the_inputs_whatever_the_number_of_workers() -
 def test_a_crystal_that_hangs_while_encoding_costs_itself_only() -> None:
     results = run(
         [record("a", "ok"), record("t", "ok", "hang", "ok"), record("z", "ok")],
-        timeout_s=0.5,
+        timeout_s=1.0,
         rows=9,
     )
     assert ids(results) == ["a", "t-0", "t-2", "z"]
     assert codes(results) == [("t-1", Code.TIMEOUT)]
-    assert "0.5 s" in results[0].rejects[0][1].detail
+    assert "1 s" in results[0].rejects[0][1].detail
 
 
 def test_a_crystal_that_kills_its_worker_costs_itself_only() -> None:
@@ -85,7 +85,7 @@ def test_an_unexpected_error_is_a_reject_with_its_reason() -> None:
 
 def test_where_reading_hangs_every_crystal_behind_it_is_accounted_for() -> None:
     results = run(
-        [record("t", "ok", "read-hang", "ok", "ok"), record("z", "ok")], timeout_s=0.5, rows=9
+        [record("t", "ok", "read-hang", "ok", "ok"), record("z", "ok")], timeout_s=1.0, rows=9
     )
     assert ids(results) == ["t-0", "z"]
     assert [code for _, code in codes(results)] == [Code.TIMEOUT] * 3
@@ -94,7 +94,7 @@ def test_where_reading_hangs_every_crystal_behind_it_is_accounted_for() -> None:
 
 def test_several_hangs_and_crashes_in_one_chunk_are_all_found() -> None:
     words = ["ok", "hang", "die", "ok", "hang", "read-die"]
-    results = run([record(f"r{i}", w) for i, w in enumerate(words)], timeout_s=0.4, rows=6)
+    results = run([record(f"r{i}", w) for i, w in enumerate(words)], timeout_s=1.0, rows=6)
     assert ids(results) == ["r0", "r3"]
     assert codes(results) == [
         ("r1", Code.TIMEOUT),
