@@ -1,0 +1,1 @@
+"""What a crystal is: reading, checks, symmetry, canonical setting, composition."""

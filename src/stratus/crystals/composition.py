@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from math import gcd
 from typing import TYPE_CHECKING
@@ -27,5 +28,8 @@ def reduced_formula(composition: Composition) -> str:
     """Write a composition as pymatgen's ``Composition.reduced_formula`` does."""
     from pymatgen.core import Composition as PymatgenComposition
 
-    formula: str = PymatgenComposition(dict(composition)).reduced_formula
+    with warnings.catch_warnings():
+        # noble gases have no electronegativity; pymatgen says so each time it orders them
+        warnings.filterwarnings("ignore", message="No Pauling electronegativity")
+        formula: str = PymatgenComposition(dict(composition)).reduced_formula
     return formula

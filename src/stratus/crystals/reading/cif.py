@@ -12,9 +12,9 @@ from stratus.crystals.reading.building import build, lattice_from_cell
 from stratus.crystals.reading.cif_sites import Sites, number_of, read_sites
 from stratus.crystals.reading.cif_symmetry import is_modulated, operations
 from stratus.crystals.reading.cif_text import blocks_of
-from stratus.crystals.reading.elements import pymatgen_order
 from stratus.crystals.reading.orbits import IMAGE_TOLERANCE, expand
 from stratus.crystals.reading.refusal import Refusal
+from stratus.crystals.reading.site_order import pymatgen_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

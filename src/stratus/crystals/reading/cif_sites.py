@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.crystals.checks import coordinates_problem
+from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.entry import Code, Stage
 from stratus.crystals.reading.cif_symbols import element_of, species_name
-from stratus.crystals.reading.elements import symbol_of
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _species(block: Any, words: Sequence[str] | None, numbers: Sequence[int]) ->
         charges[_CHARGE_END.sub("", name)] = value
     if not any(charges.values()):
         return None
-    symbols = [symbol_of(number) for number in numbers]
+    symbols = [SYMBOLS[number] for number in numbers]
     found = [charges.get(symbol, 0.0) for symbol in symbols]
     if words is not None:
         found = [charges.get(word, value) for word, value in zip(words, found, strict=True)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from stratus.crystals.elements import NUMBERS
 from stratus.crystals.entry import Code, Stage
-from stratus.crystals.reading.elements import numbers_by_symbol
 from stratus.crystals.reading.refusal import Refusal
 
 _HEAVIEST = 103
@@ -29,7 +29,6 @@ def element_of(text: str) -> tuple[int, str | None]:
     Raises:
         Refusal: it names no element.
     """
-    symbols = numbers_by_symbol()
     word = text.strip()
     letters = re.match(r"[A-Za-z]*", word)
     if " + " in word:
@@ -47,16 +46,16 @@ def element_of(text: str) -> tuple[int, str | None]:
         return 8, f"{text!r} is read as oxygen; its hydrogens have no positions"
     for name, symbol in _SPECIAL.items():
         if word.startswith(name):
-            return symbols[symbol], None
+            return NUMBERS[symbol], None
     two = word[:2].title()
-    if two.isalpha() and two in symbols and not (symbols[two] > _HEAVIEST and word[:2] != two):
-        return symbols[two], None
+    if two.isalpha() and two in NUMBERS and not (NUMBERS[two] > _HEAVIEST and word[:2] != two):
+        return NUMBERS[two], None
     one = word[0].upper()
     if one in {"D", "T"}:
         return 1, f"{text!r} is read as hydrogen"
-    if one in symbols:
+    if one in NUMBERS:
         note = f"{text!r} is read as nitrogen; its hydrogens have no positions"
-        return symbols[one], note if word.startswith("NH") else None
+        return NUMBERS[one], note if word.startswith("NH") else None
     raise Refusal(Code.DUMMY_SPECIES, f"{text!r} names no chemical element")
 
 
@@ -81,22 +80,21 @@ def species_of(word: object) -> tuple[int, str | None]:
     Raises:
         Refusal: it names no element; here no letters are guessed.
     """
-    symbols = numbers_by_symbol()
     if isinstance(word, str):
         text = word.strip()
-        if text in symbols:
-            return symbols[text], None
+        if text in NUMBERS:
+            return NUMBERS[text], None
         if text in {"D", "T"}:
             return 1, None
         match = _ION.fullmatch(text)
-        if match is not None and match["symbol"] in symbols:
+        if match is not None and match["symbol"] in NUMBERS:
             size = float(match["size"] or 1)
-            return symbols[match["symbol"]], species_name(
+            return NUMBERS[match["symbol"]], species_name(
                 match["symbol"], -size if match["sign"] == "-" else size
             )
-        if text.isdigit() and 1 <= int(text) <= len(symbols):
+        if text.isdigit() and 1 <= int(text) <= len(NUMBERS):
             return int(text), None
-    elif isinstance(word, int) and 1 <= word <= len(symbols):
+    elif isinstance(word, int) and 1 <= word <= len(NUMBERS):
         return word, None
     raise Refusal(Code.DUMMY_SPECIES, f"{word!r} is no chemical element")
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional, lattice_from_cell
 from stratus.crystals.reading.cif_symbols import species_name, species_of
-from stratus.crystals.reading.elements import symbol_of
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def _pymatgen(value: Mapping[str, Any]) -> _Parts:
         charge = kind.get("oxidation_state")
         numbers.append(number)
         if charge is not None:
-            name = species_name(symbol_of(number), float(charge))
+            name = species_name(SYMBOLS[number], float(charge))
             charged = charged or bool(charge)
-        names.append(name or symbol_of(number))
+        names.append(name or SYMBOLS[number])
     coords = _places(sites, lattice)
     return lattice, np.array(numbers, dtype=np.int64), coords, tuple(names) if charged else None
 
@@ -150,7 +150,7 @@ def _plain(lattice: Any, species: Any, coords: Any, *, cartesian: bool) -> _Part
         array = fractional(array, matrix)
     named = None
     if any(name is not None for _, name in pairs):
-        named = tuple(name or symbol_of(number) for number, name in pairs)
+        named = tuple(name or SYMBOLS[number] for number, name in pairs)
     return matrix, np.array([number for number, _ in pairs], dtype=np.int64), array, named
 
 

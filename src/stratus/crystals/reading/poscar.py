@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.crystals.checks import MAX_COORDINATE, MAX_LENGTH
+from stratus.crystals.elements import NUMBERS
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
-from stratus.crystals.reading.elements import numbers_by_symbol
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -139,13 +139,12 @@ def _counts(lines: list[str]) -> tuple[list[int] | None, list[int], int]:
     while _integers(_line(lines, at)) is None:
         words += lines[at].split()
         at += 1
-    symbols = numbers_by_symbol()
     names = []
     for word in words:
         symbol = _DECORATION.sub("", word)
-        if symbol not in symbols:
+        if symbol not in NUMBERS:
             raise Refusal(Code.DUMMY_SPECIES, f"line 6 holds {word!r}, which is no element")
-        names.append(symbols[symbol])
+        names.append(NUMBERS[symbol])
     counts = list[int]()
     while len(counts) < len(names) and (more := _integers(_line(lines, at))) is not None:
         counts += more
@@ -169,19 +168,18 @@ def _place(lines: list[str], at: int) -> tuple[list[float], list[str]]:
 
 
 def _old_elements(title: str, counts: list[int], tails: list[list[str]]) -> tuple[list[int], str]:
-    symbols = numbers_by_symbol()
     written = [
         next(
-            (symbols[m[1]] for word in tail if (m := _LABEL.fullmatch(word)) and m[1] in symbols), 0
+            (NUMBERS[m[1]] for word in tail if (m := _LABEL.fullmatch(word)) and m[1] in NUMBERS), 0
         )
         for tail in tails
     ]
     if all(written) and tails:
         return written, "elements taken from the coordinate lines"
     words = title.split()
-    if len(words) == len(counts) and all(word in symbols for word in words):
+    if len(words) == len(counts) and all(word in NUMBERS for word in words):
         numbers = [
-            symbols[word] for word, count in zip(words, counts, strict=True) for _ in range(count)
+            NUMBERS[word] for word, count in zip(words, counts, strict=True) for _ in range(count)
         ]
         return numbers, "elements taken from the first line"
     raise Refusal(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from stratus.crystals.elements import NUMBERS
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional, lattice_from_cell
-from stratus.crystals.reading.elements import numbers_by_symbol
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -228,8 +228,7 @@ def _numbers(
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
     from stratus.crystals.reading.cif_symbols import species_of
 
-    symbols = numbers_by_symbol()
-    found = [symbols.get(word) for word in words]  # type: ignore[arg-type]
+    found = [NUMBERS.get(word) for word in words]  # type: ignore[arg-type]
     named = None
     if None in found:
         pairs = [species_of(word) for word in words]

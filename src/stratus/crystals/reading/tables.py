@@ -73,4 +73,6 @@ def _batches(
 
     with pq.ParquetFile(file) as table:
         yield pa.RecordBatch.from_pylist([], schema=table.schema_arrow)
-        yield from table.iter_batches(batch_size=SLICE_ROWS)
+        # one row group at a time: Arrow keeps the nesting levels of list columns of all of them
+        for group in range(table.num_row_groups):
+            yield from table.iter_batches(batch_size=SLICE_ROWS, row_groups=[group])

@@ -1,4 +1,4 @@
-"""Symbols, atomic numbers and pymatgen's order of sites."""
+"""Pymatgen's order of sites."""
 
 from __future__ import annotations
 
@@ -7,26 +7,19 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from stratus.crystals.elements import SYMBOLS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 @cache
-def _table() -> tuple[tuple[str, ...], tuple[float | None, ...]]:
-    text = files("stratus.crystals.reading").joinpath("data/elements.json").read_text("utf-8")
-    table = json.loads(text)
-    return tuple(table["symbols"]), tuple(table["electronegativity"])
-
-
-@cache
-def numbers_by_symbol() -> dict[str, int]:
-    """Return the atomic number of each of the 118 symbols."""
-    return {symbol: z for z, symbol in enumerate(_table()[0], start=1)}
-
-
-def symbol_of(number: int) -> str:
-    """Return the symbol of an atomic number from 1 to 118."""
-    return _table()[0][number - 1]
+def _electronegativity() -> tuple[float | None, ...]:
+    """Return Pauling electronegativities; the place is the atomic number."""
+    text = (
+        files("stratus.crystals.reading").joinpath("data/electronegativity.json").read_text("utf-8")
+    )
+    return (None, *json.loads(text)["electronegativity"])
 
 
 class _Rank:
@@ -60,9 +53,9 @@ def pymatgen_order(numbers: Sequence[int], species: Sequence[str] | None = None)
     Returns:
         n indices into the sites.
     """
-    symbols, electronegativity = _table()
-    names = species if species is not None else [symbols[z - 1] for z in numbers]
-    values = [electronegativity[z - 1] for z in numbers]
+    electronegativity = _electronegativity()
+    names = species if species is not None else [SYMBOLS[z] for z in numbers]
+    values = [electronegativity[z] for z in numbers]
     if None in values:
         ranks = [_Rank(x, name) for x, name in zip(values, names, strict=True)]
         return sorted(range(len(ranks)), key=ranks.__getitem__)
