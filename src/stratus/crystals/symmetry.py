@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -75,6 +76,8 @@ def find_symmetry(
     Raises:
         stratus.errors.SymmetryError: no space group was found.
     """
+    if not math.isfinite(lattice.sum() + frac_coords.sum()):  # spglib dies of it
+        raise SymmetryError(_failure(backend, symprec, "a number of the crystal is not finite"))
     search = _moyopy if backend == Backend.MOYOPY else _spglib
     number, letters, n_atoms = search(lattice, frac_coords, kinds, symprec, angle_tolerance)
     return Symmetry(number, tuple(letters), n_atoms)
