@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-import numpy as np
-import numpy.typing as npt
-
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.wyckoff import letter_permutations, wyckoff_positions
 
@@ -32,13 +29,41 @@ class Orbit:
         return f"{self.multiplicity}{self.letter}"
 
 
-@cache
-def _exchanges(number: int, occupied: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Return the distinct images of the occupied letters that can be the smallest."""
-    return np.unique(letter_permutations(number)[:, occupied], axis=0)
-
-
 @lru_cache(maxsize=65536)
+def _smallest_letters(number: int, letters: tuple[str, ...]) -> tuple[dict[str, int], ...]:
+    """Return the exchanges that make the sorted letters smallest.
+
+    Args:
+        number: space group.
+        letters: the letter of each orbit, sorted, with repetitions.
+
+    Returns:
+        one mapping an exchange: letter to the place of the letter it becomes. There are several
+        where the same letters can be reached in several ways; then the elements decide.
+    """
+    occupied = tuple(dict.fromkeys(letters))
+    columns = [occupied.index(letter) for letter in letters]
+    by_reach: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for image in _images(number, occupied):
+        by_reach.setdefault(tuple(sorted([image[k] for k in columns])), []).append(image)
+    best = by_reach[min(by_reach)]
+    return tuple(dict(zip(occupied, image, strict=True)) for image in best)
+
+
+@cache
+def _images(number: int, occupied: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the different images of some letters under the normaliser, as places."""
+    place = {letter: k for k, letter in enumerate(wyckoff_positions(number))}
+    columns = letter_permutations(number)[:, [place[letter] for letter in occupied]]
+    return tuple(dict.fromkeys(map(tuple, columns.tolist())))
+
+
+@cache
+def _orbit(number: int, place: int, atomic_number: int) -> Orbit:
+    position = list(wyckoff_positions(number).values())[place]
+    return Orbit(SYMBOLS[atomic_number], position.letter, position.multiplicity)
+
+
 def canonical_orbits(number: int, sites: tuple[tuple[str, int, int], ...]) -> tuple[Orbit, ...]:
     """Choose the smallest of the equivalent Wyckoff assignments.
 
@@ -53,18 +78,9 @@ def canonical_orbits(number: int, sites: tuple[tuple[str, int, int], ...]) -> tu
     Returns:
         one orbit after the other, sorted by letter, then by atomic number.
     """
-    letters = list(wyckoff_positions(number))
-    place = {letter: k for k, letter in enumerate(letters)}
-    occupied = tuple(sorted({place[letter] for letter, _, _ in sites}))
-    column = {k: j for j, k in enumerate(occupied)}
-    columns = [column[place[letter]] for letter, _, repeat in sites for _ in range(repeat)]
-    atomic = np.array([z for _, z, repeat in sites for _ in range(repeat)])
-    codes = np.sort(_exchanges(number, occupied)[:, columns] * 256 + atomic, axis=1)
-    keys = np.concatenate([codes // 256, codes % 256], axis=1)
-    best = keys[np.lexsort(keys.T[::-1])[0]]
-    positions = wyckoff_positions(number)
-    half = len(best) // 2
-    return tuple(
-        Orbit(SYMBOLS[z], letters[k], positions[letters[k]].multiplicity)
-        for k, z in zip(best[:half].tolist(), best[half:].tolist(), strict=True)
+    letters = tuple(letter for letter, _, repeat in sites for _ in range(repeat))
+    best = min(
+        sorted((exchange[letter], z) for letter, z, repeat in sites for _ in range(repeat))
+        for exchange in _smallest_letters(number, letters)
     )
+    return tuple(_orbit(number, place, z) for place, z in best)

@@ -76,8 +76,6 @@ def find_symmetry(
     Raises:
         stratus.errors.SymmetryError: no space group was found.
     """
-    if not math.isfinite(lattice.sum() + frac_coords.sum()):  # spglib dies of it
-        raise SymmetryError(_failure(backend, symprec, "a number of the crystal is not finite"))
     search = _moyopy if backend == Backend.MOYOPY else _spglib
     number, letters, n_atoms = search(lattice, frac_coords, kinds, symprec, angle_tolerance)
     return Symmetry(number, tuple(letters), n_atoms)
@@ -92,6 +90,7 @@ def _moyopy(
 ) -> tuple[int, list[str], int]:
     from moyopy import Cell, MoyoDataset
 
+    _keep_moyo_off_stderr()
     angle = None if angle_tolerance is None else float(np.deg2rad(angle_tolerance))
     try:
         cell = Cell(lattice.tolist(), frac_coords.tolist(), kinds.tolist())
@@ -126,6 +125,9 @@ def _spglib(
 ) -> tuple[int, list[str], int]:
     import spglib
 
+    if not math.isfinite(lattice.sum() + frac_coords.sum()):  # spglib dies of it; moyo says so
+        reason = "a number of the crystal is not finite"
+        raise SymmetryError(_failure(Backend.SPGLIB, symprec, reason))
     angle = -1.0 if angle_tolerance is None else angle_tolerance
     cell: Any = (lattice, frac_coords, kinds)  # arrays do; its type hints ask for lists
     try:

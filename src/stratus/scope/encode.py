@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,6 +79,11 @@ class ScopeOptions(BaseModel):
         return self
 
 
+@cache
+def _default_options() -> ScopeOptions:
+    return ScopeOptions()
+
+
 def provenance(options: ScopeOptions) -> dict[str, str | float | int | None]:
     """Return what must travel with a string to know how it was made."""
     return {
@@ -112,7 +118,7 @@ def encode(
         stratus.errors.SymmetryError: no space group was found.
     """
     if options is None:
-        options = ScopeOptions(**overrides)
+        options = ScopeOptions(**overrides) if overrides else _default_options()
     elif overrides:
         options = ScopeOptions(**{**options.model_dump(exclude_unset=True), **overrides})
     entry = _as_entry(crystal)

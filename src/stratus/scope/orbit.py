@@ -47,9 +47,9 @@ class Scope:
     def from_sites(cls, number: int, sites: tuple[tuple[str, int, int], ...]) -> Self:
         """Build from sorted (letter, atomic number, number of orbits) in any assignment."""
         orbits = canonical_orbits(number, sites)
-        amounts: Counter[str] = Counter()
+        amounts: dict[str, int] = {}
         for orbit in orbits:
-            amounts[orbit.element] += orbit.multiplicity
+            amounts[orbit.element] = amounts.get(orbit.element, 0) + orbit.multiplicity
         n_atoms = sum(amounts.values()) // space_group(number).centring_order
         return cls(number, orbits, reduce_composition(amounts), n_atoms)
 
