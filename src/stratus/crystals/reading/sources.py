@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,7 +16,7 @@ from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from stratus.crystals.reading.record import ReadOptions
 
@@ -90,28 +91,36 @@ def _folder(
 ) -> Iterator[Record | Reject]:
     """Yield what a folder holds; ``shown`` is its path in ids, ``above`` the folders it is in."""
     try:
-        paths = sorted(folder.iterdir(), key=lambda path: path.name)
+        with os.scandir(folder) as listing:  # knows files from folders without asking for each
+            items = sorted(listing, key=lambda item: item.name)
     except OSError as error:
         yield Refusal(Code.UNREADABLE, f"the folder cannot be read: {error.strerror}").reject(
             shown.rstrip("/"), str(folder)
         )
         return
-    for path in paths:
-        name = shown + path.name
-        if path.name.startswith("."):
+    for item in items:
+        path, name = folder / item.name, shown + item.name
+        if item.name.startswith("."):
             _LOG.info("passed over the hidden %s", path)
-        elif path.is_dir():
+        elif _is(item.is_dir):
             inside = path.resolve()
             if inside in above:
                 _LOG.warning("passed over %s, a link to a folder that it is in", path)
             else:
                 yield from _folder(path, f"{name}/", (*above, inside), options)
-        elif path.is_file():
+        elif _is(item.is_file):
             yield from _file(path, take_apart(name), options, inside=True)
         else:
             yield Refusal(Code.UNREADABLE, "it is no plain file, or a link to nothing").reject(
                 name, str(path)
             )
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link that leads to itself is neither file nor folder
+        return False
 
 
 def _file(

@@ -45,12 +45,14 @@ def test_a_folder_is_read_in_a_fixed_order_and_every_file_is_accounted_for(tmp_p
         (tmp_path / name).write_bytes(data)
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "lost.cif").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "self.cif").symlink_to(tmp_path / "self.cif")
     found = list(read(tmp_path))
-    assert [r.id for r in found] == ["README.txt", "a", "b/K", "lost.cif"]
+    assert [r.id for r in found] == ["README.txt", "a", "b/K", "lost.cif", "self.cif"]
     assert [getattr(r, "code", None) for r in found] == [
         Code.NOT_A_STRUCTURE,
         None,
         None,
+        Code.UNREADABLE,
         Code.UNREADABLE,
     ]
 
