@@ -25,9 +25,10 @@ def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     best: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder, "in.parquet")
-        if not source.exists():
-            write_corpus(source, ROWS)
+        if len(sys.argv) > 1:
+            source = Path(sys.argv[1])
+        else:
+            write_corpus(source := Path(folder, "in.parquet"), ROWS)
         for turn in range(rounds):
             for workers in (1, 2):
                 output = Path(folder, f"{turn}-{workers}.parquet")
