@@ -51,7 +51,8 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
             f"the cell holds {count} atoms, more than the limit of {options.max_atoms}; "
             "raise max_atoms to read it",
         )
-    problem = lattice_problem(entry.lattice)
+    volume, heights = _volume_and_heights(entry.lattice)
+    problem = _lattice_problem(entry.lattice, heights)
     if problem is not None:
         return _reject(entry, Code.BAD_LATTICE, problem)
     problem = coordinates_problem(entry.frac_coords)
@@ -59,7 +60,6 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
         return _reject(entry, Code.BAD_COORDINATES, problem)
     if options.min_distance == 0:
         return None
-    volume = _volume_and_heights(entry.lattice)[0]
     if count * options.min_distance**3 > _DENSEST * volume:
         return _reject(
             entry,
@@ -67,7 +67,9 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
             f"{count} atoms do not fit into {volume:.3g} Å³ with {options.min_distance} Å between "
             "them",
         )
-    first, second, distance = closest_pair(entry.lattice, entry.frac_coords, options.min_distance)
+    first, second, distance = _closest_pair(
+        entry.lattice, entry.frac_coords, options.min_distance, heights
+    )
     if distance < options.min_distance:
         pair = (
             f"atom {first} and its own image" if first == second else f"atoms {first} and {second}"
@@ -82,10 +84,16 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
 
 def lattice_problem(lattice: npt.NDArray[np.float64]) -> str | None:
     """Return what is wrong with a lattice, shape (3, 3) in Å, as a sentence, or ``None``."""
-    largest = max(map(abs, lattice.ravel().tolist()))
-    if not largest <= MAX_LENGTH or not np.isfinite(lattice).all():
+    return _lattice_problem(lattice, _volume_and_heights(lattice)[1])
+
+
+def _lattice_problem(
+    lattice: npt.NDArray[np.float64], heights: tuple[float, float, float]
+) -> str | None:
+    numbers = lattice.ravel().tolist()
+    if not math.isfinite(sum(numbers)) or max(map(abs, numbers)) > MAX_LENGTH:
         return "the lattice holds a number that is no length of a crystal's cell"
-    height = min(_volume_and_heights(lattice)[1])
+    height = min(heights)
     if 0 < height < MIN_HEIGHT:  # a sheared cell may be flat and yet be a good crystal's
         reduced = _reduced(lattice, np.empty((0, 3)))[0]
         height = min(_volume_and_heights(reduced)[1])
@@ -125,7 +133,16 @@ def closest_pair(
         Two indices into the atoms, equal for an atom and its own image, and the distance in Å;
         ``(0, 0, inf)`` when nothing is near.
     """
-    heights = np.array(flat := _volume_and_heights(lattice)[1])
+    return _closest_pair(lattice, frac_coords, cutoff, _volume_and_heights(lattice)[1])
+
+
+def _closest_pair(
+    lattice: npt.NDArray[np.float64],
+    frac_coords: npt.NDArray[np.float64],
+    cutoff: float,
+    flat: tuple[float, float, float],
+) -> tuple[int, int, float]:
+    heights = np.array(flat)
     count = len(frac_coords)
     if min(flat) < 2 * cutoff:
         lattice, frac_coords = _reduced(lattice, frac_coords)

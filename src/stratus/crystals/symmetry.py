@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -169,7 +168,9 @@ def count_orbits(
     positions = wyckoff_positions(symmetry.number)
     # sites in the cell as given -> sites in the conventional cell
     conventional = symmetry.n_atoms * space_group(symmetry.number).centring_order
-    counts = Counter(zip(symmetry.letters, numbers.tolist(), strict=True))
+    counts: dict[tuple[str, int], int] = {}
+    for site in zip(symmetry.letters, numbers.tolist(), strict=True):
+        counts[site] = counts.get(site, 0) + 1
     orbits = []
     for (letter, number), sites in sorted(counts.items()):
         position = positions.get(letter)
