@@ -78,9 +78,7 @@ def canonical_orbits(number: int, sites: tuple[tuple[str, int, int], ...]) -> tu
     Returns:
         one orbit after the other, sorted by letter, then by atomic number.
     """
-    letters = tuple(letter for letter, _, repeat in sites for _ in range(repeat))
-    best = min(
-        sorted((exchange[letter], z) for letter, z, repeat in sites for _ in range(repeat))
-        for exchange in _smallest_letters(number, letters)
-    )
-    return tuple(_orbit(number, place, z) for place, z in best)
+    pairs = [(letter, z) for letter, z, repeat in sites for _ in range(repeat)]
+    exchanges = _smallest_letters(number, tuple([letter for letter, _ in pairs]))
+    best = min([sorted([(exchange[w], z) for w, z in pairs]) for exchange in exchanges])
+    return tuple([_orbit(number, place, z) for place, z in best])

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.crystals.composition import reduce_composition, reduced_formula
 from stratus.crystals.elements import SYMBOLS
+from stratus.crystals.entry import Entry
 from stratus.crystals.symmetry import DEFAULT_SYMPREC, Backend, count_orbits, find_symmetry
 from stratus.errors import InputError
 from stratus.scope.orbit import Scope
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from ase import Atoms
     from pymatgen.core import Structure
-
-    from stratus.crystals.entry import Entry
 
 PAPER_ANGLE_TOLERANCE: Final = 5.0
 """What pymatgen's ``SpacegroupAnalyzer`` takes, in degrees."""
@@ -126,11 +125,10 @@ def encode(
 
 
 def _as_entry(crystal: Entry | Structure | Atoms | str | Path) -> Entry:
-    from stratus.crystals.entry import Entry
-    from stratus.crystals.reading import read
-
     if isinstance(crystal, Entry):
         return crystal
+    from stratus.crystals.reading import read
+
     outcomes = list(islice(read([crystal]), 2))
     if len(outcomes) != 1:
         found = "no crystal" if not outcomes else "several crystals"
