@@ -106,7 +106,9 @@ def _lattice_problem(
 
 def coordinates_problem(frac_coords: npt.NDArray[np.float64]) -> str | None:
     """Return what is wrong with fractional coordinates, shape (n, 3); ``None`` if nothing."""
-    if not frac_coords.size or float(np.abs(frac_coords).max()) <= MAX_COORDINATE:
+    if not frac_coords.size or (
+        frac_coords.max() <= MAX_COORDINATE and frac_coords.min() >= -MAX_COORDINATE
+    ):
         return None
     bad = ~(np.abs(frac_coords) <= MAX_COORDINATE).all(axis=1)
     site = int(np.flatnonzero(bad)[0])
@@ -187,7 +189,7 @@ def _closest_by_pairs(
     i, j = _pairs(len(frac_coords))
     if len(i) == 0:
         return 0, 0, float("inf")
-    delta = frac_coords[i] - frac_coords[j]
+    delta = frac_coords.take(i, 0) - frac_coords.take(j, 0)  # twice as fast as by brackets
     delta -= np.rint(delta)
     delta = delta @ lattice
     squares = np.einsum("ij,ij->i", delta, delta)

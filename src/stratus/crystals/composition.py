@@ -19,8 +19,8 @@ Composition = tuple[tuple[str, int], ...]
 def reduce_composition(amounts: Mapping[str, int]) -> Composition:
     """Divide whole amounts by their greatest common factor and sort by atomic number."""
     factor = gcd(*amounts.values())
-    ordered = sorted(amounts, key=NUMBERS.__getitem__)
-    return tuple((symbol, amounts[symbol] // factor) for symbol in ordered)
+    ordered = sorted(amounts, key=NUMBERS.__getitem__) if len(amounts) > 1 else amounts
+    return tuple([(symbol, amounts[symbol] // factor) for symbol in ordered])
 
 
 @lru_cache(maxsize=65536)

@@ -46,7 +46,7 @@ class TableSlice:
     table: str
 
 
-_BLOCK = 32
+_BLOCK = 64
 
 
 def parse_slice(payload: TableSlice, stem: str, options: ReadOptions) -> Iterator[Entry | Reject]:
