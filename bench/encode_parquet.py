@@ -95,7 +95,8 @@ def other(path: Path) -> int:
 
 def ours(path: Path) -> int:
     """Rows to canonical strings."""
-    return sum(bool(str(stratus.encode(e))) for e in stratus.read(path) if isinstance(e, Entry))
+    crystals = [e for e in stratus.read(path) if isinstance(e, Entry)]
+    return sum(bool(str(stratus.encode(crystal))) for crystal in crystals)
 
 
 def search_alone(crystals: list[Entry]) -> int:
