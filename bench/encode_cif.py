@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifWriter
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+from real_sets import DATA, SETS
 
 import stratus
 from stratus.crystals.entry import Entry
@@ -55,7 +56,7 @@ def ours(folder: Path) -> int:
 
 def write_files(folder: Path, data: Path, count: int) -> tuple[str, list[Path]]:
     """Write the CIF files; half of them as primitive cells, half with their symmetry."""
-    table = data / "mp_3dsc" / "mp_source_cifs_4704.parquet"
+    table = data / SETS["3dsc"]
     if table.exists():
         texts = pq.read_table(table, columns=["cif"])["cif"].to_pylist()
         texts = texts[:: max(1, len(texts) // count)][:count]
@@ -82,7 +83,7 @@ def write_files(folder: Path, data: Path, count: int) -> tuple[str, list[Path]]:
 def main() -> None:
     """Time both routes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--files", type=int, default=1000)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

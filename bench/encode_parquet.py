@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 from moyopy import Cell, MoyoDataset
 from pymatgen.core import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+from real_sets import DATA, SETS
 
 import stratus
 from stratus.crystals.entry import Entry
@@ -38,17 +39,6 @@ from stratus.crystals.synthesis import random_crystal, random_orbits
 TURN = 1000
 WARM_UP = 500
 ROUTES = ("stratus", "moyo alone", "pymatgen")
-
-
-SETS = {
-    "MP-20": "mp20_partial/mp20_partial.parquet",
-    "MPTS-52": "mpts52/mpts52_val_test.parquet",
-    "phonons": "matbench_structures/matbench_phonons_structures.parquet",
-    "WBM": "wbm/wbm_5k_structures.parquet",
-    "perovskites": "perov5/perov5_structures.parquet",
-    "NOMAD 2018": "nomad2018/nomad2018_tco.parquet",
-    "carbon": "carbon24/carbon24_structures.parquet",
-}
 
 
 def real(table: Path, count: int) -> list[Entry]:
@@ -126,7 +116,7 @@ def timed(crystals: list[Entry]) -> dict[str, float]:
 def main() -> None:
     """Time both routes on each set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--rows", type=int, default=2000)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -22,21 +22,11 @@ from pathlib import Path
 
 import numpy as np
 from pymatgen.core.structure_matcher import StructureMatcher
+from real_sets import DATA, SETS
 
 import stratus
 from stratus.crystals.entry import Entry
 from stratus.errors import StratusError
-
-SETS = {
-    "perovskites": "perov5/perov5_structures.parquet",
-    "mp20": "mp20_partial/mp20_partial.parquet",
-    "mpts52": "mpts52/mpts52_val_test.parquet",
-    "phonons": "matbench_structures/matbench_phonons_structures.parquet",
-    "wbm": "wbm/wbm_5k_structures.parquet",
-    "3dsc": "mp_3dsc/mp_source_cifs_4704.parquet",
-    "nomad2018": "nomad2018/nomad2018_tco.parquet",
-    "carbon24": "carbon24/carbon24_structures.parquet",
-}
 
 
 def sort_words(text: str) -> str:
@@ -66,7 +56,7 @@ def same_crystal(entries: list[Entry], groups: dict[str, list[int]], sample: int
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--limit", type=int, default=4000, help="structures of each set at most")
     parser.add_argument("--pairs", type=int, default=100, help="pairs to compare in each set")
     arguments = parser.parse_args()

@@ -23,22 +23,12 @@ from pathlib import Path
 import numpy as np
 from moyopy import niggli_reduce
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+from real_sets import DATA, SETS
 from spglib import standardize_cell
 
 import stratus
 from stratus.crystals.entry import Entry
 from stratus.errors import StratusError
-
-SETS = {
-    "mp20": "mp20_partial/mp20_partial.parquet",
-    "mpts52": "mpts52/mpts52_val_test.parquet",
-    "perovskites": "perov5/perov5_structures.parquet",
-    "phonons": "matbench_structures/matbench_phonons_structures.parquet",
-    "wbm": "wbm/wbm_5k_structures.parquet",
-    "3dsc": "mp_3dsc/mp_source_cifs_4704.parquet",
-    "nomad2018": "nomad2018/nomad2018_tco.parquet",
-    "carbon24": "carbon24/carbon24_structures.parquet",
-}
 
 
 def recell(entry: Entry, matrix: np.ndarray) -> Entry:
@@ -174,7 +164,7 @@ def text(entry: Entry, dialect: str) -> str:
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--per-set", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-paper", action="store_true", help="leave the published route out")

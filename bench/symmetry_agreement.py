@@ -23,6 +23,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from real_sets import DATA, SETS
 
 import stratus
 from stratus.crystals.entry import Entry
@@ -30,16 +31,6 @@ from stratus.crystals.synthesis import random_crystal
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import StratusError
 from stratus.scope import Scope
-
-SETS = {
-    "mp20": "mp20_partial/mp20_partial.parquet",
-    "mpts52": "mpts52/mpts52_val_test.parquet",
-    "perovskites": "perov5/perov5_structures.parquet",
-    "phonons": "matbench_structures/matbench_phonons_structures.parquet",
-    "wbm": "wbm/wbm_5k_structures.parquet",
-    "3dsc": "mp_3dsc/mp_source_cifs_4704.parquet",
-    "carbon24": "carbon24/carbon24_structures.parquet",
-}
 
 
 def both(entry: Entry, symprec: float) -> tuple[Scope | None, Scope | None]:
@@ -71,7 +62,7 @@ def classify(entry: Entry, symprec: float, found: tuple[Scope | None, Scope | No
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--per-set", type=int, default=500)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -37,7 +37,8 @@ def last_line(script: Path, arguments: list[str], folder: Path) -> str:
 
 
 def test_every_script_is_tried(repo_root: Path) -> None:
-    assert {p.name for p in (repo_root / "bench").glob("*.py")} == {*SMALL, *WITH_DATA}
+    scripts = {p.name for p in (repo_root / "bench").glob("*.py")} - {"real_sets.py"}
+    assert scripts == {*SMALL, *WITH_DATA}
 
 
 @pytest.mark.parametrize("name", SMALL)
