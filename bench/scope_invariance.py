@@ -19,6 +19,7 @@ import warnings
 from collections import Counter
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from moyopy import niggli_reduce
@@ -29,6 +30,9 @@ from spglib import standardize_cell
 import stratus
 from stratus.crystals.entry import Entry
 from stratus.errors import StratusError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 
 def recell(entry: Entry, matrix: np.ndarray) -> Entry:
@@ -116,10 +120,10 @@ def primitive(entry: Entry, _: np.random.Generator) -> Entry:
     return standard(entry, to_primitive=True)
 
 
-def symmetrised(entry: Entry, _: np.random.Generator) -> Entry:
+def symmetrised(entry: Entry, _: np.random.Generator) -> Structure:
     """Let pymatgen symmetrise: this moves atoms by up to symprec, so it is another crystal."""
     analyzer = SpacegroupAnalyzer(entry.structure)
-    return Entry.from_structure(analyzer.get_conventional_standard_structure(), entry.id)
+    return analyzer.get_conventional_standard_structure()
 
 
 def together(entry: Entry, rng: np.random.Generator) -> Entry:
@@ -153,10 +157,10 @@ def sample(path: Path, count: int, rng: np.random.Generator) -> list[Entry]:
     return [entries[k] for k in sorted(chosen)]
 
 
-def text(entry: Entry, dialect: str) -> str:
+def text(crystal: Entry | Structure, dialect: str) -> str:
     """Return the string, or the failure as one."""
     try:
-        return str(stratus.encode(entry, dialect=dialect))
+        return str(stratus.encode(crystal, dialect=dialect))
     except StratusError as error:
         return f"{type(error).__name__}"
 

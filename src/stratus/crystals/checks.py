@@ -189,12 +189,7 @@ def _closest_by_pairs(
     i, j = _pairs(len(frac_coords))
     if len(i) == 0:
         return 0, 0, float("inf")
-    delta = frac_coords.take(i, 0) - frac_coords.take(j, 0)  # twice as fast as by brackets
-    delta -= np.rint(delta)
-    delta = delta @ lattice
-    squares = np.einsum("ij,ij->i", delta, delta)
-    best = int(squares.argmin())
-    return int(i[best]), int(j[best]), float(np.sqrt(squares[best]))
+    return _closest_of(i, j, lattice, frac_coords)
 
 
 def _closest_by_tree(
@@ -213,12 +208,23 @@ def _closest_by_tree(
     pairs = tree.query_pairs(cutoff, p=np.inf, output_type="ndarray")
     if len(pairs) == 0:
         return 0, 0, float("inf")
-    delta = frac_coords[pairs[:, 0]] - frac_coords[pairs[:, 1]]
+    return _closest_of(pairs[:, 0], pairs[:, 1], lattice, frac_coords)
+
+
+def _closest_of(
+    first: npt.NDArray[np.intp],
+    second: npt.NDArray[np.intp],
+    lattice: npt.NDArray[np.float64],
+    frac_coords: npt.NDArray[np.float64],
+) -> tuple[int, int, float]:
+    """Return the closest of some pairs of atoms, over the nearest integer translation of each."""
+    # take is twice as fast as brackets
+    delta = frac_coords.take(first, 0) - frac_coords.take(second, 0)
     delta -= np.rint(delta)
     delta = delta @ lattice
     squares = np.einsum("ij,ij->i", delta, delta)
     best = int(squares.argmin())
-    return int(pairs[best, 0]), int(pairs[best, 1]), float(np.sqrt(squares[best]))
+    return int(first[best]), int(second[best]), float(np.sqrt(squares[best]))
 
 
 @lru_cache(maxsize=_DENSE_LIMIT + 1)

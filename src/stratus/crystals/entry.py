@@ -7,11 +7,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import numpy.typing as npt
     from pymatgen.core import Structure
 
@@ -101,49 +100,3 @@ class Entry:
 
         species = self.species if self.species is not None else [int(z) for z in self.numbers]
         return Structure(self.lattice, species, self.frac_coords)
-
-    @classmethod
-    def from_structure(
-        cls,
-        structure: Structure,
-        id: str = "",  # noqa: A002 - the field's name
-        source: str = "",
-        labels: Mapping[str, Any] | None = None,
-    ) -> Entry:
-        """Take an ordered pymatgen ``Structure``.
-
-        Raises:
-            stratus.errors.InputError: a site is disordered or holds a dummy species.
-        """
-        from stratus.errors import InputError
-
-        numbers, species, charged = [], [], False
-        for position, site in enumerate(structure):
-            if not site.is_ordered:
-                raise InputError(
-                    f"site {position} of {structure.formula} is partially occupied "
-                    f"({site.species_string}); stratus reads ordered crystals: choose an ordered "
-                    "model of it first (pymatgen: OrderDisorderedStructureTransformation)"
-                )
-            specie = site.specie
-            number = getattr(specie, "Z", 0)
-            if (
-                not isinstance(number, int)
-                or not 1 <= number <= 118
-                or "Dummy" in type(specie).__name__
-            ):
-                raise InputError(f"site {position} holds {specie}, which is no chemical element")
-            numbers.append(number)
-            species.append(str(specie))
-            charged = charged or bool(getattr(specie, "oxi_state", None))
-        entry = cls(
-            id=id,
-            lattice=np.array(structure.lattice.matrix, dtype=np.float64),
-            numbers=np.array(numbers, dtype=np.int64),
-            frac_coords=np.array(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
-            source=source,
-            labels=labels or {},
-            species=tuple(species) if charged else None,
-        )
-        entry.__dict__["structure"] = structure
-        return entry

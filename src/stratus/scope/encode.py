@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy.typing as npt
     from ase import Atoms
     from pymatgen.core import Structure
+
+    from stratus.crystals.symmetry import Symmetry
 
 PAPER_ANGLE_TOLERANCE: Final = 5.0
 """What pymatgen's ``SpacegroupAnalyzer`` takes, in degrees."""
@@ -139,28 +142,25 @@ def _as_entry(crystal: Entry | Structure | Atoms | str | Path) -> Entry:
     return outcome
 
 
-def _orbit(entry: Entry, options: ScopeOptions) -> Scope:
-    symmetry = find_symmetry(
+def _search(entry: Entry, kinds: npt.NDArray[np.int64], options: ScopeOptions) -> Symmetry:
+    return find_symmetry(
         entry.lattice,
         entry.frac_coords,
-        entry.numbers,
+        kinds,
         symprec=options.symprec,
         angle_tolerance=options.angle_tolerance,
         backend=options.backend,
     )
+
+
+def _orbit(entry: Entry, options: ScopeOptions) -> Scope:
+    symmetry = _search(entry, entry.numbers, options)
     return Scope.from_sites(symmetry.number, count_orbits(symmetry, entry.numbers))
 
 
 def _paper(entry: Entry, options: ScopeOptions) -> PaperScope:
     species = entry.species if entry.species is not None else entry.numbers.tolist()
-    symmetry = find_symmetry(
-        entry.lattice,
-        entry.frac_coords,
-        np.array(species_kinds(species)),
-        symprec=options.symprec,
-        angle_tolerance=options.angle_tolerance,
-        backend=options.backend,
-    )
+    symmetry = _search(entry, np.array(species_kinds(species)), options)
     numbers = entry.numbers.tolist()
     amounts = Counter(SYMBOLS[number] for number in numbers)
     return PaperScope(

@@ -25,7 +25,7 @@ def caesium_chloride() -> Structure:
 def test_a_structure_atoms_an_entry_and_a_file_give_one_string(example_cifs: Path) -> None:
     structure = caesium_chloride()
     atoms = Atoms("CsCl", scaled_positions=PLACES, cell=[4.12] * 3, pbc=True)
-    given = [structure, atoms, Entry.from_structure(structure)]
+    given = [structure, atoms, *stratus.read(structure)]
     given += [example_cifs / "caesium-chloride.cif", str(example_cifs / "caesium-chloride.cif")]
     assert len({str(stratus.encode(crystal)) for crystal in given}) == 1
 

@@ -28,7 +28,7 @@ from stratus.errors import InputError, StratusError, StrictError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-from stratus.corpora.encoding.rows import ChunkResult
+    from stratus.corpora.encoding.rows import ChunkResult
 
 
 def default_work(options: EncodeOptions) -> Work:
