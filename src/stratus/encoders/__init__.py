@@ -1,0 +1,1 @@
+"""Architectures: one file each, and one table of them."""

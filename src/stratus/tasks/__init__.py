@@ -1,0 +1,1 @@
+"""Heads: what turns an encoding into values."""

@@ -1,0 +1,1 @@
+"""A stratum's view: crystals to samples, samples to batches of tensors with declared keys."""
