@@ -1,0 +1,76 @@
+"""CLOUD: BERT as published, on the words of a SCOPE string.
+
+Embeddings of token, position and token type are added and normalised; post-norm blocks with exact
+GELU follow; the row of [CLS] is the crystal. Source: Devlin et al. 2018 (arXiv:1810.04805), and
+CLOUD (Xu et al.), whose sizes are the preset ``base``. Published weights keep their meaning:
+:func:`from_bert` renames them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional as fn
+
+from stratus.encoders.encoding import Encoding
+from stratus.encoders.transformer import Block, TransformerConfig, attention_mask, draw_weights
+from stratus.errors import InputError
+from stratus.views.keys import TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+
+class CloudConfig(TransformerConfig):
+    """Sizes of :class:`Cloud`; ``max_length`` is the number of learned positions."""
+
+
+class Cloud(nn.Module):
+    """The encoder of the paper.
+
+    Args:
+        config: sizes.
+        generator: where fresh weights come from; torch's own generator if None.
+    """
+
+    def __init__(self, config: CloudConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        with torch.device("meta"):  # nothing is drawn here, so torch's own generator stays put
+            self.token_embedding = nn.Embedding(config.vocabulary_size, config.hidden)
+            self.position_embedding = nn.Embedding(config.max_length, config.hidden)
+            self.token_type_embedding = nn.Embedding(1, config.hidden)  # BERT adds it to every row
+            self.embedding_norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_eps)
+            self.blocks = nn.ModuleList(Block(config, pre_norm=False) for _ in range(config.layers))
+        draw_weights(self, generator)
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Encoding:
+        """Encode a batch of the view ``sequence``.
+
+        Args:
+            batch: ``tokens`` int64 ``[B, L]``, ``mask`` bool ``[B, L]`` and ``padding``, with
+                ``L`` at most ``max_length``.
+
+        Returns:
+            crystal ``[B, d]``, the row of [CLS]; parts ``[B, L, d]``, all rows.
+
+        Raises:
+            stratus.errors.InputError: more rows than there are positions.
+        """
+        tokens = batch[TOKENS]
+        if tokens.shape[1] > self.config.max_length:
+            raise InputError(
+                f"a batch of {tokens.shape[1]} rows meets an encoder of {self.config.max_length} "
+                f"positions; give the view max_length = {self.config.max_length}"
+            )
+        x = self.token_embedding(tokens) + self.token_type_embedding.weight
+        x = self.embedding_norm(x + self.position_embedding.weight[: tokens.shape[1]])
+        x = fn.dropout(x, self.config.dropout, training=self.training)
+        real = attention_mask(batch)
+        for block in self.blocks:
+            x = block(x, real)
+        return Encoding(crystal=x[:, 0], parts=x)

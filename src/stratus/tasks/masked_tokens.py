@@ -1,0 +1,90 @@
+"""The head of masked language modelling: which token stood at a masked place.
+
+BERT's (Devlin et al. 2018, arXiv:1810.04805): Linear, GELU, LayerNorm, then the product with the
+token embedding itself (tied weights) and a bias. Only masked places are computed, 15 % of all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+from torch.nn import functional as fn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_INITIAL_STD: Final = 0.02  # BERT's
+
+
+class MaskedTokenHeadConfig(BaseModel):
+    """Sizes of :class:`MaskedTokenHead`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hidden: int = Field(ge=1, description="Length of a vector.")
+    vocabulary_size: int = Field(ge=1, description="Tokens to choose from.")
+    fields: int = Field(1, ge=1, description="Tokens of one row that are told apart.")
+    layer_norm_eps: float = Field(1e-12, gt=0, description="Added to variances.")
+
+
+class MaskedTokenHead(nn.Module):
+    """Logits of the tokens at masked places.
+
+    Args:
+        hidden: length of the vectors of the encoder.
+        vocabulary_size: tokens to choose from.
+        fields: how many tokens of one row are told apart: the ``fields`` of the view. With more
+            than one, a learned vector of the token's place in its row is added, so that one row
+            can give each of its tokens.
+        layer_norm_eps: added to variances.
+        generator: where fresh weights come from; torch's own generator if None.
+    """
+
+    def __init__(
+        self,
+        hidden: int,
+        vocabulary_size: int,
+        fields: int = 1,
+        *,
+        layer_norm_eps: float = 1e-12,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = MaskedTokenHeadConfig(
+            hidden=hidden,
+            vocabulary_size=vocabulary_size,
+            fields=fields,
+            layer_norm_eps=layer_norm_eps,
+        )
+        with torch.device("meta"):  # nothing is drawn here, so torch's own generator stays put
+            self.dense = nn.Linear(hidden, hidden)
+        self.dense.to_empty(device=torch.get_default_device())
+        self.norm = nn.LayerNorm(hidden, eps=layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.field_embedding = nn.Parameter(torch.empty(fields, hidden)) if fields > 1 else None
+        nn.init.normal_(self.dense.weight, std=_INITIAL_STD, generator=generator)
+        nn.init.zeros_(self.dense.bias)
+        if self.field_embedding is not None:
+            nn.init.normal_(self.field_embedding, std=_INITIAL_STD, generator=generator)
+
+    def forward(self, parts: Tensor, where: Tensor, embedding_weight: Tensor) -> Tensor:
+        """Score the tokens at some places.
+
+        Args:
+            parts: ``[B, n, d]``, rows of the encoder.
+            where: int64 ``[M, 2]``, crystal and row of each place; with more fields ``[M, 3]``,
+                crystal, row and place in the row. Places from the last field on share its vector.
+            embedding_weight: ``[V, d]``, the token embedding of the encoder.
+
+        Returns:
+            logits ``[M, V]``.
+        """
+        x = parts[where[:, 0], where[:, 1]]
+        if self.field_embedding is not None:
+            field = where[:, 2].clamp(max=self.config.fields - 1)
+            x = x + self.field_embedding[field]
+        x = self.norm(fn.gelu(self.dense(x)))
+        return fn.linear(x, embedding_weight, self.bias)

@@ -1,0 +1,32 @@
+"""The keys of a batch: what each tensor is called, and what it holds.
+
+``B`` crystals, ``L`` tokens, ``S`` slots, ``F`` tokens a slot. A view makes them, an encoder and
+an objective read them; nobody spells them a second time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Batch: TypeAlias = "dict[str, Tensor]"
+
+TOKENS: Final = "tokens"
+"""int64 ``[B, L]`` or ``[B, S, F]``: token ids; the id of ``[PAD]`` where there is no token."""
+
+MASK: Final = "mask"
+"""bool ``[B, L]`` or ``[B, S]``: True where a row of the encoder is real, False where it pads."""
+
+PADDING: Final = "padding"
+"""int64 ``[1]``: how many places of the mask are False; ``[0]`` where none is.
+
+Its shape says whether attention needs a mask, which can be asked without waiting for a device.
+"""
+
+SEGMENTS: Final = "segments"
+"""int64 ``[B, S]``, only of sets: 0 [CLS], 1 space group, 2 orbit, 3 composition, 4 atoms."""
+
+GROUPS: Final = "groups"
+"""int64, the shape of ``tokens``: which orbit a token belongs to, from 1; 0 where to none."""

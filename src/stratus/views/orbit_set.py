@@ -1,0 +1,134 @@
+"""A crystal as a set of slots: space-group tokens, orbits, components, atoms of the cell.
+
+The words of one orbit, or of one component of the composition, stand together in one slot, so a
+slot is a thing of the crystal and the order of the slots carries nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import numpy as np
+import torch
+
+from stratus.errors import InputError
+from stratus.scope.vocabulary import SEPARATOR, Role
+from stratus.views.keys import GROUPS, SEGMENTS, TOKENS
+from stratus.views.ragged import Ragged
+from stratus.views.view import check_lengths, encode_words, mask_tensors, special
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratus.scope.vocabulary import Vocabulary
+    from stratus.views.keys import Batch
+    from stratus.views.ragged import Bools, Ints
+    from stratus.views.view import IntOrInts, Sample
+
+N_SEGMENTS: Final = 5
+"""[CLS], space group, orbit, composition, atoms of the primitive cell."""
+
+_ORBITS: Final = 1  # the section of the orbits, counted in separators
+_FIRST_ROLES: Final = (Role.INVERSION, Role.ELEMENT, Role.ELEMENT, Role.NUMBER)  # of each section
+_ROLES: Final = tuple(Role)
+
+
+class OrbitSetView:
+    """One row a slot; serves the orbit dialect."""
+
+    name: ClassVar[str] = "orbit-set"
+    fields: ClassVar[int] = 4
+
+    def __init__(self, vocabulary: Vocabulary, max_length: int) -> None:
+        self.vocabulary = vocabulary
+        self.max_length = max_length
+        self._pad = special(vocabulary, "[PAD]")
+        self._cls = special(vocabulary, "[CLS]")
+        if missing := {*_FIRST_ROLES, Role.WYCKOFF} - set(vocabulary.roles):
+            raise InputError(
+                f"the view {self.name!r} reads the orbit dialect; this vocabulary has no token of "
+                f"the roles {', '.join(sorted(missing))}, so use the view 'sequence'"
+            )
+        self._separator = vocabulary.index[SEPARATOR]
+        self._role = np.array([_ROLES.index(role) for role in vocabulary.roles])
+
+    def tokens(self, text: str) -> Sample:
+        """Return the token ids of a string; see :meth:`stratus.views.view.View.tokens`."""
+        return encode_words(self.vocabulary, text)
+
+    def length(self, n_tokens: IntOrInts) -> IntOrInts:
+        """Return the most slots that a string of so many tokens can have.
+
+        The string without its three separators, with [CLS], and with two words in one slot for
+        at least one orbit and one component; :meth:`lengths` is exact.
+        """
+        return n_tokens - 4
+
+    def lengths(self, samples: Sequence[Sample]) -> Ints:
+        """Return the slots of each sample with that of [CLS], int64 ``[B]``."""
+        strings = Ragged.of(samples)
+        return strings.total(self._opens(strings)) + 1
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        """Return ``tokens`` and ``groups`` ``[B, S, F]``, ``segments`` and ``mask`` ``[B, S]``.
+
+        Raises:
+            stratus.errors.InputError: as :meth:`stratus.views.view.View.collate`, or a sample is
+                no string of the orbit dialect.
+        """
+        strings = Ragged.of(samples)
+        self._check_sections(strings, samples)
+        opens = self._opens(strings)
+        lengths = strings.total(opens) + 1
+        check_lengths(self, lengths, samples)
+        section = self._section(strings)
+        slot = strings.count(opens)  # from 1: slot 0 is that of [CLS]
+        place = np.arange(len(strings.tokens))
+        field = place - np.maximum.accumulate(np.where(opens, place, 0))
+
+        word = strings.tokens != self._separator
+        at = strings.rows[word], slot[word], field[word]
+        width = max(2, int(at[2].max()) + 1)
+        shape = len(samples), int(lengths.max())
+        tokens = np.full((*shape, width), self._pad, dtype=np.int64)
+        tokens[:, 0, 0] = self._cls
+        tokens[at] = strings.tokens[word]
+        in_orbit = section == _ORBITS
+        groups = np.zeros_like(tokens)
+        groups[at] = (strings.count(opens & in_orbit) * in_orbit)[word]
+        segments = np.zeros(shape, dtype=np.int64)
+        segments[strings.rows[opens], slot[opens]] = section[opens] + 1
+        return {
+            TOKENS: torch.from_numpy(tokens),
+            GROUPS: torch.from_numpy(groups),
+            SEGMENTS: torch.from_numpy(segments),
+            **mask_tensors(lengths),
+        }
+
+    def _section(self, strings: Ragged) -> Ints:
+        """Return the part of the string that each token is in: the separators before it."""
+        return strings.count(strings.tokens == self._separator)
+
+    def _opens(self, strings: Ragged) -> Bools:
+        """Mark the first token of each slot."""
+        separator = strings.tokens == self._separator
+        after_separator = np.append(False, separator[:-1])
+        in_group = self._section(strings) == 0
+        element = self._role[strings.tokens] == _ROLES.index(Role.ELEMENT)
+        return np.asarray(~separator & (in_group | element | after_separator))
+
+    def _check_sections(self, strings: Ragged, samples: Sequence[Sample]) -> None:
+        """Refuse what has not the four parts of the dialect, each with its kind of first word."""
+        separator = strings.tokens == self._separator
+        wrong = strings.total(separator) != len(_FIRST_ROLES) - 1
+        if not wrong.any():
+            parts = np.flatnonzero(separator).reshape(len(samples), -1) + 1
+            firsts = np.column_stack([strings.starts, parts])
+            role = np.append(self._role[strings.tokens], -1)  # -1: behind the last token of all
+            wrong = (role[firsts] != [_ROLES.index(r) for r in _FIRST_ROLES]).any(axis=1)
+        if wrong.any():
+            text = self.vocabulary.text(samples[int(np.argmax(wrong))].tolist())
+            raise InputError(
+                f"the view {self.name!r} reads strings of the orbit dialect, which have four "
+                f"parts between three separators; encode the crystal again: {text!r}"
+            )

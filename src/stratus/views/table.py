@@ -1,0 +1,34 @@
+"""The views, by name."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from stratus.views.names import pick
+from stratus.views.orbit_set import OrbitSetView
+from stratus.views.sequence import SequenceView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stratus.scope.vocabulary import Vocabulary
+    from stratus.views.view import View
+
+VIEWS: Final[Mapping[str, type[View]]] = MappingProxyType(
+    {SequenceView.name: SequenceView, OrbitSetView.name: OrbitSetView}
+)
+
+
+def view(name: str, vocabulary: Vocabulary, max_length: int) -> View:
+    """Make a view.
+
+    Args:
+        name: ``sequence`` or ``orbit-set``.
+        vocabulary: the tokens of the dialect.
+        max_length: most rows of the encoder that a crystal may have, [CLS] and [SEP] included.
+
+    Raises:
+        stratus.errors.InputError: no such view, or it can not read this vocabulary.
+    """
+    return pick(VIEWS, name, "view")(vocabulary, max_length)
