@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stratus.crystals.entry import Entry, Reject
     from stratus.crystals.reading import read
+    from stratus.models.bundle import load_bundle as load
     from stratus.scope import Scope, encode
 
     __version__: str
 
-__all__ = ["Entry", "Reject", "Scope", "__version__", "encode", "read"]
+__all__ = ["Entry", "Reject", "Scope", "__version__", "encode", "load", "read"]
 
 _HOME = {
     "Entry": "stratus.crystals.entry",
     "Reject": "stratus.crystals.entry",
     "Scope": "stratus.scope",
     "encode": "stratus.scope",
+    "load": "stratus.models.bundle:load_bundle",
     "read": "stratus.crystals.reading",
 }
 
@@ -35,7 +37,8 @@ def __getattr__(name: str) -> object:
     elif name in _HOME:
         from importlib import import_module
 
-        value = getattr(import_module(_HOME[name]), name)
+        module, _, its_name = _HOME[name].partition(":")
+        value = getattr(import_module(module), its_name or name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -1,0 +1,202 @@
+"""A model on disk: a sealed folder that is saved whole, and loaded only if all of it is right.
+
+The layout is in ``docs/reference/bundles.md``. Loading runs nothing that is in the folder, imports
+nothing that it names, and never asks the network.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from stratus.encoders.table import architecture as find_architecture
+from stratus.errors import InputError
+from stratus.models.card import CARD_FILE, Card, read_card, write_card
+from stratus.models.description import (
+    DESCRIPTION_FILE,
+    Description,
+    HeadDescription,
+    build_skeleton,
+    read_description,
+)
+from stratus.models.documents import read_json, read_text
+from stratus.models.heads import kind_of
+from stratus.models.model import Model
+from stratus.models.weights import WEIGHTS_FILE, check_layout, fill, layout, write_weights
+from stratus.scope.vocabulary import Vocabulary
+from stratus.sealed import MANIFEST, sealing, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+VOCABULARY_FILE: Final = "vocabulary.json"
+METRICS_FILE: Final = "metrics.json"
+_ALWAYS: Final = frozenset({DESCRIPTION_FILE, WEIGHTS_FILE, VOCABULARY_FILE, CARD_FILE})
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
+    folder: str | Path,
+    *,
+    encoder: nn.Module,
+    architecture: str,
+    dialect: str,
+    vocabulary: Vocabulary,
+    max_length: int,
+    card: Card,
+    heads: Mapping[str, nn.Module] = _NOTHING,
+    metrics: Mapping[str, Any] = _NOTHING,
+    replace: bool = False,
+) -> None:
+    """Save a model as a folder, which appears whole or not at all.
+
+    Args:
+        folder: where to; it must not be there yet.
+        encoder: a module of the architecture, with its ``config``, in float32.
+        architecture: its name in the table of architectures.
+        dialect: ``orbit`` or ``paper``.
+        vocabulary: what its token ids mean.
+        max_length: most rows of the encoder that a crystal may have.
+        card: what a person must know about it.
+        heads: modules with their ``config``, by a name of your choice.
+        metrics: plain values for ``metrics.json``, which is written if there are any.
+        replace: whether a folder that is there already is replaced.
+
+    Raises:
+        stratus.errors.InputError: the parts do not fit each other, or the folder is there
+            already; the message names what is wrong.
+    """
+    folder = Path(folder)
+    kind = find_architecture(architecture)
+    description = Description(
+        architecture=architecture,
+        numerics=kind.numerics,
+        config=_config(encoder),
+        view=kind.view,
+        dialect=_dialect(dialect),
+        max_length=max_length,
+        vocabulary_sha256=vocabulary.sha256,
+        heads={
+            name: HeadDescription(kind=kind_of(head).name, config=_config(head))
+            for name, head in heads.items()
+        },
+    )
+    modules = {"encoder": encoder, **{f"heads.{name}": head for name, head in heads.items()}}
+    skeleton = build_skeleton(description, vocabulary, f"{folder} can not be saved")
+    check_layout(layout(modules), layout(skeleton.modules()), f"{folder} can not be saved")
+    with sealing(folder, replace=replace) as draft:
+        _write(draft / DESCRIPTION_FILE, description.model_dump_json(indent=1))
+        _write(draft / VOCABULARY_FILE, vocabulary.to_json())
+        write_card(draft, card)
+        if metrics:
+            _write(draft / METRICS_FILE, _metrics_text(metrics))
+        write_weights(draft, modules)
+
+
+def load_bundle(folder: str | Path) -> Model:
+    """Load a model from its folder, after checking all of it.
+
+    Args:
+        folder: a bundle.
+
+    Returns:
+        The model, on the CPU and in evaluation mode.
+
+    Raises:
+        stratus.errors.InputError: it is no bundle, a byte has changed, a file is missing or was
+            added, a name or key is unknown, a tensor does not fit, or another version of stratus
+            made it; the message names what is wrong.
+    """
+    folder = Path(folder)
+    check_files(folder)
+    description = read_description(folder)
+    vocabulary = read_vocabulary(folder)
+    skeleton = build_skeleton(description, vocabulary, folder / DESCRIPTION_FILE)
+    card = read_card(folder)
+    metrics = read_metrics(folder)
+    fill(skeleton.modules(), folder / WEIGHTS_FILE)
+    return Model(
+        encoder=skeleton.encoder,
+        view=skeleton.view,
+        vocabulary=vocabulary,
+        dialect=description.dialect,
+        heads=skeleton.heads,
+        card=card,
+        architecture=description.architecture,
+        metrics=metrics,
+    )
+
+
+def check_files(folder: Path) -> dict[str, str]:
+    """Check that a folder holds the files of a bundle, each with its bytes.
+
+    Returns:
+        The SHA-256 of each file.
+
+    Raises:
+        stratus.errors.InputError: it does not; the message names the file.
+    """
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "is not there"
+        raise InputError(f"{folder} {what}; a model is a folder with {MANIFEST} in it")
+    digests = verify(folder)
+    for name in sorted(_ALWAYS - digests.keys()):
+        raise InputError(f"{folder} is no bundle: it has no {name}")
+    for name in sorted(digests.keys() - _ALWAYS - {METRICS_FILE}):
+        raise InputError(f"{folder / name} is no file of a bundle; remove it")
+    return digests
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """Read ``vocabulary.json``.
+
+    Raises:
+        stratus.errors.InputError: it is none, or of another schema version.
+    """
+    path = folder / VOCABULARY_FILE
+    text = read_text(path)
+    try:
+        return Vocabulary.from_json(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """Read ``metrics.json``; nothing if it is not there.
+
+    Raises:
+        stratus.errors.InputError: it is no table of plain values.
+    """
+    path = folder / METRICS_FILE
+    if not path.exists():
+        return {}
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no table of metrics")
+    return values
+
+
+def _config(module: nn.Module) -> dict[str, Any]:
+    config: dict[str, Any] = module.config.model_dump(mode="json")  # type: ignore[union-attr,operator]
+    return config
+
+
+def _dialect(name: str) -> Any:
+    if name not in {"orbit", "paper"}:
+        raise InputError(f"there is no dialect {name!r}; choose orbit or paper")
+    return str(name)
+
+
+def _metrics_text(metrics: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(metrics), indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"metrics.json holds plain values only: {error}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")

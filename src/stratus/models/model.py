@@ -1,0 +1,184 @@
+"""A model in memory: from crystals to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import torch
+
+from stratus.crystals.entry import Entry, Reject
+from stratus.errors import InputError, StratusError
+from stratus.scope.encode import encode
+from stratus.scope.orbit import Scope
+from stratus.scope.paper import PaperScope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+    from ase import Atoms
+    from pymatgen.core import Structure
+    from torch import nn
+
+    from stratus.models.card import Card
+    from stratus.scope.vocabulary import Vocabulary
+    from stratus.views.view import Sample, View
+
+Crystal: TypeAlias = "str | Path | Scope | PaperScope | Entry | Structure | Atoms"
+"""A SCOPE string, a path, a crystal that was read, or one in memory."""
+
+_WINDOW: Final = 32
+"""Batches that are sorted by length together; more would save little padding."""
+
+_CLASSES: Final[Mapping[str, type[Scope | PaperScope]]] = MappingProxyType(
+    {"orbit": Scope, "paper": PaperScope}
+)
+_IN_MEMORY: Final = frozenset({"IStructure", "Structure", "Atoms"})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """An encoder with everything that is needed to use it.
+
+    Attributes:
+        encoder: the module.
+        view: how it sees a crystal.
+        vocabulary: what its token ids mean.
+        dialect: how SCOPE is written for it: ``orbit`` or ``paper``.
+        heads: modules that read the encoder's vectors, by name.
+        card: what a person must know about it.
+        architecture: name of the design.
+        metrics: what was measured, as plain values.
+    """
+
+    encoder: nn.Module
+    view: View
+    vocabulary: Vocabulary
+    dialect: str
+    heads: Mapping[str, nn.Module]
+    card: Card
+    architecture: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return (
+            f"<Model {self.card.name!r}: {self.architecture}, {self.parameters:,} parameters, "
+            f"{self.dialect} dialect>"
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters of the encoder."""
+        return sum(parameter.numel() for parameter in self.encoder.parameters())
+
+    def embed(
+        self, crystals: Crystal | Iterable[Crystal | Reject], *, batch_size: int = 256
+    ) -> npt.NDArray[np.float32]:
+        """Return one vector a crystal, in the order given.
+
+        The vector of a crystal does not depend on the others (to float32 rounding). Crystals are
+        taken ``32 * batch_size`` at a time, so a generator of any length may be given.
+
+        Args:
+            crystals: SCOPE strings of the model's dialect, ``Scope`` or ``PaperScope``, entries,
+                pymatgen ``Structure``, ASE ``Atoms``, or paths of files with one crystal each;
+                any of them mixed, or only one.
+            batch_size: crystals that go through the encoder together.
+
+        Returns:
+            float32, shape (number of crystals, d).
+
+        Raises:
+            stratus.errors.InputError: a crystal can not be encoded; the message gives its place,
+                counted from 0, and the reason.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size is at least 1, not {batch_size}")
+        samples = self._samples(_many(crystals))
+        vectors: list[npt.NDArray[np.float32]] = []
+        while window := list(islice(samples, _WINDOW * batch_size)):
+            with _evaluating(self.encoder):
+                vectors.append(self._embed_window(window, batch_size))
+        return np.concatenate(vectors) if vectors else np.empty((0, self._width), np.float32)
+
+    @property
+    def _width(self) -> int:
+        weight: torch.Tensor = self.encoder.token_embedding.weight  # type: ignore[union-attr,assignment]
+        return weight.shape[1]
+
+    def _samples(self, crystals: Iterable[Crystal | Reject]) -> Iterator[Sample]:
+        for place, crystal in enumerate(crystals):
+            try:
+                sample = self.view.tokens(self.scope(crystal))
+                self._check_length(sample)
+            except StratusError as error:
+                raise InputError(f"crystal {place}: {error}") from error
+            yield sample
+
+    def _check_length(self, sample: Sample) -> None:
+        if self.view.length(len(sample)) > self.view.max_length:
+            self.view.collate([sample])  # says what is too long; a length may be an upper bound
+
+    def scope(self, crystal: Crystal | Reject) -> str:
+        """Return the SCOPE string of a crystal in the model's dialect.
+
+        Raises:
+            stratus.errors.StratusError: it has none; the message says why.
+        """
+        kind = _CLASSES[self.dialect]
+        if isinstance(crystal, Reject):
+            raise InputError(f"{crystal.source or crystal.id}: {crystal.detail} ({crystal.code})")
+        if isinstance(crystal, Scope | PaperScope):
+            if not isinstance(crystal, kind):
+                raise InputError(
+                    f"it is a {type(crystal).__name__}, but the model reads the {self.dialect} "
+                    f"dialect: encode the crystal with dialect={self.dialect!r}"
+                )
+            return str(crystal)
+        if isinstance(crystal, str) and "|" in crystal.split(" "):
+            return str(kind.parse(crystal))
+        return str(encode(crystal, dialect=self.dialect))
+
+    def _embed_window(self, samples: Sequence[Sample], batch_size: int) -> npt.NDArray[np.float32]:
+        device = next(self.encoder.parameters()).device
+        order = np.argsort(self.view.lengths(samples), kind="stable")
+        out = np.empty((len(samples), self._width), np.float32)
+        for start in range(0, len(samples), batch_size):
+            rows = order[start : start + batch_size]
+            batch = self.view.collate([samples[row] for row in rows])
+            encoding = self.encoder({key: value.to(device) for key, value in batch.items()})
+            out[rows] = encoding.crystal.float().cpu().numpy()
+        return out
+
+
+def _many(crystals: Any) -> Iterable[Any]:
+    """Return an iterable of crystals; one crystal becomes a list of one."""
+    names = {kind.__name__ for kind in type(crystals).__mro__}
+    if isinstance(crystals, str | Path | Scope | PaperScope | Entry | Reject) or names & _IN_MEMORY:
+        return [crystals]  # Structure and Atoms can be iterated too, over their sites
+    if not isinstance(crystals, Iterable):
+        raise InputError(
+            f"a {type(crystals).__name__} is no crystal and holds none; give a list of crystals"
+        )
+    return crystals
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Switch dropout and gradients off; afterwards everything is as it was."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for part in training:
+            part.training = True
