@@ -1,0 +1,170 @@
+"""A table of SCOPE strings to a token corpus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from stratus.corpora.tokens.corpus import SHARD_SCHEMA, TokenCorpora, open_tokens
+from stratus.corpora.tokens.info import (
+    FORMAT,
+    INFO_FILE,
+    SPLITS,
+    CorpusInfo,
+    Shard,
+    Split,
+    vocabulary_sha256,
+)
+from stratus.corpora.tokens.splitting import DUPLICATE, TOO_LONG, check_fractions, fate_of_rows
+from stratus.corpora.tokens.table import DIALECT, ScopeTable, open_table
+from stratus.errors import InputError, StratusError
+from stratus.scope.vocabulary import vocabulary
+from stratus.sealed import sealing, sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def build_tokens(
+    table: Path,
+    folder: Path,
+    *,
+    fractions: tuple[float, float, float] = (0.9, 0.05, 0.05),
+    salt: str = "",
+    max_tokens: int = 510,
+    shard_rows: int = 1_000_000,
+) -> TokenCorpora:
+    """Turn the Parquet of ``stratus encode`` into a token corpus on disk, and open it.
+
+    Rows with the same string are one crystal: the first is kept. The split of a crystal is decided
+    by a hash of salt and string alone. The table is read twice in stretches; what is held is 16
+    bytes a row, and one shard of each split.
+
+    Args:
+        table: the Parquet, with the columns ``id``, ``scope`` and ``dialect``.
+        folder: the corpus to be; nothing is there before it is whole.
+        fractions: expected shares of train, validation and test; 0 leaves one out.
+        salt: any text; another one gives another split.
+        max_tokens: strings with more tokens are left out and counted.
+        shard_rows: crystals in one file, at most.
+
+    Returns:
+        The corpus; its ``info`` has the counts.
+
+    Raises:
+        stratus.errors.InputError: the table or an argument can not be used.
+        stratus.sealed.SealError: ``folder`` is there already.
+        stratus.errors.StratusError: the folder can not be written; nothing is left behind.
+    """
+    check_fractions(fractions)
+    for name, number in (("max_tokens", max_tokens), ("shard_rows", shard_rows)):
+        if number < 1:
+            raise InputError(f"{name} is {number}; it must be 1 or more")
+    with open_table(table) as rows:
+        fates = fate_of_rows(rows, fractions, salt, max_tokens)
+        counts = _counts(table, fates, fractions)
+        try:
+            with sealing(folder) as draft:
+                info = CorpusInfo(
+                    format=FORMAT,
+                    dialect=DIALECT,
+                    schema_version=vocabulary().schema_version,
+                    vocabulary_sha256=vocabulary_sha256(vocabulary()),
+                    table=table.name,
+                    table_sha256=sha256(table),
+                    fractions=fractions,
+                    salt=salt,
+                    max_tokens=max_tokens,
+                    rows_in=len(fates),
+                    duplicates=int(np.sum(fates == DUPLICATE)),
+                    too_long=int(np.sum(fates == TOO_LONG)),
+                    rows=counts,
+                    shards=_write_shards(rows, fates, draft, shard_rows),
+                )
+                text = info.model_dump_json(indent=1) + "\n"
+                (draft / INFO_FILE).write_text(text, encoding="utf-8")
+        except OSError as error:
+            reason = error.strerror or " ".join(str(error).split())
+            raise StratusError(
+                f"{folder} can not be written: {reason}; nothing of it is left, mend the cause "
+                "and repeat the command"
+            ) from error
+    return open_tokens(folder, verify=False)
+
+
+def _counts(
+    table: Path, fates: np.ndarray, fractions: tuple[float, float, float]
+) -> dict[Split, int]:
+    """Count the crystals of each split.
+
+    Raises:
+        InputError: a split that should have some has none.
+    """
+    counts = {name: int(np.sum(fates == k)) for k, name in enumerate(SPLITS)}
+    for name, fraction in zip(SPLITS, fractions, strict=True):
+        if fraction and not counts[name]:
+            raise InputError(
+                f"the split {name!r} of {table} is empty: it has a share of {fraction:g} of "
+                f"{sum(counts.values())} different crystals; give more crystals, "
+                "other fractions or another salt"
+            )
+    return counts
+
+
+def _write_shards(
+    table: ScopeTable, fates: np.ndarray, folder: Path, shard_rows: int
+) -> tuple[Shard, ...]:
+    writers = [_ShardWriter(folder, name, shard_rows) for name in SPLITS]
+    at = 0
+    for ids, tokens in table.tokens(vocabulary()):
+        rows = pa.record_batch([ids, tokens], schema=SHARD_SCHEMA)
+        here = fates[at : at + len(rows)]
+        for k, writer in enumerate(writers):
+            writer.add(rows.filter(pa.array(here == k)))
+        at += len(rows)
+    return tuple(shard for writer in writers for shard in writer.finish())
+
+
+class _ShardWriter:
+    """Collects the rows of one split and writes them as Arrow files of one record batch each."""
+
+    def __init__(self, folder: Path, split: Split, shard_rows: int) -> None:
+        self._folder = folder
+        self._split = split
+        self._shard_rows = shard_rows
+        self._held: list[pa.RecordBatch] = []
+        self._count = 0
+        self._shards: list[Shard] = []
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        while self._count + len(rows) >= self._shard_rows:
+            room = self._shard_rows - self._count
+            self._held.append(rows.slice(0, room))
+            self._write()
+            rows = rows.slice(room)
+        if len(rows):
+            self._held.append(rows)
+            self._count += len(rows)
+
+    def finish(self) -> list[Shard]:
+        if self._count:
+            self._write()
+        return self._shards
+
+    def _write(self) -> None:
+        rows = pa.concat_batches(self._held)
+        path = self._folder / f"{self._split}-{len(self._shards):05d}.arrow"
+        with pa.ipc.new_file(path, SHARD_SCHEMA) as writer:  # uncompressed: it is memory-mapped
+            writer.write_batch(rows)
+        self._shards.append(
+            Shard(
+                file=path.name,
+                split=self._split,
+                rows=len(rows),
+                tokens=len(rows.column("tokens").flatten()),
+                sha256=sha256(path),
+            )
+        )
+        self._held, self._count = [], 0

@@ -1,0 +1,182 @@
+"""A token corpus, opened: rows are views of memory-mapped files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+from pydantic import ValidationError
+
+from stratus.corpora.tokens.info import FORMAT, INFO_FILE, SPLITS, CorpusInfo, vocabulary_sha256
+from stratus.errors import InputError
+from stratus.scope.vocabulary import vocabulary
+from stratus.sealed import is_sealed
+from stratus.sealed import verify as verify_sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from stratus.corpora.tokens.info import Shard
+
+SHARD_SCHEMA: Final = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("tokens", pa.list_(pa.field("item", pa.uint16())), nullable=False),
+    ]
+)
+
+
+class TokenCorpus:
+    """The crystals of one split.
+
+    Args:
+        columns: the columns ``id`` and ``tokens`` of each shard, in order.
+    """
+
+    def __init__(self, columns: Sequence[tuple[pa.StringArray, pa.ListArray]]) -> None:
+        self._ids = [ids for ids, _ in columns]
+        self._values = [tokens.values.to_numpy() for _, tokens in columns]
+        self._offsets = [tokens.offsets.to_numpy() for _, tokens in columns]
+        self._ends = np.cumsum([len(ids) for ids in self._ids], dtype=np.int64)
+
+    def __len__(self) -> int:
+        """Return the number of crystals."""
+        return int(self._ends[-1]) if self._ids else 0
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each crystal, ``[rows]`` int32."""
+        parts = [np.diff(offsets).astype(np.int32) for offsets in self._offsets]
+        return np.concatenate([np.empty(0, dtype=np.int32), *parts])
+
+    def tokens(self, row: int) -> np.ndarray:
+        """Return the token ids of one crystal, ``[n]`` uint16; a read-only view of the file.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        shard, place = self._find(row)
+        start, end = self._offsets[shard][place : place + 2]
+        found: np.ndarray = self._values[shard][start:end]
+        return found
+
+    def take(self, rows: Iterable[int]) -> list[np.ndarray]:
+        """Return the token ids of some crystals, as :meth:`tokens` does."""
+        return [self.tokens(int(row)) for row in rows]
+
+    def id(self, row: int) -> str:
+        """Return the id that the crystal had in the table; of duplicates that of the first.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        shard, place = self._find(row)
+        return str(self._ids[shard][place].as_py())
+
+    def _find(self, row: int) -> tuple[int, int]:
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of a corpus of {len(self)}")
+        shard = int(np.searchsorted(self._ends, row, side="right")) if len(self._ids) > 1 else 0
+        return shard, row - int(self._ends[shard]) + len(self._ids[shard])
+
+
+@dataclass(frozen=True)
+class TokenCorpora:
+    """The three splits of a corpus.
+
+    Attributes:
+        train: what is learned from.
+        validation: what training is watched on.
+        test: what is looked at once, at the end.
+        info: where the rows came from, and the counts.
+    """
+
+    train: TokenCorpus
+    validation: TokenCorpus
+    test: TokenCorpus
+    info: CorpusInfo
+
+
+def open_tokens(folder: Path, *, verify: bool = True) -> TokenCorpora:
+    """Open a token corpus; its files are memory-mapped, not read.
+
+    Args:
+        folder: what :func:`stratus.corpora.build_tokens` wrote.
+        verify: whether the SHA-256 of each file is compared with the manifest.
+
+    Raises:
+        stratus.sealed.SealError: a file is missing, changed or was added; the text names it.
+        stratus.errors.InputError: the folder is no token corpus, or one of other token ids.
+    """
+    digests = _verified(folder) if verify else {}
+    info = _read_info(folder)
+    for shard in info.shards:
+        if digests and digests.get(shard.file) != shard.sha256:
+            raise InputError(
+                f"{folder / shard.file} is not the shard that {INFO_FILE} lists; copy it again"
+            )
+    splits = {
+        name: TokenCorpus([_map(folder, shard) for shard in info.shards if shard.split == name])
+        for name in SPLITS
+    }
+    for name, corpus in splits.items():
+        if len(corpus) != info.rows.get(name):
+            raise InputError(
+                f"{folder / INFO_FILE} says {info.rows.get(name)} rows of {name!r}, the shards "
+                f"have {len(corpus)}; build the corpus anew"
+            )
+    return TokenCorpora(splits["train"], splits["validation"], splits["test"], info)
+
+
+def _verified(folder: Path) -> dict[str, str]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} does not exist or is no folder; check the path")
+    return verify_sealed(folder)
+
+
+def _read_info(folder: Path) -> CorpusInfo:
+    path = folder / INFO_FILE
+    if not is_sealed(folder) or not path.is_file():
+        raise InputError(f"{folder} is no whole token corpus; build it from a table")
+    try:
+        info = CorpusInfo.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path} can not be read ({reason}); build the corpus anew with this version"
+        ) from None
+    ours = vocabulary()
+    for what, theirs, expected in (
+        ("format", info.format, FORMAT),
+        ("schema version", info.schema_version, ours.schema_version),
+        ("vocabulary", info.vocabulary_sha256, vocabulary_sha256(ours)),
+    ):
+        if theirs != expected:
+            raise InputError(
+                f"{folder} was written with {what} {theirs}, this version of stratus has "
+                f"{expected}; build the corpus anew from its table"
+            )
+    return info
+
+
+def _map(folder: Path, shard: Shard) -> tuple[pa.StringArray, pa.ListArray]:
+    path = folder / shard.file
+    try:
+        if path.parent != folder:
+            raise InputError(f"{folder / INFO_FILE} lists {shard.file!r}, which is no file name")
+        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+            if reader.schema != SHARD_SCHEMA or reader.num_record_batches != 1:
+                raise InputError(f"{path} is no shard of a token corpus; build the corpus anew")
+            rows = reader.get_batch(0)
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} can not be read ({reason}); copy the corpus again") from None
+    if len(rows) != shard.rows:
+        raise InputError(
+            f"{path} has {len(rows)} rows instead of {shard.rows}; copy the corpus again"
+        )
+    return rows.column("id"), rows.column("tokens")

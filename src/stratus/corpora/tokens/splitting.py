@@ -1,0 +1,96 @@
+"""Which rows of a table are kept, and in which split.
+
+One 16-byte digest of salt and string decides both: rows with the same digest are one crystal, and
+the digest, read as a number in [0, 1), falls in the share of one split. So the split of a crystal
+depends neither on the order of the table nor on what else is in it. Two different strings share a
+digest with probability n² / 2¹²⁹: 10⁻²⁵ for 10 million.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stratus.corpora.tokens.info import SPLITS
+from stratus.errors import InputError
+
+if TYPE_CHECKING:
+    from stratus.corpora.tokens.table import ScopeTable
+
+DUPLICATE: Final = len(SPLITS)
+TOO_LONG: Final = len(SPLITS) + 1
+
+
+def check_fractions(fractions: tuple[float, float, float]) -> None:
+    """Refuse fractions that are no shares of a whole.
+
+    Raises:
+        InputError: not three numbers from 0 to 1 that add up to 1, or nothing to train on.
+    """
+    if (
+        len(fractions) != len(SPLITS)
+        or not all(math.isfinite(f) and 0 <= f <= 1 for f in fractions)
+        or not math.isclose(sum(fractions), 1, abs_tol=1e-9)
+    ):
+        raise InputError(
+            f"the fractions of train, validation and test are {fractions}; "
+            "give three numbers from 0 to 1 that add up to 1, such as 0.9, 0.05, 0.05"
+        )
+    if not fractions[0]:
+        raise InputError("the fraction of train is 0, so nothing is left to train on; raise it")
+
+
+def fate_of_rows(
+    table: ScopeTable, fractions: tuple[float, float, float], salt: str, max_tokens: int
+) -> np.ndarray:
+    """Decide what becomes of each row.
+
+    Of rows with the same string the first is kept, the others are duplicates, however long.
+
+    Returns:
+        ``[rows]`` int8: the number of the split, or ``DUPLICATE``, or ``TOO_LONG``.
+
+    Raises:
+        InputError: the table can not be used.
+    """
+    digests = np.empty((len(table), 2), dtype="<u8")
+    fates = np.zeros(len(table), dtype=np.int8)
+    at = 0
+    for texts in table.strings():
+        here = slice(at, at + len(texts))
+        digests[here] = _digests(texts, salt)
+        words = pc.count_substring(texts, " ").to_numpy() + 1
+        fates[here][words > max_tokens] = TOO_LONG
+        at += len(texts)
+    kept = fates != TOO_LONG
+    fates[kept] = _split(digests[kept, 0], fractions)
+    fates[_repeated(digests)] = DUPLICATE
+    return fates
+
+
+def _digests(texts: pa.Array, salt: str) -> np.ndarray:
+    start = hashlib.blake2b(salt.encode() + b"\0", digest_size=16)
+    found = bytearray()
+    for text in texts.cast(pa.binary()).to_pylist():
+        one = start.copy()
+        one.update(text)
+        found += one.digest()
+    return np.frombuffer(found, dtype="<u8").reshape(-1, 2)
+
+
+def _split(digests: np.ndarray, fractions: tuple[float, float, float]) -> np.ndarray:
+    edges = np.cumsum(fractions)
+    share = (digests >> np.uint64(11)) * 2.0**-53
+    return np.searchsorted(edges[:-1] / edges[-1], share, side="right")
+
+
+def _repeated(digests: np.ndarray) -> np.ndarray:
+    """Return the rows whose digest an earlier row has."""
+    order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable: the first of equals stays first
+    ordered = digests[order]
+    return np.asarray(order[1:][(ordered[1:] == ordered[:-1]).all(axis=1)])
