@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ def run_fingerprint(inputs: Sequence[object], options: EncodeOptions) -> dict[st
     """
     import pyarrow as pa
 
-    from stratus import __version__
     from stratus.scope import provenance
 
     made_with = provenance(options.scope)
@@ -34,7 +34,7 @@ def run_fingerprint(inputs: Sequence[object], options: EncodeOptions) -> dict[st
         "inputs": [_describe(item) for item in inputs],
         "options": options.fingerprint(),
         "versions": {
-            "stratus": __version__,
+            "stratus": version("stratus-crystals"),
             "pyarrow": pa.__version__,
             "scope_version": made_with["scope_version"],
             "backend_version": made_with["backend_version"],
