@@ -8,7 +8,7 @@ CLOUD (Xu et al.), whose sizes are the preset ``base``. Published weights keep t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import nn
@@ -74,3 +74,76 @@ class Cloud(nn.Module):
         for block in self.blocks:
             x = block(x, real)
         return Encoding(crystal=x[:, 0], parts=x)
+
+
+_BERT_EMBEDDINGS: Final = {
+    "token_embedding.weight": ("embeddings.word_embeddings.weight",),
+    "position_embedding.weight": ("embeddings.position_embeddings.weight",),
+    "token_type_embedding.weight": ("embeddings.token_type_embeddings.weight",),
+    "embedding_norm.weight": ("embeddings.LayerNorm.weight",),
+    "embedding_norm.bias": ("embeddings.LayerNorm.bias",),
+}
+_BERT_LAYER: Final = {
+    "query_key_value": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "attention_out": ("attention.output.dense",),
+    "attention_norm": ("attention.output.LayerNorm",),
+    "feed_forward_in": ("intermediate.dense",),
+    "feed_forward_out": ("output.dense",),
+    "feed_forward_norm": ("output.LayerNorm",),
+}
+
+
+def bert_names(layers: int) -> dict[str, tuple[str, ...]]:
+    """Return for each tensor of :class:`Cloud` those of Hugging Face's BERT, first rows first."""
+    names: dict[str, tuple[str, ...]] = {**_BERT_EMBEDDINGS}
+    for k in range(layers):
+        for ours, theirs in _BERT_LAYER.items():
+            for kind in ("weight", "bias"):
+                names[f"blocks.{k}.{ours}.{kind}"] = tuple(
+                    f"encoder.layer.{k}.{part}.{kind}" for part in theirs
+                )
+    return names
+
+
+def from_bert(
+    tensors: Mapping[str, Tensor], config: CloudConfig
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Rename the weights of a Hugging Face BERT, with or without ``bert.`` in front.
+
+    Query, key and value become one matrix. Of the token types the first row is kept, the one that
+    a single sentence gets.
+
+    Args:
+        tensors: the state dict of a ``BertModel``, a ``BertForMaskedLM``, ...
+        config: the sizes that these weights have.
+
+    Returns:
+        the state dict of :class:`Cloud`, and the names that were not used (such as those of the
+        pooler and of heads), sorted.
+
+    Raises:
+        stratus.errors.InputError: a tensor is missing or has another shape; the text names it.
+    """
+    prefix = "bert." if any(name.startswith("bert.") for name in tensors) else ""
+    with torch.device("meta"):
+        wanted = {name: tensor.shape for name, tensor in Cloud(config).state_dict().items()}
+    ours: dict[str, Tensor] = {}
+    used: set[str] = set()
+    for name, theirs in bert_names(config.layers).items():
+        rows, *rest = wanted[name]
+        pieces = []
+        for full in (prefix + part for part in theirs):
+            if full not in tensors:
+                raise InputError(f"the weights have no tensor {full}, so they are no such BERT")
+            piece = tensors[full]
+            if name == "token_type_embedding.weight":
+                piece = piece[:1]
+            if piece.shape != (rows // len(theirs), *rest):
+                raise InputError(
+                    f"{full} has the shape {list(tensors[full].shape)}, but the config asks for "
+                    f"{[rows // len(theirs), *rest]}; give the config of these weights"
+                )
+            pieces.append(piece)
+            used.add(full)
+        ours[name] = torch.cat(pieces)
+    return ours, sorted(set(tensors) - used)

@@ -13,7 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional as fn
 
+from stratus.errors import InputError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 _INITIAL_STD: Final = 0.02  # BERT's
@@ -88,3 +92,61 @@ class MaskedTokenHead(nn.Module):
             x = x + self.field_embedding[field]
         x = self.norm(fn.gelu(self.dense(x)))
         return fn.linear(x, embedding_weight, self.bias)
+
+
+_BERT_HEAD: Final = {
+    "dense.weight": "cls.predictions.transform.dense.weight",
+    "dense.bias": "cls.predictions.transform.dense.bias",
+    "norm.weight": "cls.predictions.transform.LayerNorm.weight",
+    "norm.bias": "cls.predictions.transform.LayerNorm.bias",
+    "bias": "cls.predictions.bias",
+}
+_BERT_DECODER: Final = "cls.predictions.decoder.weight"
+_BERT_DECODER_BIAS: Final = "cls.predictions.decoder.bias"
+_BERT_EMBEDDING: Final = "bert.embeddings.word_embeddings.weight"
+
+
+def from_bert_head(
+    tensors: Mapping[str, Tensor], config: MaskedTokenHeadConfig
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Rename the weights of the head of a Hugging Face ``BertForMaskedLM``.
+
+    The decoder is the token embedding there too; files may hold it twice, and the bias under
+    either of two names.
+
+    Args:
+        tensors: the state dict of a ``BertForMaskedLM``.
+        config: the sizes that these weights have; one field.
+
+    Returns:
+        the state dict of :class:`MaskedTokenHead`, and the names that were not used, sorted.
+
+    Raises:
+        stratus.errors.InputError: a tensor is missing or has another shape, or the decoder is
+            not the token embedding; the text names it.
+    """
+    theirs = dict(_BERT_HEAD)
+    if theirs["bias"] not in tensors:
+        theirs["bias"] = _BERT_DECODER_BIAS
+    with torch.device("meta"):
+        wanted = MaskedTokenHead(**config.model_dump()).state_dict()
+    if unknown := wanted.keys() - theirs.keys():
+        raise InputError(f"the head of a BERT has no {', '.join(sorted(unknown))}; use one field")
+    ours: dict[str, Tensor] = {}
+    for name, full in theirs.items():
+        if full not in tensors:
+            raise InputError(f"the weights have no tensor {full}, so they hold no head of a BERT")
+        if tensors[full].shape != wanted[name].shape:
+            raise InputError(
+                f"{full} has the shape {list(tensors[full].shape)}, but the config asks for "
+                f"{list(wanted[name].shape)}; give the config of these weights"
+            )
+        ours[name] = tensors[full]
+    for copy, original in ((_BERT_DECODER, _BERT_EMBEDDING), (_BERT_DECODER_BIAS, theirs["bias"])):
+        if copy in tensors and not _same(tensors[copy], tensors.get(original)):
+            raise InputError(f"{copy} differs from {original}; only a tied decoder can be imported")
+    return ours, sorted(set(tensors) - {*theirs.values(), _BERT_DECODER, _BERT_DECODER_BIAS})
+
+
+def _same(one: Tensor, other: Tensor | None) -> bool:
+    return other is not None and torch.equal(one, other)
