@@ -30,7 +30,17 @@ UNSAFE_CALLS = {
     "eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load",
     "yaml.full_load", "os.system", "os.popen", "pandas.read_pickle", "pd.read_pickle",
 }  # fmt: skip
+SAFE_WITH = {"torch.load": ("weights_only", True)}
 UNSAFE_KEYWORDS = {("allow_pickle", True), ("shell", True)}
+
+
+def switched_on(call: ast.Call) -> set[tuple[str | None, object]]:
+    """Return the keywords of a call whose value is written out as True."""
+    return {
+        (key.arg, True)
+        for key in call.keywords
+        if isinstance(key.value, ast.Constant) and key.value.value is True
+    }
 
 
 def unsafe_uses(tree: ast.AST) -> list[str]:
@@ -41,19 +51,16 @@ def unsafe_uses(tree: ast.AST) -> list[str]:
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             modules = [node.module or ""]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [name for name in names if name in UNSAFE_CALLS]
         else:
             modules = []
         found += [m for m in modules if m.split(".")[0] in UNSAFE_MODULES]
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            if name in UNSAFE_CALLS:
+            if name in UNSAFE_CALLS and SAFE_WITH.get(name) not in switched_on(node):
                 found.append(name)
-            found += [
-                f"{name}({key.arg}=True)"
-                for key in node.keywords
-                if isinstance(key.value, ast.Constant)
-                and (key.arg, key.value.value) in UNSAFE_KEYWORDS
-            ]
+            found += [f"{name}({arg}=True)" for arg, _ in switched_on(node) & UNSAFE_KEYWORDS]
     return found
 
 
@@ -69,14 +76,22 @@ def test_there_is_something_to_check():
     "code",
     [
         "import pickle", "from pickle import loads", "eval('1')", "exec('x = 1')", "import joblib",
-        "torch.load('f')", "yaml.load(text)", "np.load(f, allow_pickle=True)", "run(c, shell=True)",
+        "torch.load('f')", "torch.load('f', weights_only=False)", "torch.load('f', weights_only=1)",
+        "torch.load('f', weights_only=safe)", "torch.load('f', **options)", "from torch import load",
+        "yaml.load(text)", "np.load(f, allow_pickle=True)", "run(c, shell=True)",
     ],
 )  # fmt: skip
 def test_the_check_for_unsafe_code_can_fail(code):
     assert unsafe_uses(ast.parse(code))
 
 
-@pytest.mark.parametrize("code", ["re.compile('a')", "model.eval()", "np.load(f)", "import json"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "re.compile('a')", "model.eval()", "np.load(f)", "import json",
+        "torch.load('f', map_location='cpu', weights_only=True)",
+    ],
+)  # fmt: skip
 def test_the_check_for_unsafe_code_accepts_harmless_code(code):
     assert not unsafe_uses(ast.parse(code))
 
