@@ -1,0 +1,191 @@
+"""Which tokens are masked, and with what.
+
+BERT's (Devlin et al. 2018, arXiv:1810.04805): 15 % of the tokens are to be guessed; 80 % of these
+become ``[MASK]``, 10 % a random token, 10 % stay. What becomes of a token depends on seed, epoch,
+row in the corpus and place in the string alone, so it is the same for every batch, view, number of
+processes and resume, and another in each epoch.
+
+The place of a token is how many tokens before it in its string can be masked. Both views keep the
+tokens of a string in order, so both mask the same tokens of a crystal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stratus.errors import InputError
+from stratus.scope.vocabulary import SEPARATOR, Role
+from stratus.training.counters import below, hashed, key, uniform
+from stratus.views.keys import TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+    from torch import Tensor
+
+    from stratus.scope.vocabulary import Vocabulary
+    from stratus.views.keys import Batch
+
+WHERE: Final = "where"
+"""int64 ``[M, k]``: the index in ``tokens`` of each masked token; k = 2 or 3, the first the row."""
+
+TARGETS: Final = "targets"
+"""int64 ``[M]``: the tokens that stood there."""
+
+_KIND, _WORD = np.array([1]), np.array([2])  # what a second number of a token is for
+
+
+class MaskingOptions(BaseModel):
+    """What is masked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ratio: float = Field(0.15, gt=0, le=1, description="Share of the tokens to be guessed.")
+    replace: float = Field(0.8, ge=0, le=1, description="Share of these that become [MASK].")
+    random: float = Field(0.1, ge=0, le=1, description="Share that becomes a random token.")
+    whole_orbits: bool = Field(
+        default=False, description="Mask element and Wyckoff symbol of an orbit together."
+    )
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.replace + self.random > 1 + 1e-9:
+            raise ValueError(
+                f"replace {self.replace} and random {self.random} are more than 1 together; "
+                "lower one of them"
+            )
+        return self
+
+
+class TokenMasker:
+    """Masks batches of one vocabulary.
+
+    Special tokens and the separator are never masked. A random token is any other, with equal
+    chance, also the one that stood there. With ``whole_orbits`` a Wyckoff symbol is chosen when
+    the element before it is; which of the three things then happens is decided for each token.
+
+    Args:
+        vocabulary: of the tokens.
+        options: the shares.
+        seed: another one gives other masks.
+
+    Raises:
+        stratus.errors.InputError: whole orbits are asked for, but no token is a Wyckoff symbol; or
+            there is no ``[MASK]``.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, options: MaskingOptions, seed: int) -> None:
+        roles = vocabulary.roles
+        if options.whole_orbits and Role.WYCKOFF not in roles:
+            raise InputError(
+                "whole orbits can not be masked: the vocabulary has no Wyckoff symbols; "
+                "leave whole_orbits out or use the orbit dialect"
+            )
+        if "[MASK]" not in vocabulary.index:
+            raise InputError("the vocabulary has no token [MASK], so nothing can be masked")
+        self._options = options
+        self._seed = seed
+        self._mask_id = vocabulary.index["[MASK]"]
+        self._maskable = np.array(
+            [
+                role not in {Role.SPECIAL, Role.SEPARATOR} and token != SEPARATOR
+                for token, role in zip(vocabulary.tokens, roles, strict=True)
+            ]
+        )
+        self._words = np.flatnonzero(self._maskable)
+        self._wyckoff = np.array([role is Role.WYCKOFF for role in roles], dtype=np.int64)
+
+    def mask(self, batch: Batch, rows: npt.NDArray[np.int64], epoch: int) -> Batch:
+        """Return a batch with some tokens replaced, and what is to be guessed.
+
+        Args:
+            batch: of a view, on the CPU; it is not changed.
+            rows: ``[B]``, the row of each crystal in the corpus.
+            epoch: from 0.
+
+        Returns:
+            The batch with other ``tokens``, ``where`` and ``targets``.
+        """
+        tokens = batch[TOKENS].numpy()
+        at = np.nonzero(self._maskable[tokens])  # row after row, each in the order of its string
+        ids = tokens[at]
+        chosen, words = self._chosen(ids, at[0], rows, epoch)
+        where = np.column_stack([index[chosen] for index in at])
+        masked = tokens.copy()
+        masked[tuple(where.T)] = self._replaced(ids[chosen], words)
+        return {
+            **batch,
+            TOKENS: torch.from_numpy(masked),
+            WHERE: torch.from_numpy(where),
+            TARGETS: torch.from_numpy(ids[chosen]),
+        }
+
+    def count(
+        self,
+        samples: Sequence[npt.NDArray[np.uint16]],
+        rows: npt.NDArray[np.int64],
+        epoch: int,
+    ) -> int:
+        """Return how many tokens :meth:`mask` would mask, from the strings without a batch."""
+        if not samples:
+            return 0
+        ids = np.concatenate(samples)
+        row = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
+        maskable = self._maskable[ids]
+        chosen, _ = self._chosen(ids[maskable], row[maskable], rows, epoch)
+        return len(chosen)
+
+    def _chosen(
+        self,
+        ids: npt.NDArray[np.integer],
+        row: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+        epoch: int,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+        """Choose the tokens to be guessed among those that may be.
+
+        Args:
+            ids: ``[N]``, the maskable tokens of all strings, string after string.
+            row: ``[N]``, the string of each.
+            rows: ``[B]``, the row of each string in the corpus.
+            epoch: from 0.
+
+        Returns:
+            Indices of the chosen tokens, ``[M]``, and a random word for each.
+        """
+        counts = np.bincount(row, minlength=len(rows))
+        place = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
+        of_row = hashed(key(self._seed, epoch), rows)[row]
+        words = hashed(of_row, place)
+        decides = words
+        if self._options.whole_orbits:
+            decides = hashed(of_row, place - self._wyckoff[ids])
+        chosen = np.flatnonzero(uniform(decides) < self._options.ratio)
+        return chosen, words[chosen]
+
+    def _replaced(
+        self, ids: npt.NDArray[np.int64], words: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.int64]:
+        """Return what stands in the place of each chosen token, ``[M]``."""
+        kind = uniform(hashed(words, _KIND))
+        anything = self._words[below(hashed(words, _WORD), len(self._words))]
+        replace, random = self._options.replace, self._options.random
+        return np.select([kind < replace, kind < replace + random], [self._mask_id, anything], ids)
+
+
+def mask_tokens(
+    batch: Mapping[str, Tensor],
+    rows: npt.NDArray[np.int64],
+    *,
+    vocabulary: Vocabulary,
+    options: MaskingOptions,
+    seed: int,
+    epoch: int,
+) -> Batch:
+    """Mask one batch; see :class:`TokenMasker`, which many batches should share."""
+    return TokenMasker(vocabulary, options, seed).mask(dict(batch), rows, epoch)
