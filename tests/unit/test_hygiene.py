@@ -77,8 +77,9 @@ def test_there_is_something_to_check():
     [
         "import pickle", "from pickle import loads", "eval('1')", "exec('x = 1')", "import joblib",
         "torch.load('f')", "torch.load('f', weights_only=False)", "torch.load('f', weights_only=1)",
-        "torch.load('f', weights_only=safe)", "torch.load('f', **options)", "from torch import load",
-        "yaml.load(text)", "np.load(f, allow_pickle=True)", "run(c, shell=True)",
+        "torch.load('f', weights_only=safe)", "torch.load('f', **options)",
+        "from torch import load", "yaml.load(text)",
+        "np.load(f, allow_pickle=True)", "run(c, shell=True)",
     ],
 )  # fmt: skip
 def test_the_check_for_unsafe_code_can_fail(code):

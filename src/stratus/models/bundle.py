@@ -18,13 +18,14 @@ from stratus.models.description import (
     DESCRIPTION_FILE,
     Description,
     HeadDescription,
-    build_skeleton,
     read_description,
 )
 from stratus.models.documents import read_json, read_text
 from stratus.models.heads import kind_of
+from stratus.models.layout import WEIGHTS_FILE, check_layout
 from stratus.models.model import Model
-from stratus.models.weights import WEIGHTS_FILE, check_layout, fill, layout, write_weights
+from stratus.models.skeleton import build_skeleton
+from stratus.models.weights import fill, layout, write_weights
 from stratus.scope.vocabulary import Vocabulary
 from stratus.sealed import MANIFEST, sealing, verify
 

@@ -79,6 +79,25 @@ class Model:
         """Number of parameters of the encoder."""
         return sum(parameter.numel() for parameter in self.encoder.parameters())
 
+    def info(self) -> dict[str, Any]:
+        """Return what the model is, as plain values that JSON can hold."""
+        return {
+            "name": self.card.name,
+            "architecture": self.architecture,
+            "config": self.encoder.config.model_dump(mode="json"),  # type: ignore[union-attr,operator]
+            "parameters": self.parameters,
+            "heads": {
+                name: sum(parameter.numel() for parameter in head.parameters())
+                for name, head in self.heads.items()
+            },
+            "dialect": self.dialect,
+            "vocabulary_size": len(self.vocabulary),
+            "view": self.view.name,
+            "max_length": self.view.max_length,
+            "card": self.card.model_dump(mode="json"),
+            "metrics": dict(self.metrics),
+        }
+
     def embed(
         self, crystals: Crystal | Iterable[Crystal | Reject], *, batch_size: int = 256
     ) -> npt.NDArray[np.float32]:

@@ -1,0 +1,87 @@
+"""Which bundles lie in a folder, told from their small files; no weight is read.
+
+This is for a list; whether a bundle is whole and unchanged is what loading it finds out.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stratus.errors import InputError
+from stratus.models.card import read_card
+from stratus.models.description import DESCRIPTION_FILE, read_description
+from stratus.models.layout import WEIGHTS_FILE, read_layout
+from stratus.sealed import is_sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A bundle as a list shows it.
+
+    Attributes:
+        path: where it is.
+        name: of its card.
+        architecture: name of the design.
+        parameters: of the encoder.
+        dialect: ``orbit`` or ``paper``.
+        rows: crystals it learned from; None where nobody knows.
+        licence: of the weights.
+        problem: why it can not be read, else empty; then the other values are empty.
+    """
+
+    path: Path
+    name: str = ""
+    architecture: str = ""
+    parameters: int = 0
+    dialect: str = ""
+    rows: int | None = None
+    licence: str = ""
+    problem: str = ""
+
+
+def list_bundles(folder: str | Path) -> list[Listed]:
+    """Find the bundles in a folder and below it, by path.
+
+    Args:
+        folder: where to look; folders whose name begins with a dot are passed over.
+
+    Raises:
+        stratus.errors.InputError: it is no folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; name one that holds bundles")
+    return [_look_at(path) for path in _bundles(folder)]
+
+
+def _bundles(folder: Path) -> Iterator[Path]:
+    for name, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        if DESCRIPTION_FILE in files and is_sealed(Path(name)):
+            folders.clear()  # a bundle holds no bundles
+            yield Path(name)
+
+
+def _look_at(path: Path) -> Listed:
+    try:
+        description, card = read_description(path), read_card(path)
+        tensors = read_layout(path / WEIGHTS_FILE)
+    except InputError as error:
+        return Listed(path, problem=str(error))
+    sizes = [math.prod(shape) for n, (shape, _) in tensors.items() if n.startswith("encoder.")]
+    return Listed(
+        path=path,
+        name=card.name,
+        architecture=description.architecture,
+        parameters=sum(sizes),
+        dialect=description.dialect,
+        rows=card.rows,
+        licence=card.licence_weights,
+    )

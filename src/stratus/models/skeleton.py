@@ -1,0 +1,131 @@
+"""From a description to modules: built on torch's meta device, so without memory or weights.
+
+Names are looked up in explicit tables, so no file can name code; and what a file says about sizes
+is compared with its tensors before memory is taken for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from stratus.encoders.table import architecture
+from stratus.errors import InputError
+from stratus.models.documents import validated
+from stratus.models.heads import HEADS
+from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary
+from stratus.views.names import pick
+from stratus.views.table import view
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+    from torch import nn
+
+    from stratus.models.description import Description, HeadDescription
+    from stratus.views.view import View
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Modules without weights, and the view they read.
+
+    Attributes:
+        encoder: on the meta device.
+        heads: by name, on the meta device.
+        view: how the encoder sees a crystal.
+    """
+
+    encoder: nn.Module
+    heads: Mapping[str, nn.Module]
+    view: View
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return all modules, by the prefix of their tensors in ``weights.safetensors``."""
+        return {"encoder": self.encoder, **{f"heads.{n}": m for n, m in self.heads.items()}}
+
+
+def build_skeleton(description: Description, words: Vocabulary, where: object) -> Skeleton:
+    """Build the modules that a description means, without weights.
+
+    Args:
+        description: what to build.
+        words: the vocabulary that goes with it.
+        where: named in errors; the file.
+
+    Raises:
+        stratus.errors.InputError: a name is unknown, a config can not be, another numerics
+            version, or parts that do not fit each other; the message names them.
+    """
+    try:
+        return _build(description, words, where)
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(str(where)) else f"{where}: {text}") from None
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{where}: no module of these sizes can be built ({reason})") from None
+
+
+def _build(description: Description, words: Vocabulary, where: object) -> Skeleton:
+    kind = architecture(description.architecture)
+    if description.numerics != kind.numerics:
+        raise InputError(
+            f"it was trained with version {description.numerics} of what {kind.name} computes, "
+            f"and this version of stratus computes version {kind.numerics}: the numbers would not "
+            "be the same; use the stratus it was made with"
+        )
+    seen = view(description.view, words, description.max_length)
+    if description.view != kind.view:
+        raise InputError(f"{kind.name} reads the view {kind.view!r}, not {description.view!r}")
+    if description.dialect not in kind.dialects:
+        raise InputError(f"{kind.name} does not read the {description.dialect} dialect")
+    _check_vocabulary(description, words)
+    config = validated(kind.config, description.config, f"{where}: config")
+    _check_sizes(description, config, words)
+    with torch.device("meta"):
+        encoder = kind.build(config)
+        heads = {
+            name: _build_head(head, config, f"{where}: heads.{name}")
+            for name, head in description.heads.items()
+        }
+    return Skeleton(encoder.eval(), heads, seen)
+
+
+def _build_head(head: HeadDescription, encoder: BaseModel, where: str) -> nn.Module:
+    kind = pick(HEADS, head.kind, "kind of head")
+    config = validated(kind.config, head.config, f"{where}: config")
+    for name in ("hidden", "vocabulary_size"):
+        ours, theirs = getattr(config, name, None), getattr(encoder, name, None)
+        if ours is not None and ours != theirs:
+            raise InputError(f"{where} has {name} {ours}, but the encoder has {theirs}")
+    return kind.build(config).eval()
+
+
+def _check_vocabulary(description: Description, words: Vocabulary) -> None:
+    if words.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            f"the vocabulary has schema version {words.schema_version}; this version of stratus "
+            f"writes version {SCHEMA_VERSION}, whose words mean something else"
+        )
+    if words.sha256 != description.vocabulary_sha256:
+        raise InputError("the vocabulary is not the one the model was made with; copy it again")
+    if description.dialect == "orbit" and words != vocabulary():
+        raise InputError("the vocabulary is not that of the orbit dialect")
+
+
+def _check_sizes(description: Description, config: BaseModel, words: Vocabulary) -> None:
+    rows = getattr(config, "vocabulary_size", len(words))
+    if rows != len(words):
+        raise InputError(f"the encoder has {rows} tokens, but the vocabulary has {len(words)}")
+    longest = getattr(config, "max_length", description.max_length)
+    if description.max_length > longest:
+        raise InputError(
+            f"max_length is {description.max_length}, but the encoder takes {longest} rows at most"
+        )
+    padding = getattr(config, "pad_id", words.index["[PAD]"])
+    if padding != words.index["[PAD]"]:
+        raise InputError(f"pad_id is {padding}, but [PAD] has the id {words.index['[PAD]']}")
