@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stratus.cli import encode, examples, failures, show
+from stratus.cli import encode, examples, failures, pretrain, show
 
 app = typer.Typer(
     name="stratus",
@@ -43,5 +43,6 @@ def _options(
 
 
 app.command("encode")(encode.encode)
+app.command("pretrain")(pretrain.pretrain)
 app.command("show")(show.show)
 app.command("examples")(examples.examples)
