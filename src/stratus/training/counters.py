@@ -6,6 +6,7 @@ finaliser of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195), 
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,10 +20,18 @@ _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
 
 
-def key(*counters: int) -> Words:
-    """Return a word for some whole numbers in their order, ``[1]``."""
+class Purpose(IntEnum):
+    """What numbers are for; those of one purpose tell nothing about those of another."""
+
+    MASKS = 0
+    ROW_ORDER = 1
+    BATCH_ORDER = 2
+
+
+def key(purpose: Purpose, seed: int, epoch: int) -> Words:
+    """Return the word from which the numbers of an epoch are hashed, ``[1]``."""
     words = np.zeros(1, dtype=np.uint64)
-    for counter in counters:
+    for counter in (purpose, seed, epoch):
         words = hashed(words, np.array([counter & _WORD], dtype=np.uint64))
     return words
 

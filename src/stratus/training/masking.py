@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.errors import InputError
 from stratus.scope.vocabulary import SEPARATOR, Role
-from stratus.training.counters import below, hashed, key, uniform
+from stratus.training.counters import Purpose, below, hashed, key, uniform
 from stratus.views.keys import TOKENS
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class TokenMasker:
         """
         counts = np.bincount(row, minlength=len(rows))
         place = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
-        of_row = hashed(key(self._seed, epoch), rows)[row]
+        of_row = hashed(key(Purpose.MASKS, self._seed, epoch), rows)[row]
         words = hashed(of_row, place)
         decides = words
         if self._options.whole_orbits:
