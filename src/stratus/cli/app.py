@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stratus.cli import encode, examples, failures, pretrain, show
+from stratus.cli import encode, examples, failures, import_, model, pretrain, show
 
 app = typer.Typer(
     name="stratus",
@@ -46,3 +46,5 @@ app.command("encode")(encode.encode)
 app.command("pretrain")(pretrain.pretrain)
 app.command("show")(show.show)
 app.command("examples")(examples.examples)
+app.command("import")(import_.import_published)
+app.add_typer(model.app, name="model")
