@@ -1,0 +1,104 @@
+"""What `stratus pretrain` prints: a start block, a line a validation, and a table at the end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from stratus.training.events import Started, Stepped, Validated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.progress import TaskID
+
+    from stratus.training.events import Event
+    from stratus.training.finish import PretrainSummary
+
+
+class Report:
+    """Shows the events of a run; a bar only on a terminal.
+
+    Args:
+        run: the folder of the run.
+        quiet: whether to show nothing.
+    """
+
+    def __init__(self, run: Path, *, quiet: bool) -> None:
+        self._run = run
+        self._quiet = quiet
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._stack = ExitStack()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if self._quiet:
+            return
+        if isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, Validated):
+            mark = "  best so far" if event.best else ""
+            self._console.print(
+                f"step {event.step:>7,}  epoch {event.epoch:>4}  validation loss {event.loss:.4f}  "
+                f"accuracy {event.accuracy:.4f}{mark}"
+            )
+        else:
+            self._step(event)
+
+    def finish(self, summary: PretrainSummary) -> None:
+        """Show the result."""
+        table = Table(title=f"Masked tokens of the test split ({summary.places:,} places)")
+        for column in ("", "loss (nats)", "accuracy"):
+            table.add_column(column, justify="right" if column else "left")
+        scores = {f"model, step {summary.best_step:,}": summary.model} | summary.baselines
+        for name, score in scores.items():
+            table.add_row(name, f"{score.loss:.4f}", f"{score.accuracy:.4f}")
+        self._console.print(table)
+        self._console.print(f"Model: {self._run / 'bundle'}")
+
+    def _start(self, event: Started) -> None:
+        corpus, rows = event.corpus, event.corpus.rows
+        counts = f"{corpus.duplicates:,} duplicates, {corpus.too_long:,} too long"
+        lines = [
+            f"rows        {corpus.rows_in:,}: {corpus.kept:,} crystals, {counts}",
+            "splits      " + ", ".join(f"{name} {count:,}" for name, count in rows.items()),
+            f"parameters  {event.parameters:,}",
+            f"epoch       {event.tokens_per_epoch:,} tokens, {event.steps_per_epoch:,} steps",
+            f"steps       {event.steps:,}"
+            + (f", {event.from_step:,} done" if event.from_step else ""),
+            f"device      {event.device}, precision {event.precision}",
+        ]
+        self._console.print("\n".join(lines))
+        if self._console.is_terminal:
+            self._bar = Progress(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=event.steps, completed=event.from_step)
+            self._stack.enter_context(self._bar)
+
+    def _step(self, event: Stepped) -> None:
+        if self._bar is None or self._task is None:
+            return
+        text = f"loss {event.loss:.3f}"
+        if "tokens_per_s" in event.rates:
+            text += f"  {event.rates['tokens_per_s']:,.0f} tokens/s"
+        if "utilisation" in event.rates:
+            text += f"  {event.rates['utilisation']:.0%} of peak"
+        self._bar.update(self._task, completed=event.step, description=text)

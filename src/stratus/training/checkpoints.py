@@ -1,0 +1,178 @@
+"""Checkpoints: sealed folders of tensors and JSON, of which the newest whole one is taken.
+
+``checkpoints/step-000123/`` holds ``tensors.safetensors``, ``state.json`` and ``MANIFEST.json``.
+It appears whole or not at all, so a run that is killed while it writes one goes on from the one
+before.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lightning.pytorch.plugins import CheckpointIO
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from stratus.errors import ResumeError, StratusError
+from stratus.sealed import SealError, sealing, verify
+from stratus.training.tree import join, split
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    import torch
+
+TENSORS: Final = "tensors.safetensors"
+STATE: Final = "state.json"
+FORMAT: Final = 1
+_NAME: Final = re.compile(r"step-(\d{6,})")
+_log = logging.getLogger(__name__)
+
+
+class CheckpointWriteError(StratusError):
+    """A checkpoint could not be written; those before it are unharmed."""
+
+
+def step_folder(folder: Path, step: int) -> Path:
+    """Return where the checkpoint after a step lies."""
+    return folder / f"step-{step:06d}"
+
+
+def steps_in(folder: Path) -> list[int]:
+    """Return the steps of which there is a checkpoint, whole or not, in order."""
+    names = (_NAME.fullmatch(path.name) for path in folder.glob("step-*"))
+    return sorted(int(name[1]) for name in names if name)
+
+
+def write_checkpoint(state: dict[str, Any], folder: Path) -> None:
+    """Write a state into a sealed folder; one of that name is replaced.
+
+    Raises:
+        CheckpointWriteError: the disk is full or may not be written.
+        stratus.errors.InputError: the state holds what neither tensors nor JSON can hold.
+    """
+    rest, tensors = split(state)
+    try:
+        with sealing(folder, replace=True) as draft:
+            save_file(
+                {k: v.detach().cpu().contiguous() for k, v in _once(tensors)}, draft / TENSORS
+            )
+            text = json.dumps({"format": FORMAT, "state": rest, "same": _twins(tensors)})
+            (draft / STATE).write_text(text, encoding="utf-8")
+    except (OSError, SafetensorError) as error:
+        raise CheckpointWriteError(
+            f"the checkpoint {folder} could not be written ({error}); earlier ones are unharmed: "
+            "make room, then go on with --resume"
+        ) from error
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint after checking every byte of it.
+
+    Raises:
+        ResumeError: it is not whole, or of another format.
+    """
+    try:
+        verify(folder)
+        table = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if table["format"] != FORMAT:
+            raise ResumeError(
+                f"{folder} has format {table['format']!r}; this version of stratus reads {FORMAT}"
+            )
+        tensors = load_file(folder / TENSORS)
+        tensors |= {name: tensors[first] for name, first in table["same"].items()}
+        state: dict[str, Any] = join(table["state"], tensors)
+    except SealError as error:
+        raise ResumeError(str(error)) from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        if isinstance(error, ResumeError):
+            raise
+        raise ResumeError(f"the checkpoint {folder} can not be read ({error})") from None
+    return state
+
+
+def newest(
+    folder: Path, also: Callable[[dict[str, Any]], None] = lambda _: None
+) -> tuple[int, dict[str, Any]] | None:
+    """Return the newest whole checkpoint of a folder, and its step.
+
+    Those that are not whole are passed over with a warning that names them.
+
+    Args:
+        folder: where the checkpoints lie.
+        also: raises a ResumeError for a state that can not be used.
+    """
+    for step in reversed(steps_in(folder)):
+        path = step_folder(folder, step)
+        try:
+            state = read_checkpoint(path)
+            also(state)
+        except ResumeError as error:
+            _log.warning("passing over a damaged checkpoint: %s", error)
+            continue
+        return step, state
+    return None
+
+
+def prune(folder: Path, *, keep: int, best: int | None) -> None:
+    """Remove all checkpoints but the last ``keep`` and the best one."""
+    for step in steps_in(folder)[:-keep]:
+        if step != best:
+            shutil.rmtree(step_folder(folder, step))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left half written."""
+    for pattern in (".step-*.part-*", ".step-*.old-*"):
+        for path in folder.glob(pattern):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+class SealedCheckpoints(CheckpointIO):
+    """Lets Lightning write and read sealed folders instead of pickles."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | os.PathLike[str],
+        storage_options: object = None,  # noqa: ARG002 - Lightning's interface
+    ) -> None:
+        """Write a state; see :func:`write_checkpoint`."""
+        write_checkpoint(checkpoint, Path(path))
+
+    def load_checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        map_location: object = None,  # noqa: ARG002 - tensors are read to the CPU, then moved
+        weights_only: bool | None = None,  # noqa: ARG002, FBT001 - nothing is ever unpickled
+    ) -> dict[str, Any]:
+        """Read a state; see :func:`read_checkpoint`."""
+        return read_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Remove a checkpoint."""
+        shutil.rmtree(path)
+
+
+def _twins(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
+    """Return which tensors are another one under a second name, as tied weights are."""
+    first: dict[tuple[int, torch.Size, tuple[int, ...]], str] = {}
+    twins = {}
+    for name, tensor in tensors.items():
+        key = (tensor.data_ptr(), tensor.shape, tensor.stride())
+        if tensor.numel() and key in first:
+            twins[name] = first[key]
+        else:
+            first[key] = name
+    return twins
+
+
+def _once(tensors: dict[str, torch.Tensor]) -> list[tuple[str, torch.Tensor]]:
+    twins = _twins(tensors)
+    return [(name, tensor) for name, tensor in tensors.items() if name not in twins]

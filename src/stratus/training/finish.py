@@ -1,0 +1,196 @@
+"""The end of a run: the test split once, beside two baselines, and the model as a bundle."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from stratus.models.bundle import save_bundle
+from stratus.models.card import Card
+from stratus.models.documents import validated
+from stratus.scope.vocabulary import vocabulary
+from stratus.training.masking import TARGETS
+from stratus.training.module import sums_of
+from stratus.training.run_folder import write_text
+from stratus.training.throughput import n_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stratus.corpora.tokens.corpus import TokenCorpora
+    from stratus.corpora.tokens.info import CorpusInfo
+    from stratus.training.data import MaskedBatches
+    from stratus.training.module import MaskedTokenModule
+    from stratus.training.options import PretrainOptions
+    from stratus.training.run_folder import RunFolder
+
+HEAD: Final = "masked-tokens"
+
+
+class Score(BaseModel):
+    """How well masked tokens were guessed.
+
+    Attributes:
+        loss: mean cross-entropy in nats; lower is better.
+        accuracy: share of the places where the likeliest token was the right one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loss: float
+    accuracy: float
+
+
+class PretrainSummary(BaseModel):
+    """What came out of a run; ``metrics.json``. It holds nothing that differs from run to run.
+
+    Attributes:
+        encoder: the architecture.
+        preset: its sizes.
+        parameters: trained values of encoder and head.
+        rows: crystals of each split.
+        duplicates: rows of the table that were another one again.
+        too_long: rows that did not fit into the encoder.
+        best_step: the step whose weights are in the bundle.
+        places: masked tokens of the test split.
+        model: score of the model on the test split, in float32.
+        baselines: scores on the same places, by the name of the baseline.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str
+    preset: str
+    parameters: int
+    rows: dict[str, int]
+    duplicates: int
+    too_long: int
+    best_step: int
+    places: int
+    model: Score
+    baselines: dict[str, Score]
+
+
+def read_summary(run: RunFolder) -> PretrainSummary:
+    """Read the result of a run that is finished.
+
+    Raises:
+        stratus.errors.InputError: the file is damaged.
+    """
+    values = json.loads(run.metrics.read_text(encoding="utf-8"))
+    return validated(PretrainSummary, values, run.metrics)
+
+
+def make_card(values: Mapping[str, Any] | None, options: PretrainOptions, info: CorpusInfo) -> Card:
+    """Make the card of the model from what the run knows and what its owner says.
+
+    Args:
+        values: keys of the card that the owner sets.
+        options: of the run.
+        info: of the corpus.
+
+    Raises:
+        stratus.errors.InputError: a key is unknown or a value can not be.
+    """
+    known: dict[str, Any] = {
+        "name": f"{options.encoder}-{options.preset}",
+        "summary": f"{options.encoder} ({options.preset}), pre-trained on {info.table} by guessing "
+        "masked tokens of SCOPE strings.",
+        "data": [
+            {
+                "name": info.table,
+                "rows": info.kept,
+                "licence": "not stated",
+                "origin": f"sha256 {info.table_sha256}",
+            }
+        ],
+        "licence_code": "MIT",
+        "licence_weights": "not stated",
+        "intended_use": "Vectors of crystals from their symmetry and composition, for fine-tuning.",
+        "limits": "Sees no coordinates: crystals that differ in them alone have one vector.",
+    }
+    return validated(Card, known | dict(values or {}), "the card")
+
+
+def finish(
+    run: RunFolder,
+    module: MaskedTokenModule,
+    *,
+    data: MaskedBatches,
+    corpora: TokenCorpora,
+    best_step: int,
+    card: Mapping[str, Any] | None,
+    speed: Mapping[str, float],
+    device: torch.device,
+) -> PretrainSummary:
+    """Score the test split, save the model, and write the result.
+
+    Args:
+        run: the folder of the run.
+        module: with the best weights.
+        data: makes the test batches.
+        corpora: the three splits.
+        best_step: the step of the weights.
+        card: what the owner says about the model.
+        speed: rates of the run.
+        device: where to score.
+    """
+    options, info = module.options, corpora.info
+    loss, hits, places = _score_test(module, data, device).tolist()
+    summary = PretrainSummary(
+        encoder=options.encoder,
+        preset=options.preset,
+        parameters=n_parameters(module),
+        rows={str(split): rows for split, rows in info.rows.items()},
+        duplicates=info.duplicates,
+        too_long=info.too_long,
+        best_step=best_step,
+        places=int(places),
+        model=Score(loss=loss / max(1, places), accuracy=hits / max(1, places)),
+        baselines={},
+    )
+    save_bundle(
+        run.bundle,
+        encoder=module.encoder,
+        architecture=options.encoder,
+        dialect=info.dialect,
+        vocabulary=vocabulary(),
+        max_length=data.view.max_length,
+        card=make_card({"metrics": _card_metrics(summary)} | dict(card or {}), options, info),
+        heads={HEAD: module.head},
+        metrics=summary.model_dump(mode="json"),
+        replace=True,
+    )
+    if speed:
+        write_text(run.throughput, json.dumps(dict(speed), indent=1) + "\n")
+    write_text(run.metrics, summary.model_dump_json(indent=1) + "\n")
+    return summary
+
+
+def _score_test(
+    module: MaskedTokenModule, data: MaskedBatches, device: torch.device
+) -> torch.Tensor:
+    """Return summed loss, hits and places of the test split, in float32."""
+    module.to(device).eval()
+    sums = torch.zeros(3, dtype=torch.float64)
+    with torch.no_grad():
+        for batch in data.test():
+            there = module.transfer_batch_to_device(batch, device, 0)
+            sums += sums_of(module.logits(there), there[TARGETS]).cpu()
+    module.to("cpu")
+    return sums
+
+
+def _card_metrics(summary: PretrainSummary) -> list[dict[str, Any]]:
+    split = "test: chosen by a hash of the string, scored once"
+    rows = summary.rows["test"]
+    return [
+        {"name": name, "value": value, "unit": unit, "split": split, "rows": rows}
+        for name, value, unit in (
+            ("masked accuracy", summary.model.accuracy, ""),
+            ("masked loss", summary.model.loss, "nat"),
+        )
+    ]

@@ -1,0 +1,164 @@
+"""What may be set for a pre-training run: one grammar for Python, YAML and the command line."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stratus.encoders.table import architecture
+from stratus.errors import InputError, ResumeError
+from stratus.training.masking import MaskingOptions
+from stratus.views.names import pick
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PEAK_RATES: Final[Mapping[str, float]] = MappingProxyType(
+    {"nano": 1e-3, "small": 5e-4, "base": 1e-4}
+)
+"""Peak learning rates by preset; that of ``base`` is the paper's."""
+
+_FREE: Final = frozenset({"checkpoint_every", "keep"})
+"""Options that change nothing in the result, so a resumed run may have others."""
+
+
+class PretrainOptions(BaseModel):
+    """How an encoder is pre-trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str = Field("cloud", description="Architecture: cloud or orbit-set.")
+    preset: str = Field("nano", description="Its sizes: nano, small or base.")
+    model: dict[str, int | float] = Field(
+        default_factory=dict, description="Values of its config that differ from the preset."
+    )
+    epochs: int = Field(50, ge=1, description="Times that each crystal is seen.")
+    steps: int | None = Field(
+        None, ge=1, description="Optimiser steps; if set, epochs is not used."
+    )
+    batch_size: int = Field(256, ge=1, description="Crystals in a step, over all devices.")
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak; by default 1e-3 (nano), 5e-4 (small), 1e-4 (base)."
+    )
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's; never on biases and norms.")
+    betas: tuple[float, float] = Field((0.9, 0.98), description="AdamW's two averaging factors.")
+    epsilon: float = Field(1e-8, gt=0, description="AdamW's, added to the divisor.")
+    warmup_share: float = Field(0.05, ge=0, le=1, description="Share of the steps that warm up.")
+    clip_norm: float | None = Field(1.0, gt=0, description="Longest gradient; null: any.")
+    precision: Literal["auto", "32", "bf16"] = Field(
+        "auto", description="bf16 on GPUs that have it, else 32."
+    )
+    seed: int = Field(0, ge=0, description="Decides weights, order, masks and dropout.")
+    masking: MaskingOptions = Field(default_factory=MaskingOptions, description="What is masked.")
+    fractions: tuple[float, float, float] = Field(
+        (0.9, 0.05, 0.05), description="Shares of train, validation and test."
+    )
+    salt: str = Field("", description="Another text gives another split.")
+    patience: int | None = Field(
+        None, ge=1, description="Validations without a better loss before it stops; null: never."
+    )
+    log_every: int = Field(10, ge=1, description="Steps between rows of the training log.")
+    checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
+    keep: int = Field(2, ge=1, description="Newest checkpoints that stay, beside the best one.")
+    accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="Kind of device.")
+    devices: int = Field(1, ge=1, description="Devices of each machine.")
+    nodes: int = Field(1, ge=1, description="Machines.")
+    strategy: Literal["auto", "ddp", "fsdp"] = Field(
+        "auto", description="How devices share the work; auto is ddp for several."
+    )
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        pick(architecture(self.encoder).presets, self.preset, f"preset of {self.encoder}")
+        return self
+
+    @property
+    def peak_rate(self) -> float:
+        """The peak learning rate, given or that of the preset."""
+        return self.learning_rate or PEAK_RATES.get(self.preset, PEAK_RATES["base"])
+
+
+def make_options(*layers: Mapping[str, Any]) -> PretrainOptions:
+    """Make options from layers of plain values, of which later ones win.
+
+    Args:
+        layers: nested plain values, such as those of a file, then those of the command line.
+
+    Raises:
+        InputError: an unknown name (with the close ones), or a value that can not be.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = _merge(merged, layer)
+    try:
+        return PretrainOptions.model_validate(merged)
+    except ValidationError as error:
+        raise _as_sentence(error) from None
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """Read the values of a YAML file.
+
+    Raises:
+        InputError: it can not be read, or is no mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} can not be read as YAML ({reason}); mend it") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise InputError(f"{path} must be a mapping such as `epochs: 10`, one option a line")
+    return values
+
+
+def write_options(options: PretrainOptions) -> str:
+    """Return options as YAML; :func:`read_options` reads it back."""
+    text: str = yaml.safe_dump(options.model_dump(mode="json"), sort_keys=False)
+    return text
+
+
+def check_same(before: PretrainOptions, now: PretrainOptions) -> None:
+    """Refuse to go on with options that would give another result.
+
+    Raises:
+        ResumeError: the text names the first option that differs.
+    """
+    old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
+    for name in old:
+        if name not in _FREE and old[name] != new[name]:
+            raise ResumeError(
+                f"the run was begun with {name} = {old[name]}, now it is {new[name]}: that would "
+                "give another result; resume with the old value or begin a new run"
+            )
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _as_sentence(error: ValidationError) -> InputError:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    name = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        known = MaskingOptions if place[0] == "masking" else PretrainOptions
+        try:
+            pick(known.model_fields, place[-1], "option")
+        except InputError as unknown:
+            return unknown
+    reason = first["msg"].removeprefix("Value error, ")
+    if not place:
+        return InputError(reason)
+    return InputError(f"{name} can not be {first['input']!r}: {reason}")

@@ -1,0 +1,201 @@
+"""The folder of a run: what lies where, and who may write into it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from stratus.corpora.tokens.build import build_tokens
+from stratus.corpora.tokens.corpus import open_tokens
+from stratus.errors import InputError, ResumeError, StratusError
+from stratus.sealed import is_sealed, sha256
+from stratus.training.options import (
+    PretrainOptions,
+    check_same,
+    make_options,
+    read_options,
+    write_options,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stratus.corpora.tokens.corpus import TokenCorpora
+
+_PACKAGES: Final = ("stratus-crystals", "torch", "lightning", "numpy", "safetensors", "pyarrow")
+_RANKS: Final = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+_WAIT_S: Final = 3600.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where the parts of a run lie.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def options(self) -> Path:
+        """The resolved options."""
+        return self.path / "options.yaml"
+
+    @property
+    def versions(self) -> Path:
+        """Versions of the software, and the digest of the table."""
+        return self.path / "versions.json"
+
+    @property
+    def tokens(self) -> Path:
+        """The token corpus."""
+        return self.path / "tokens"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """The curves, as CSV and for TensorBoard."""
+        return self.path / "logs"
+
+    @property
+    def metrics(self) -> Path:
+        """The result: scores of model and baselines."""
+        return self.path / "metrics.json"
+
+    @property
+    def throughput(self) -> Path:
+        """How fast it was."""
+        return self.path / "throughput.json"
+
+    @property
+    def bundle(self) -> Path:
+        """The model with the best validation loss."""
+        return self.path / "bundle"
+
+    def begin(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
+        """Lay out a new run.
+
+        Raises:
+            InputError: the folder holds something already, or the table can not be used.
+        """
+        if self.options.exists():
+            raise InputError(
+                f"{self.path} holds a run already; go on with --resume or name another folder"
+            )
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise InputError(f"{self.path} is no empty folder; name another one")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.options, write_options(options))
+        try:
+            corpora = self._build(table, options, max_tokens)
+        except StratusError:
+            self.options.unlink()
+            self.path.rmdir()
+            raise
+        self._write_versions(table, corpora.info.table_sha256)
+        return corpora
+
+    def go_on(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
+        """Take up a run that was interrupted.
+
+        Raises:
+            ResumeError: there is none, or the table or an option is another than before.
+            InputError: the token corpus was damaged; the text names the file.
+        """
+        if not self.options.exists():
+            raise ResumeError(f"there is no run in {self.path}; begin it without --resume")
+        check_same(make_options(read_options(self.options)), options)
+        if not is_sealed(self.tokens):  # it was interrupted before training began
+            corpora = self._build(table, options, max_tokens)
+        else:
+            corpora = open_tokens(self.tokens)
+            if sha256(table) != corpora.info.table_sha256:
+                raise ResumeError(
+                    f"{table} is not the table the run in {self.path} was begun with; give that "
+                    "one, or begin a new run"
+                )
+        self._compare_versions(table, corpora.info.table_sha256)
+        return corpora
+
+    def join(self) -> TokenCorpora:
+        """Open the run that the first process of several lays out."""
+        deadline = time.monotonic() + _WAIT_S
+        while not is_sealed(self.tokens):
+            if time.monotonic() > deadline:
+                raise StratusError(f"the first process never wrote {self.tokens}; look at its log")
+            time.sleep(0.2)
+        return open_tokens(self.tokens, verify=False)
+
+    def _build(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
+        for stale in self.path.glob(".tokens.part-*"):
+            _remove(stale)
+        return build_tokens(
+            table,
+            self.tokens,
+            fractions=options.fractions,
+            salt=options.salt,
+            max_tokens=max_tokens,
+        )
+
+    def _write_versions(self, table: Path, digest: str) -> None:
+        table_of = {"table": str(table), "table_sha256": digest}
+        write_text(self.versions, json.dumps(_versions() | table_of, indent=1) + "\n")
+
+    def _compare_versions(self, table: Path, digest: str) -> None:
+        if not self.versions.exists():
+            self._write_versions(table, digest)
+            return
+        before = json.loads(self.versions.read_text(encoding="utf-8"))
+        for name, now in _versions().items():
+            if before.get(name) != now:
+                _log.warning(
+                    "the run was begun with %s %s and goes on with %s: it may not be the same "
+                    "bit for bit",
+                    name,
+                    before.get(name),
+                    now,
+                )
+
+
+def is_first_process() -> bool:
+    """Whether this is the one process, or the first of several; asks where launchers write it."""
+    return next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name, then rename it.
+
+    Raises:
+        StratusError: the disk is full or may not be written.
+    """
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StratusError(f"{path} could not be written ({error}); make room and repeat") from None
+
+
+def _versions() -> dict[str, Any]:
+    return {"python": platform.python_version(), "machine": platform.platform()} | {
+        name: version(name) for name in _PACKAGES
+    }
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,163 @@
+"""How fast a run is: real tokens a second, and the share of the device's peak that it uses.
+
+Model FLOPs are counted from the layer sizes, for real tokens only; work on padding is no work.
+Utilisation is as in PaLM (arXiv 2204.02311, appendix B), with attention counted.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import nn
+
+PEAK_FLOPS: Final[tuple[tuple[str, dict[str, float]], ...]] = (
+    ("H200", {"bf16": 989.4e12, "32": 66.9e12}),
+    ("H100 PCIe", {"bf16": 756.0e12, "32": 51.2e12}),
+    ("H100", {"bf16": 989.4e12, "32": 66.9e12}),
+    ("A100", {"bf16": 312.0e12, "32": 19.5e12}),
+    ("L40S", {"bf16": 362.1e12, "32": 91.6e12}),
+    ("A10", {"bf16": 125.0e12, "32": 31.2e12}),
+)
+"""Dense peak FLOP/s of GPUs by a part of their name; NVIDIA's data sheets, without sparsity."""
+
+FORWARD_AND_BACKWARD: Final = 3
+"""A backward pass multiplies twice for each multiplication of the forward pass."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Floating-point operations of a forward pass, by what they grow with.
+
+    Attributes:
+        per_row: for each row of the encoder.
+        per_pair: for each pair of rows of one crystal.
+        per_place: for each masked place.
+    """
+
+    per_row: int
+    per_pair: int
+    per_place: int
+
+    def step(self, lengths: torch.Tensor, places: int) -> int:
+        """Return the operations of a training step, forward and backward.
+
+        Args:
+            lengths: rows of each crystal, int64 ``[B]``.
+            places: masked places of all crystals.
+        """
+        rows, pairs = int(lengths.sum()), int((lengths * lengths).sum())
+        forward = self.per_row * rows + self.per_pair * pairs + self.per_place * places
+        return FORWARD_AND_BACKWARD * forward
+
+
+def cost_of(encoder: nn.Module, head: nn.Module, *, hidden: int, layers: int) -> Cost:
+    """Count a model's operations: two for each weight of a linear layer, and attention.
+
+    Args:
+        encoder: its linear layers are used once a row.
+        head: its linear layers, and the tied embedding, are used once a masked place.
+        hidden: length of the vectors.
+        layers: number of attention layers.
+    """
+    embedding = encoder.get_submodule("token_embedding")
+    tied = sum(weight.numel() for weight in embedding.parameters())
+    return Cost(
+        per_row=2 * _linear_weights(encoder),
+        per_pair=4 * hidden * layers,  # query x key, and share x value
+        per_place=2 * (_linear_weights(head) + tied),
+    )
+
+
+def peak_flops(device: torch.device, precision: str) -> float | None:
+    """Return the peak FLOP/s of a device; None for a GPU that is not in the table.
+
+    That of a CPU is measured: the best of several products of square matrices.
+
+    Args:
+        device: where the model is.
+        precision: ``32`` or ``bf16``.
+    """
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        return next((peak[precision] for part, peak in PEAK_FLOPS if part in name), None)
+    return _measured_peak(torch.bfloat16 if precision == "bf16" else torch.float32)
+
+
+class Meter:
+    """Sums tokens, operations and time, and gives the rates of the whole and of the last stretch.
+
+    Args:
+        peak: the peak FLOP/s of all devices, if known.
+    """
+
+    def __init__(self, peak: float | None) -> None:
+        self._peak = peak
+        self._total = [0, 0, 0.0]
+        self._stretch = [0, 0, 0.0]
+        self._since: float | None = None
+
+    def start(self) -> None:
+        """Begin to count time; does nothing if it runs."""
+        if self._since is None:
+            self._since = time.perf_counter()
+
+    def add(self, tokens: int, flops: int) -> None:
+        """Count the work of a step."""
+        for sums in (self._total, self._stretch):
+            sums[0] += tokens
+            sums[1] += flops
+
+    def pause(self) -> None:
+        """Stop counting time, while something else than training goes on."""
+        if self._since is not None:
+            passed = time.perf_counter() - self._since
+            self._total[2] += passed
+            self._stretch[2] += passed
+            self._since = None
+
+    def stretch(self) -> dict[str, float]:
+        """Return the rates since the last call."""
+        running = self._since is not None
+        self.pause()
+        rates = self._rates(self._stretch)
+        self._stretch = [0, 0, 0.0]
+        if running:
+            self.start()
+        return rates
+
+    def total(self) -> dict[str, float]:
+        """Return tokens, seconds and rates of the whole."""
+        self.pause()
+        tokens, _, seconds = self._total
+        return {"tokens": tokens, "seconds": seconds} | self._rates(self._total)
+
+    def _rates(self, sums: list[float]) -> dict[str, float]:
+        tokens, flops, seconds = sums
+        if seconds <= 0:
+            return {}
+        rates = {"tokens_per_s": tokens / seconds, "model_flops_per_s": flops / seconds}
+        if self._peak:
+            rates["utilisation"] = flops / seconds / self._peak
+        return rates
+
+
+def _linear_weights(module: nn.Module) -> int:
+    return sum(m.weight.numel() for m in module.modules() if isinstance(m, nn.Linear))
+
+
+def _measured_peak(dtype: torch.dtype, size: int = 1024, repeats: int = 8) -> float:
+    a = torch.ones(size, size, dtype=dtype)
+    best = float("inf")
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        torch.mm(a, a)
+        best = min(best, time.perf_counter() - begin)
+    return 2 * size**3 / best
+
+
+def n_parameters(*modules: nn.Module) -> int:
+    """Return the number of trained values; tied ones count once."""
+    return sum(p.numel() for p in {id(p): p for m in modules for p in m.parameters()}.values())
