@@ -16,7 +16,7 @@ import torch
 
 from stratus.errors import InputError, ResumeError
 from stratus.training.counters import Purpose, key, permutation
-from stratus.training.masking import TARGETS, WHERE, MaskingOptions, TokenMasker
+from stratus.training.masking import PLACES, TARGETS, WHERE, MaskingOptions, TokenMasker
 from stratus.views.keys import TOKENS
 
 if TYPE_CHECKING:
@@ -238,4 +238,5 @@ def _nothing_masked(batch: Batch) -> Batch:
         **batch,
         WHERE: torch.empty(0, batch[TOKENS].ndim, dtype=torch.int64),
         TARGETS: torch.empty(0, dtype=torch.int64),
+        PLACES: torch.empty(0, dtype=torch.int64),
     }

@@ -37,6 +37,9 @@ WHERE: Final = "where"
 TARGETS: Final = "targets"
 """int64 ``[M]``: the tokens that stood there."""
 
+PLACES: Final = "places"
+"""int64 ``[M]``: how many tokens of its string that can be masked stand before each of them."""
+
 _KIND, _WORD = np.array([1]), np.array([2])  # what a second number of a token is for
 
 
@@ -91,12 +94,7 @@ class TokenMasker:
         self._options = options
         self._seed = seed
         self._mask_id = vocabulary.index["[MASK]"]
-        self._maskable = np.array(
-            [
-                role not in {Role.SPECIAL, Role.SEPARATOR} and token != SEPARATOR
-                for token, role in zip(vocabulary.tokens, roles, strict=True)
-            ]
-        )
+        self._maskable = maskable_tokens(vocabulary)
         self._words = np.flatnonzero(self._maskable)
         self._wyckoff = np.array([role is Role.WYCKOFF for role in roles], dtype=np.int64)
 
@@ -109,12 +107,13 @@ class TokenMasker:
             epoch: from 0.
 
         Returns:
-            The batch with other ``tokens``, ``where`` and ``targets``.
+            The batch with other ``tokens``, and ``where``, ``targets`` and ``places``.
         """
         tokens = batch[TOKENS].numpy()
         at = np.nonzero(self._maskable[tokens])  # row after row, each in the order of its string
         ids = tokens[at]
-        chosen, words = self._chosen(ids, at[0], rows, epoch)
+        places = place_in_row(at[0], len(rows))
+        chosen, words = self._chosen(ids, at[0], places, rows, epoch)
         where = np.column_stack([index[chosen] for index in at])
         masked = tokens.copy()
         masked[tuple(where.T)] = self._replaced(ids[chosen], words)
@@ -123,6 +122,7 @@ class TokenMasker:
             TOKENS: torch.from_numpy(masked),
             WHERE: torch.from_numpy(where),
             TARGETS: torch.from_numpy(ids[chosen]),
+            PLACES: torch.from_numpy(places[chosen]),
         }
 
     def count(
@@ -137,13 +137,15 @@ class TokenMasker:
         ids = np.concatenate(samples)
         row = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
         maskable = self._maskable[ids]
-        chosen, _ = self._chosen(ids[maskable], row[maskable], rows, epoch)
+        ids, row = ids[maskable], row[maskable]
+        chosen, _ = self._chosen(ids, row, place_in_row(row, len(rows)), rows, epoch)
         return len(chosen)
 
     def _chosen(
         self,
         ids: npt.NDArray[np.integer],
         row: npt.NDArray[np.int64],
+        places: npt.NDArray[np.int64],
         rows: npt.NDArray[np.int64],
         epoch: int,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
@@ -152,19 +154,18 @@ class TokenMasker:
         Args:
             ids: ``[N]``, the maskable tokens of all strings, string after string.
             row: ``[N]``, the string of each.
+            places: ``[N]``, the place of each in its string.
             rows: ``[B]``, the row of each string in the corpus.
             epoch: from 0.
 
         Returns:
             Indices of the chosen tokens, ``[M]``, and a random word for each.
         """
-        counts = np.bincount(row, minlength=len(rows))
-        place = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
         of_row = hashed(key(Purpose.MASKS, self._seed, epoch), rows)[row]
-        words = hashed(of_row, place)
+        words = hashed(of_row, places)
         decides = words
         if self._options.whole_orbits:
-            decides = hashed(of_row, place - self._wyckoff[ids])
+            decides = hashed(of_row, places - self._wyckoff[ids])
         chosen = np.flatnonzero(uniform(decides) < self._options.ratio)
         return chosen, words[chosen]
 
@@ -176,6 +177,22 @@ class TokenMasker:
         anything = self._words[below(hashed(words, _WORD), len(self._words))]
         replace, random = self._options.replace, self._options.random
         return np.select([kind < replace, kind < replace + random], [self._mask_id, anything], ids)
+
+
+def maskable_tokens(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:
+    """Return which tokens may be masked, ``[V]``: all but the special ones and the separator."""
+    return np.array(
+        [
+            role not in {Role.SPECIAL, Role.SEPARATOR} and token != SEPARATOR
+            for token, role in zip(vocabulary.tokens, vocabulary.roles, strict=True)
+        ]
+    )
+
+
+def place_in_row(row: npt.NDArray[np.int64], n_rows: int) -> npt.NDArray[np.int64]:
+    """Return how many equal numbers stand before each of a rising sequence, ``[N]``."""
+    counts = np.bincount(row, minlength=n_rows)
+    return np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def mask_tokens(

@@ -13,7 +13,14 @@ from scipy import stats
 from stratus import Scope
 from stratus.errors import InputError
 from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
-from stratus.training.masking import TARGETS, WHERE, MaskingOptions, TokenMasker, mask_tokens
+from stratus.training.masking import (
+    PLACES,
+    TARGETS,
+    WHERE,
+    MaskingOptions,
+    TokenMasker,
+    mask_tokens,
+)
 from stratus.views.keys import GROUPS, MASK, TOKENS
 from stratus.views.table import VIEWS, view
 
@@ -127,7 +134,7 @@ def test_nothing_but_the_chosen_places_changes(name):
     restored = found[TOKENS].clone()
     restored[tuple(found[WHERE].T)] = found[TARGETS]
     assert torch.equal(restored, before)
-    assert {WHERE, TARGETS} == found.keys() - batch.keys()
+    assert {WHERE, TARGETS, PLACES} == found.keys() - batch.keys()
     assert all(found[key] is batch[key] for key in batch if key != TOKENS)
     assert found[WHERE].dtype == found[TARGETS].dtype == found[TOKENS].dtype == torch.int64
     assert found[WHERE].shape == (len(found[TARGETS]), batch[TOKENS].ndim)
@@ -141,6 +148,7 @@ def test_both_views_mask_the_same_tokens_of_a_crystal(whole_orbits):
     one, other = (masked(samples(200), options=options, name=name)[1] for name in VIEWS)
     assert torch.equal(one[TARGETS], other[TARGETS])
     assert torch.equal(one[WHERE][:, 0], other[WHERE][:, 0])
+    assert torch.equal(one[PLACES], other[PLACES])
     now = [found[TOKENS][tuple(found[WHERE].T)] for found in (one, other)]
     assert torch.equal(*now)
 
@@ -160,6 +168,16 @@ def test_a_crystal_is_masked_alike_in_any_company(name):
     for company in ([7], [7, 3], [39, 7, 1, 2], [*range(39, -1, -1)]):
         part = masked([strings[k] for k in company], company, name=name)[1]
         assert all(map(torch.equal, expected, fate(part, company.index(7))))
+
+
+def test_a_place_counts_the_tokens_before_that_can_be_masked():
+    found = masked(samples(1), options=MaskingOptions(ratio=1))[1]
+    assert found[PLACES].tolist() == list(range(len(found[TARGETS])))
+    words = [word for word in SALT.split(" ") if word != "|"]
+    found = masked(samples(300))[1]
+    mine = found[WHERE][:, 0] % 5 == 0  # where the string is SALT
+    places, targets = found[PLACES][mine].tolist(), found[TARGETS][mine].tolist()
+    assert [words[place] for place in places] == [V.tokens[k] for k in targets]
 
 
 @pytest.mark.parametrize("name", VIEWS)
