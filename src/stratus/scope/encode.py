@@ -124,7 +124,35 @@ def encode(
     elif overrides:
         options = ScopeOptions(**{**options.model_dump(exclude_unset=True), **overrides})
     entry = _as_entry(crystal)
-    return _paper(entry, options) if options.dialect == Dialect.PAPER else _orbit(entry, options)
+    return write(entry, search(entry, options), options)
+
+
+def search(entry: Entry, options: ScopeOptions) -> Symmetry:
+    """Search for a crystal's symmetry: the first half of :func:`encode`, and nearly all its time.
+
+    Raises:
+        stratus.errors.SymmetryError: no space group was found.
+    """
+    kinds = _published_kinds(entry) if options.dialect == Dialect.PAPER else entry.numbers
+    return find_symmetry(
+        entry.lattice,
+        entry.frac_coords,
+        kinds,
+        symprec=options.symprec,
+        angle_tolerance=options.angle_tolerance,
+        backend=options.backend,
+    )
+
+
+def write(entry: Entry, symmetry: Symmetry, options: ScopeOptions) -> Scope | PaperScope:
+    """Write what :func:`search` found as SCOPE: the second half of :func:`encode`.
+
+    Raises:
+        stratus.errors.SymmetryError: the search contradicts itself.
+    """
+    if options.dialect == Dialect.PAPER:
+        return _paper(entry, symmetry)
+    return Scope.from_sites(symmetry.number, count_orbits(symmetry, entry.numbers))
 
 
 def _as_entry(crystal: Entry | Structure | Atoms | str | Path) -> Entry:
@@ -142,25 +170,12 @@ def _as_entry(crystal: Entry | Structure | Atoms | str | Path) -> Entry:
     return outcome
 
 
-def _search(entry: Entry, kinds: npt.NDArray[np.int64], options: ScopeOptions) -> Symmetry:
-    return find_symmetry(
-        entry.lattice,
-        entry.frac_coords,
-        kinds,
-        symprec=options.symprec,
-        angle_tolerance=options.angle_tolerance,
-        backend=options.backend,
-    )
-
-
-def _orbit(entry: Entry, options: ScopeOptions) -> Scope:
-    symmetry = _search(entry, entry.numbers, options)
-    return Scope.from_sites(symmetry.number, count_orbits(symmetry, entry.numbers))
-
-
-def _paper(entry: Entry, options: ScopeOptions) -> PaperScope:
+def _published_kinds(entry: Entry) -> npt.NDArray[np.int64]:
     species = entry.species if entry.species is not None else entry.numbers.tolist()
-    symmetry = _search(entry, np.array(species_kinds(species)), options)
+    return np.array(species_kinds(species))
+
+
+def _paper(entry: Entry, symmetry: Symmetry) -> PaperScope:
     numbers = entry.numbers.tolist()
     amounts = Counter(SYMBOLS[number] for number in numbers)
     return PaperScope(

@@ -1,7 +1,8 @@
 """A toy reader and encoder that worker processes can import: a record's payload is a list of words.
 
 ``ok`` becomes a row, ``bad`` a reject of the reader, ``odd`` one of the symmetry search; ``hang``,
-``die`` and ``raise`` misbehave while encoding; the same with ``read-`` in front while reading.
+``die`` and ``raise`` misbehave while searching; the same with ``read-`` or
+``write-`` in front while reading or writing, ``write-odd`` included.
 """
 
 from __future__ import annotations
@@ -65,12 +66,20 @@ def parse(item: Record, _options: object) -> Iterator[Entry | Reject]:
             yield Entry(name, np.eye(3), np.array([1]), np.zeros((1, 3)), item.source, labels)
 
 
-def encode(entry: Entry, _options: object) -> ToyScope:
-    """Return a string, unless the word says otherwise."""
-    word = entry.labels["word"]
+def search(entry: Entry, _options: object) -> str:
+    """Return the word, unless it says otherwise."""
+    word: str = entry.labels["word"]
     if word == "odd":
         raise SymmetryError("No space group was found.")
     misbehave(word)
+    return word
+
+
+def write(entry: Entry, word: str, _options: object) -> ToyScope:
+    """Return a string, unless the word says otherwise."""
+    if word == "write-odd":
+        raise SymmetryError("The search contradicts itself.")
+    misbehave(word.removeprefix("write-"))
     return ToyScope(f"{word} {entry.id}")
 
 
@@ -82,6 +91,10 @@ def parse_with_traps(item: Record, options: ReadOptions) -> Iterator[Entry | Rej
         yield outcome
 
 
-def encode_any(entry: Entry, _options: object) -> ToyScope:
+def write_any(entry: Entry, _found: object, _options: object) -> ToyScope:
     """Return a string for any entry."""
     return ToyScope(entry.id)
+
+
+def search_any(_entry: Entry, _options: object) -> None:
+    """Find nothing."""

@@ -374,7 +374,13 @@ def test_a_failing_disk_is_one_sentence_and_the_parts_stay(
 def test_a_row_that_makes_reading_hang_or_die_costs_itself_alone(
     corpus: Path, tmp_path: Path
 ) -> None:
-    work = Work(stand_ins.parse_with_traps, stand_ins.encode_any, ReadOptions(), ScopeOptions())
+    work = Work(
+        stand_ins.parse_with_traps,
+        stand_ins.search_any,
+        stand_ins.write_any,
+        ReadOptions(),
+        ScopeOptions(),
+    )
     options = EncodeOptions(workers=1, timeout_s=3.0)
     summary = encode_corpus([corpus], tmp_path / "out.parquet", options, work=work)
     codes = {r["source"].rpartition(":")[2]: r["code"] for r in rejects_of(summary)}

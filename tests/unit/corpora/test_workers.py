@@ -23,7 +23,7 @@ from stratus.errors import StratusError
 if TYPE_CHECKING:
     from stratus.corpora.encoding.rows import ChunkResult
 
-WORK = Work(parse=stand_ins.parse, encode=stand_ins.encode, read=None, scope=None)
+WORK = Work(stand_ins.parse, stand_ins.search, stand_ins.write, read=None, scope=None)
 
 
 def run(
@@ -71,6 +71,24 @@ def test_a_crystal_that_kills_its_worker_costs_itself_only() -> None:
     assert ids(results) == ["a", "t-0", "t-2", "z"]
     assert codes(results) == [("t-1", Code.CRASHED)]
     assert "SIGKILL" in results[0].rejects[0][1].detail
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("write-hang", Code.TIMEOUT),
+        ("write-die", Code.CRASHED),
+        ("write-raise", Code.CRASHED),
+        ("write-odd", Code.SYMMETRY_FAILED),
+    ],
+)
+def test_what_goes_wrong_while_writing_costs_its_crystal_only(word: str, code: Code) -> None:
+    words = ["ok", "odd", word, "bad", "ok"]
+    results = run([record("a", "ok"), record("t", *words)], workers=1, timeout_s=1.0, rows=9)
+    assert ids(results) == ["a", "t-0", "t-4"]
+    expected = [("t-1", Code.SYMMETRY_FAILED), ("t-2", code), ("t-3", Code.UNREADABLE)]
+    assert codes(results) == expected
+    assert [position for position, _ in results[0].rejects] == [2, 3, 4]
 
 
 def test_an_unexpected_error_is_a_reject_with_its_reason() -> None:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def default_work(options: EncodeOptions) -> Work:
     """Return the functions every run uses: stratus's reader and its encoder."""
     from stratus.crystals.reading import parse
-    from stratus.scope import encode
+    from stratus.scope.encode import search, write
 
-    return Work(parse=parse, encode=encode, read=options.read, scope=options.scope)
+    return Work(parse=parse, search=search, write=write, read=options.read, scope=options.scope)
 
 
 def encode_corpus(

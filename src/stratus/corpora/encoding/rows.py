@@ -112,15 +112,6 @@ class ChunkRows:
         self.rejects.append((self.outcomes, Reject(*texts, reject.stage, reject.code, detail)))
         self.outcomes += 1
 
-    def forget_from(self, outcomes: int) -> None:
-        """Drop the outcomes from a number on."""
-        while self._rows and self._rows[-1][0] >= outcomes:
-            self._rows.pop()
-            self._labels.pop()
-        while self.rejects and self.rejects[-1][0] >= outcomes:
-            self.rejects.pop()
-        self.outcomes = outcomes
-
     def result(self) -> ChunkResult:
         """Return everything collected."""
         fields = (POSITION, *WORKER_FIELDS)

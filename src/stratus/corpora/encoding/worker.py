@@ -41,10 +41,10 @@ def serve(connection: Connection, state: MutableSequence[float]) -> None:
         os.environ[name] = "1"
     logging.getLogger().addHandler(logging.NullHandler())  # keep warnings off the progress bar
 
-    from stratus.corpora.encoding.chunks import ENCODING, encode_chunk
+    from stratus.corpora.encoding.chunks import SEARCHING, encode_chunk
 
     def publish(item: int, outcome: int, phase: int) -> None:
-        if phase != ENCODING:
+        if phase != SEARCHING:
             state[SINCE] = 0.0
             state[ITEM] = item
             state[OUTCOME] = outcome
