@@ -88,7 +88,7 @@ class OrbitSetView:
 
         word = strings.tokens != self._separator
         at = strings.rows[word], slot[word], field[word]
-        width = max(2, int(at[2].max()) + 1)
+        width = int(at[2].max()) + 1
         shape = len(samples), int(lengths.max())
         tokens = np.full((*shape, width), self._pad, dtype=np.int64)
         tokens[:, 0, 0] = self._cls

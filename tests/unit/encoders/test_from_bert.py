@@ -33,8 +33,9 @@ def test_every_tensor_of_ours_gets_a_value(prefix):
     Cloud(CONFIG).load_state_dict(ours)  # strict: neither missing nor too many
     assert unused == []
     packed = ours["blocks.1.query_key_value.weight"]
-    key = tensors[f"{prefix}encoder.layer.1.attention.self.key.weight"]
-    assert torch.equal(packed[CONFIG.hidden : 2 * CONFIG.hidden], key)
+    theirs = f"{prefix}encoder.layer.1.attention.self"
+    for third, part in zip(packed.chunk(3), ("query", "key", "value"), strict=True):
+        assert torch.equal(third, tensors[f"{theirs}.{part}.weight"])
 
 
 def test_what_is_not_used_is_told():

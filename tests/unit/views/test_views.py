@@ -101,7 +101,7 @@ def test_orbit_set_is_what_the_words_say():
             assert mask[b][s] == (s < len(slots))
 
 
-def test_a_slot_has_room_for_two_words_even_if_no_batch_needs_more():
+def test_a_slot_is_as_wide_as_the_widest_of_the_batch():
     assert collated("orbit-set", [ROCK_SALT])[keys.TOKENS].shape == (1, 13, 2)
 
 
