@@ -39,8 +39,8 @@ def build_tokens(
     """Turn the Parquet of ``stratus encode`` into a token corpus on disk, and open it.
 
     Rows with the same string are one crystal: the first is kept. The split of a crystal is decided
-    by a hash of salt and string alone. The table is read twice in stretches; what is held is 16
-    bytes a row, and one shard of each split.
+    by a hash of salt and string alone. The table is read twice in stretches; what is held is about
+    45 bytes a row, and one shard of each split.
 
     Args:
         table: the Parquet, with the columns ``id``, ``scope`` and ``dialect``.

@@ -17,7 +17,7 @@ from stratus.sealed import is_sealed
 from stratus.sealed import verify as verify_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from stratus.corpora.tokens.info import Shard
@@ -59,14 +59,15 @@ class TokenCorpus:
         Raises:
             IndexError: there is no such row.
         """
-        shard, place = self._find(row)
-        start, end = self._offsets[shard][place : place + 2]
-        found: np.ndarray = self._values[shard][start:end]
-        return found
+        return self.take([row])[0]
 
-    def take(self, rows: Iterable[int]) -> list[np.ndarray]:
+    def take(self, rows: Sequence[int] | np.ndarray) -> list[np.ndarray]:
         """Return the token ids of some crystals, as :meth:`tokens` does."""
-        return [self.tokens(int(row)) for row in rows]
+        found = []
+        for shard, place in self._find(rows):
+            offsets = self._offsets[shard]
+            found.append(self._values[shard][offsets[place] : offsets[place + 1]])
+        return found
 
     def id(self, row: int) -> str:
         """Return the id that the crystal had in the table; of duplicates that of the first.
@@ -74,14 +75,18 @@ class TokenCorpus:
         Raises:
             IndexError: there is no such row.
         """
-        shard, place = self._find(row)
+        ((shard, place),) = self._find([row])
         return str(self._ids[shard][place].as_py())
 
-    def _find(self, row: int) -> tuple[int, int]:
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of a corpus of {len(self)}")
-        shard = int(np.searchsorted(self._ends, row, side="right")) if len(self._ids) > 1 else 0
-        return shard, row - int(self._ends[shard]) + len(self._ids[shard])
+    def _find(self, rows: Sequence[int] | np.ndarray) -> Iterator[tuple[int, int]]:
+        """Return the shard of each row and its place there."""
+        wanted = np.asarray(rows, dtype=np.int64)
+        outside = wanted[(wanted < 0) | (wanted >= len(self))]
+        if len(outside):
+            raise IndexError(f"row {outside[0]} of a corpus of {len(self)}")
+        shards = np.searchsorted(self._ends, wanted, side="right")
+        places = wanted - np.concatenate([[0], self._ends])[shards]
+        return zip(shards.tolist(), places.tolist(), strict=True)
 
 
 @dataclass(frozen=True)

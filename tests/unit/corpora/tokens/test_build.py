@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +70,14 @@ def test_the_split_of_a_crystal_depends_on_neither_order_nor_company(tmp_path):
         where.append({text: split for split, of in texts.items() for text in of.values()})
     assert where[0] == where[1]
     assert where[2] == {text: where[0][text] for text in where[2]}
+
+
+def test_the_split_is_the_one_that_the_documents_state(table, tmp_path):
+    texts = texts_of(build_tokens(table, tmp_path / "tokens", salt="é"))
+    for split, low, high in (("train", 0, 0.9), ("validation", 0.9, 0.95), ("test", 0.95, 1)):
+        for text in texts[split].values():
+            digest = hashlib.blake2b(f"é\0{text}".encode(), digest_size=16).digest()
+            assert low <= int.from_bytes(digest[:8], "little") / 2**64 < high
 
 
 def test_another_salt_is_another_split(table, tmp_path):
