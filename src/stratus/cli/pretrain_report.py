@@ -59,7 +59,7 @@ class Report:
 
     def finish(self, summary: PretrainSummary) -> None:
         """Show the result."""
-        table = Table(title=f"Masked tokens of the test split ({summary.places:,} places)")
+        table = Table(title=f"Masked tokens of the test split ({summary.model.places:,} places)")
         for column in ("", "loss (nats)", "accuracy"):
             table.add_column(column, justify="right" if column else "left")
         scores = {f"model, step {summary.best_step:,}": summary.model} | summary.baselines

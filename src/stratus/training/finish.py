@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from pydantic import BaseModel, ConfigDict
+from torch.nn import functional as fn
 
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.documents import validated
 from stratus.scope.vocabulary import vocabulary
+from stratus.training.baselines import Tally, TokenScore, fit_baselines, score_baselines
 from stratus.training.masking import TARGETS
-from stratus.training.module import sums_of
 from stratus.training.run_folder import write_text
 from stratus.training.throughput import n_parameters
 
@@ -30,20 +31,6 @@ if TYPE_CHECKING:
 HEAD: Final = "masked-tokens"
 
 
-class Score(BaseModel):
-    """How well masked tokens were guessed.
-
-    Attributes:
-        loss: mean cross-entropy in nats; lower is better.
-        accuracy: share of the places where the likeliest token was the right one.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    loss: float
-    accuracy: float
-
-
 class PretrainSummary(BaseModel):
     """What came out of a run; ``metrics.json``. It holds nothing that differs from run to run.
 
@@ -55,8 +42,7 @@ class PretrainSummary(BaseModel):
         duplicates: rows of the table that were another one again.
         too_long: rows that did not fit into the encoder.
         best_step: the step whose weights are in the bundle.
-        places: masked tokens of the test split.
-        model: score of the model on the test split, in float32.
+        model: score of the model on the masked tokens of the test split, in float32.
         baselines: scores on the same places, by the name of the baseline.
     """
 
@@ -69,9 +55,8 @@ class PretrainSummary(BaseModel):
     duplicates: int
     too_long: int
     best_step: int
-    places: int
-    model: Score
-    baselines: dict[str, Score]
+    model: TokenScore
+    baselines: dict[str, TokenScore]
 
 
 def read_summary(run: RunFolder) -> PretrainSummary:
@@ -139,7 +124,7 @@ def finish(
         device: where to score.
     """
     options, info = module.options, corpora.info
-    loss, hits, places = _score_test(module, data, device).tolist()
+    baselines = fit_baselines(corpora.train, vocabulary())
     summary = PretrainSummary(
         encoder=options.encoder,
         preset=options.preset,
@@ -148,9 +133,8 @@ def finish(
         duplicates=info.duplicates,
         too_long=info.too_long,
         best_step=best_step,
-        places=int(places),
-        model=Score(loss=loss / max(1, places), accuracy=hits / max(1, places)),
-        baselines={},
+        model=_score_test(module, data, device),
+        baselines=score_baselines(baselines, data.test(), vocabulary()),
     )
     save_bundle(
         run.bundle,
@@ -170,18 +154,18 @@ def finish(
     return summary
 
 
-def _score_test(
-    module: MaskedTokenModule, data: MaskedBatches, device: torch.device
-) -> torch.Tensor:
-    """Return summed loss, hits and places of the test split, in float32."""
+def _score_test(module: MaskedTokenModule, data: MaskedBatches, device: torch.device) -> TokenScore:
+    """Score the model on the test split, in float32."""
+    tally = Tally(vocabulary())
     module.to(device).eval()
-    sums = torch.zeros(3, dtype=torch.float64)
     with torch.no_grad():
         for batch in data.test():
-            there = module.transfer_batch_to_device(batch, device, 0)
-            sums += sums_of(module.logits(there), there[TARGETS]).cpu()
+            targets = batch[TARGETS]
+            logits = module.logits(module.transfer_batch_to_device(batch, device, 0)).cpu()
+            losses = fn.cross_entropy(logits, targets, reduction="none")
+            tally.add(targets.numpy(), logits.argmax(dim=-1).numpy(), losses.numpy())
     module.to("cpu")
-    return sums
+    return tally.score()
 
 
 def _card_metrics(summary: PretrainSummary) -> list[dict[str, Any]]:

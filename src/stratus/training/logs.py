@@ -57,9 +57,9 @@ class CsvLog(Logger):
 
     def _append(self, path: Path, row: Mapping[str, object]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        new = not path.exists()
+        new = not path.exists() or path.stat().st_size == 0
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             if new:
                 writer.writerow(row)
             writer.writerow(row.values())
@@ -68,8 +68,9 @@ class CsvLog(Logger):
 def cut_after(folder: Path, step: int) -> None:
     """Remove the rows of all CSV files that are later than a step, and torn ones."""
     for path in folder.glob("*.csv"):
-        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= step]
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        header, *rows = [line for line in lines if line.endswith("\n")] or [""]
+        kept = [row for row in rows if int(row.split(",")[0]) <= step]
         draft = path.with_name(f".{path.name}.part-{os.getpid()}")
-        draft.write_text(header + "".join(kept), encoding="utf-8", newline="")
+        draft.write_text(header + "".join(kept), encoding="utf-8")
         draft.replace(path)

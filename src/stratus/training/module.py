@@ -14,7 +14,7 @@ from lightning.pytorch import LightningModule
 from torch.nn import functional as fn
 
 from stratus.training.batches import LENGTHS, N_MASKED_GLOBAL, N_TOKENS
-from stratus.training.masking import TARGETS, WHERE
+from stratus.training.masking import PLACES, TARGETS, WHERE
 from stratus.training.schedule import share_of_peak, warmup_steps
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stratus.training.options import PretrainOptions
 
-ON_HOST: Final = frozenset({N_TOKENS, N_MASKED_GLOBAL, LENGTHS})
+ON_HOST: Final = frozenset({N_TOKENS, N_MASKED_GLOBAL, LENGTHS, PLACES})
 """What the loop reads as numbers; it stays on the CPU, so that no device is waited for."""
 
 

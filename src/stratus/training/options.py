@@ -76,6 +76,15 @@ class PretrainOptions(BaseModel):
         pick(architecture(self.encoder).presets, self.preset, f"preset of {self.encoder}")
         return self
 
+    @model_validator(mode="after")
+    def _no_split_is_left_out(self) -> Self:
+        if min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-9:
+            raise ValueError(
+                f"fractions {self.fractions} can not be used: give three shares above 0 that add "
+                "up to 1, because training, validation and test each need crystals"
+            )
+        return self
+
     @property
     def peak_rate(self) -> float:
         """The peak learning rate, given or that of the preset."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from lightning.pytorch import Trainer
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from stratus.corpora.tokens.corpus import TokenCorpora
     from stratus.training.events import Event, OnProgress
     from stratus.views.view import View
+
+TENSORBOARD: Final = "tensorboard"
 
 
 def pretrain(
@@ -200,8 +202,9 @@ def _train(
 def _trainer(
     run: RunFolder, options: PretrainOptions, steps: int, first_step: int, rhythm: Rhythm
 ) -> Trainer:
-    tensorboard = TensorBoardLogger(
-        run.logs, name="", version="tensorboard", purge_step=first_step + 1 if first_step else None
+    began = (run.logs / TENSORBOARD).exists()
+    tensorboard = TensorBoardLogger(  # it hides what an interrupted run logged after its checkpoint
+        run.logs, name="", version=TENSORBOARD, purge_step=first_step + 1 if began else None
     )
     return Trainer(
         accelerator=_device(options).type,
