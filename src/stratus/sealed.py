@@ -42,6 +42,8 @@ def sealing(target: Path, *, replace: bool = False) -> Iterator[Path]:
         SealError: ``target`` is there already.
         OSError: the disk is full, or may not be written; then nothing is left behind.
     """
+    if target.exists() and not target.is_dir():
+        raise SealError(f"{target} is there already and is no folder; name another one")
     if target.exists() and not replace:
         raise SealError(f"{target} is there already; name another folder or remove it")
     draft = target.with_name(f".{target.name}.part-{os.getpid()}")
@@ -75,7 +77,7 @@ def verify(folder: Path) -> dict[str, str]:
         raise SealError(f"{folder / name} is not in {MANIFEST}; it was added later, remove it")
     for name, (size, digest) in listed.items():
         path = folder / name
-        if name not in there:
+        if name not in there or not path.is_file():
             raise SealError(f"{path} is missing, although {MANIFEST} lists it; copy it again")
         if path.stat().st_size != size or sha256(path) != digest:
             raise SealError(
@@ -94,7 +96,7 @@ def _files(folder: Path) -> list[str]:
     return [
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
-        if not path.is_dir() and path != folder / MANIFEST
+        if (path.is_symlink() or not path.is_dir()) and path != folder / MANIFEST
     ]
 
 
@@ -118,7 +120,14 @@ def _read_manifest(folder: Path) -> dict[str, tuple[int, str]]:
         table = json.loads(path.read_text(encoding="utf-8"))
         version, files = table["format"], table["files"]
         listed = {str(name): (int(row["bytes"]), str(row["sha256"])) for name, row in files.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise SealError(f"{path} can not be read ({error}); copy it again") from None
     if version != FORMAT:
         raise SealError(f"{path} has format {version!r}; this version of stratus reads {FORMAT}")

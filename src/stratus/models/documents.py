@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 16 * 1024 * 1024
 """No text file of a bundle comes near this; what does is not read into memory."""
 
+_DEEPEST: Final = 20
+_OPENING: Final = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSING: Final = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -49,15 +58,20 @@ def read_json(path: Path) -> Any:
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file of plain values; aliases are refused, for a few of them make billions.
+    """Read a YAML file of plain values.
+
+    Aliases are refused, for a few of them make billions of values, and so is what is nested deep.
 
     Raises:
         stratus.errors.InputError: it is no such file.
     """
     text = read_text(path)
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise InputError(f"{path} uses YAML aliases (*name); write the values out")
+        depth = 0
+        for token in yaml.scan(text):
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if isinstance(token, yaml.AliasToken) or depth > _DEEPEST:
+                raise InputError(f"{path} uses YAML aliases (*name) or deep nesting; write it flat")
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, InputError):

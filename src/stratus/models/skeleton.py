@@ -113,14 +113,14 @@ def _check_vocabulary(description: Description, words: Vocabulary) -> None:
         )
     if words.sha256 != description.vocabulary_sha256:
         raise InputError("the vocabulary is not the one the model was made with; copy it again")
-    if description.dialect == "orbit" and words != vocabulary():
-        raise InputError("the vocabulary is not that of the orbit dialect")
 
 
 def _check_sizes(description: Description, config: BaseModel, words: Vocabulary) -> None:
     rows = getattr(config, "vocabulary_size", len(words))
     if rows != len(words):
         raise InputError(f"the encoder has {rows} tokens, but the vocabulary has {len(words)}")
+    if description.dialect == "orbit" and words != vocabulary():
+        raise InputError("the vocabulary is not that of the orbit dialect")
     longest = getattr(config, "max_length", description.max_length)
     if description.max_length > longest:
         raise InputError(

@@ -1,0 +1,148 @@
+"""What is saved is what is loaded; what does not fit is not saved."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+import stratus
+from stratus.errors import InputError
+from stratus.models.bundle import check_files, load_bundle, save_bundle
+from stratus.models.card import Card
+from stratus.scope import Vocabulary, vocabulary
+from stratus.sealed import SealError
+from stratus.tasks.masked_tokens import MaskedTokenHead
+
+
+def test_the_front_door_loads_a_bundle(bundles):
+    assert stratus.load(str(bundles / "cloud")).card.name == "tiny"
+
+
+def test_every_tensor_comes_back(tiny, tmp_path):
+    save_bundle(tmp_path / "b", **tiny)
+    model = load_bundle(tmp_path / "b")
+    for ours, theirs in ((model.encoder, tiny["encoder"]), (model.heads, tiny["heads"])):
+        modules = (
+            [(ours, theirs)] if ours is model.encoder else [(ours["masked"], theirs["masked"])]
+        )
+        for one, other in modules:
+            assert one.state_dict().keys() == other.state_dict().keys()
+            assert all(torch.equal(t, other.state_dict()[n]) for n, t in one.state_dict().items())
+    assert model.encoder.config == tiny["encoder"].config
+    assert model.heads["masked"].config == tiny["heads"]["masked"].config
+
+
+def test_everything_else_comes_back(tiny, tmp_path):
+    save_bundle(tmp_path / "b", **tiny)
+    model = load_bundle(tmp_path / "b")
+    assert model.card == tiny["card"]
+    assert model.metrics == tiny["metrics"]
+    assert model.vocabulary == vocabulary()
+    assert (model.dialect, model.view.max_length) == ("orbit", 48)
+    assert not model.encoder.training
+    assert all(parameter.requires_grad for parameter in model.encoder.parameters())
+
+
+def test_saving_twice_gives_the_same_bytes(tiny, tmp_path):
+    save_bundle(tmp_path / "a", **tiny)
+    save_bundle(tmp_path / "b", **tiny)
+    assert check_files(tmp_path / "a") == check_files(tmp_path / "b")
+
+
+def test_a_loaded_model_can_be_saved_again(bundles, tmp_path, card):
+    model = load_bundle(bundles / "orbit-set")
+    save_bundle(
+        tmp_path / "again",
+        encoder=model.encoder,
+        architecture=model.architecture,
+        dialect=model.dialect,
+        vocabulary=model.vocabulary,
+        max_length=model.view.max_length,
+        card=card,
+        heads=model.heads,
+        metrics=model.metrics,
+    )
+    assert check_files(tmp_path / "again") == check_files(bundles / "orbit-set")
+
+
+def test_heads_and_metrics_may_be_left_out(tiny, tmp_path):
+    del tiny["heads"], tiny["metrics"]
+    save_bundle(tmp_path / "b", **tiny)
+    assert not (tmp_path / "b" / "metrics.json").exists()
+    model = load_bundle(tmp_path / "b")
+    assert (dict(model.heads), model.metrics) == ({}, {})
+
+
+def test_loading_and_saving_leave_the_random_numbers_alone(tiny, tmp_path):
+    before = torch.get_rng_state()
+    save_bundle(tmp_path / "b", **tiny)
+    load_bundle(tmp_path / "b")
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_weights_do_not_hang_on_the_file(bundles):
+    model = load_bundle(bundles / "cloud")
+    before = model.encoder.token_embedding.weight.clone()
+    (bundles / "cloud" / "weights.safetensors").write_bytes(b"\0" * 100)
+    assert torch.equal(model.encoder.token_embedding.weight, before)
+
+
+def test_an_existing_folder_is_replaced_only_when_asked(tiny, tmp_path):
+    save_bundle(tmp_path / "b", **tiny)
+    with pytest.raises(SealError, match="is there already"):
+        save_bundle(tmp_path / "b", **tiny)
+    save_bundle(tmp_path / "b", **{**tiny, "metrics": {}}, replace=True)
+    assert load_bundle(tmp_path / "b").metrics == {}
+
+
+def other_vocabulary(size: int) -> Vocabulary:
+    words = vocabulary()
+    return Vocabulary(words.tokens[:size], words.roles[:size], words.schema_version)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architecture": "clowd"}, "no architecture 'clowd'; did you mean cloud"),
+        ({"dialect": "french"}, "no dialect 'french'"),
+        ({"max_length": 49}, "max_length is 49, but the encoder takes 48"),
+        (
+            {"vocabulary": other_vocabulary(590)},
+            "encoder has 595 tokens, but the vocabulary has 590",
+        ),
+        ({"heads": {"masked": torch.nn.Linear(2, 2)}}, "Linear is none"),
+        ({"heads": {"masked": MaskedTokenHead(8, 595)}}, "hidden 8, but the encoder has 16"),
+        ({"heads": {"masked": MaskedTokenHead(16, 9)}}, "vocabulary_size 9"),
+        ({"metrics": {"x": float("nan")}}, "metrics.json holds plain values only"),
+        ({"metrics": {"x": object()}}, "metrics.json holds plain values only"),
+    ],
+)
+def test_what_does_not_fit_is_not_saved(tiny, tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        save_bundle(tmp_path / "b", **{**tiny, **change})
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_float32_is_saved(tiny, tmp_path):
+    tiny["encoder"] = tiny["encoder"].bfloat16()
+    with pytest.raises(InputError, match=r"tensor encoder\.\S+ is torch.bfloat16, not F32"):
+        save_bundle(tmp_path / "b", **tiny)
+
+
+def test_the_paper_dialect_is_not_for_sets_of_orbits(tiny, tmp_path):
+    tiny["dialect"] = "paper"
+    if tiny["architecture"] == "cloud":
+        save_bundle(tmp_path / "b", **tiny)
+        assert load_bundle(tmp_path / "b").dialect == "paper"
+    else:
+        with pytest.raises(InputError, match="does not read the paper dialect"):
+            save_bundle(tmp_path / "b", **tiny)
+
+
+def test_the_description_is_names_and_numbers(bundles):
+    table = json.loads((bundles / "orbit-set" / "model.json").read_text())
+    assert table["heads"]["masked"]["kind"] == "masked-tokens"
+    assert table["numerics"] >= 1
+    assert isinstance(Card.model_validate(load_bundle(bundles / "cloud").info()["card"]), Card)
