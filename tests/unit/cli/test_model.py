@@ -1,0 +1,130 @@
+"""``stratus model``: what a person and a program see of models on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from stratus.cli.app import app
+from stratus.encoders.table import architecture
+from stratus.models.bundle import save_bundle
+from stratus.models.card import Card, DataSource, Metric
+from stratus.scope import vocabulary
+
+
+def stratus(*words: object) -> tuple[int, str, str]:
+    """Return exit code, stdout and stderr of a command."""
+    done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture
+def models(tmp_path) -> Path:
+    for name in ("cloud", "orbit-set"):
+        kind = architecture(name)
+        config = kind.config(vocabulary_size=595, hidden=4, layers=1, heads=2, feed_forward=4)
+        card = Card(
+            name=f"[red]{name}[/red]\x1b[31m",
+            summary="Tiny.",
+            data=(DataSource(name="made up", rows=1234, licence="CC0-1.0", origin="here"),),
+            licence_code="MIT",
+            licence_weights="CC-BY-4.0",
+            metrics=(Metric(name="masked accuracy", value=0.123456, split="test", rows=77),),
+            intended_use="Tests [not more].",
+            limits="All.",
+            citation="Nobody 2026",
+        )
+        save_bundle(
+            tmp_path / name,
+            encoder=kind.build(config, torch.Generator()),
+            architecture=name,
+            dialect="orbit",
+            vocabulary=vocabulary(),
+            max_length=64,
+            card=card,
+        )
+    return tmp_path
+
+
+def test_list_shows_a_line_for_each_model(models):
+    code, said, _ = stratus("model", "list", models)
+    assert code == 0
+    for word in ("[red]cloud[/red]", "orbit-set", "orbit", "1,234", "CC-BY-4.0"):
+        assert word in said
+
+
+def test_list_looks_in_the_current_folder(models, monkeypatch):
+    monkeypatch.chdir(models)
+    code, said, _ = stratus("model", "list")
+    assert code == 0
+    assert "orbit-set" in said
+
+
+def test_list_says_what_is_broken(models):
+    (models / "cloud" / "model.json").write_text("{")
+    code, said, _ = stratus("model", "list", models)
+    assert code == 0
+    assert "broken" in said
+    assert "model.json is no JSON" in said
+    assert "CC-BY-4.0" in said
+
+
+def test_list_as_json_can_be_read(models):
+    code, said, _ = stratus("model", "list", models, "--json")
+    rows = json.loads(said)
+    assert code == 0
+    assert [row["architecture"] for row in rows] == ["cloud", "orbit-set"]
+    assert all(row["parameters"] > 2000 for row in rows)
+
+
+def test_list_of_nothing_says_so(tmp_path):
+    code, said, _ = stratus("model", "list", tmp_path)
+    assert (code, said) == (0, f"no models in {tmp_path}\n")
+
+
+def test_info_shows_the_card_the_sizes_and_that_it_was_checked(models):
+    code, said, _ = stratus("model", "info", models / "cloud")
+    assert code == 0
+    for word in (
+        "Tiny.", "made up", "1,234", "CC0-1.0", "CC-BY-4.0", "masked accuracy", "0.1235", "77",
+        "Tests [not more].", "Nobody 2026", "weights.safetensors", "hidden 4",
+        "verified: all 4 files are unchanged",
+    ):  # fmt: skip
+        assert word in said, word
+
+
+def test_text_of_a_card_can_not_colour_or_control_the_terminal(models):
+    for verb in ("list", "info"):
+        said = stratus("model", verb, models / "cloud")[1]
+        assert "[red]cloud[/red]" in said
+        assert "\x1b[31m" not in said
+
+
+def test_info_as_json_can_be_read(models):
+    code, said, _ = stratus("model", "info", models / "cloud", "--json")
+    values = json.loads(said)
+    assert code == 0
+    assert values["architecture"] == "cloud"
+    assert values["card"]["metrics"][0]["value"] == 0.123456
+    assert values["files"]["model.json"]["bytes"] == (models / "cloud/model.json").stat().st_size
+
+
+def test_info_of_a_changed_bundle_is_one_sentence_and_exit_code_2(models):
+    with (models / "cloud" / "card.yaml").open("a") as file:
+        file.write("# more\n")
+    code, said, error = stratus("model", "info", models / "cloud")
+    assert (code, said) == (2, "")
+    assert error.startswith("Error: ")
+    assert "card.yaml has changed" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["info", "list"])
+def test_a_folder_that_is_not_there_is_exit_code_2(verb, tmp_path):
+    code, _, error = stratus("model", verb, tmp_path / "nothing")
+    assert code == 2
+    assert "nothing" in error
