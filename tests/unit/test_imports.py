@@ -38,7 +38,16 @@ def test_import_loads_nothing_heavy():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["encode", "--help"], ["show", "--help"], ["examples", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["encode", "--help"],
+        ["show", "--help"],
+        ["examples", "--help"],
+        ["import", "--help"],
+        ["model", "list", "--help"],
+        ["model", "info", "--help"],
+    ],
     ids=" ".join,
 )
 def test_asking_for_help_loads_nothing_heavy(arguments):

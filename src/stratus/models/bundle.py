@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copymode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,6 +97,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
         if metrics:
             _write(draft / METRICS_FILE, _metrics_text(metrics))
         write_weights(draft, modules)
+        copymode(draft / DESCRIPTION_FILE, draft / WEIGHTS_FILE)  # else only the owner may read it
 
 
 def load_bundle(folder: str | Path) -> Model:

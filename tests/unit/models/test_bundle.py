@@ -51,6 +51,13 @@ def test_saving_twice_gives_the_same_bytes(tiny, tmp_path):
     assert check_files(tmp_path / "a") == check_files(tmp_path / "b")
 
 
+def test_whoever_may_read_one_file_may_read_all(tiny, tmp_path):
+    save_bundle(tmp_path / "b", **tiny)
+    (tmp_path / "plain").write_text("x")
+    modes = {path.name: path.stat().st_mode for path in (tmp_path / "b").iterdir()}
+    assert set(modes.values()) == {(tmp_path / "plain").stat().st_mode}, modes
+
+
 def test_a_loaded_model_can_be_saved_again(bundles, tmp_path, card):
     model = load_bundle(bundles / "orbit-set")
     save_bundle(
