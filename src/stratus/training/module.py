@@ -90,6 +90,22 @@ class MaskedTokenModule(LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the norm of all gradients.
+
+        Lightning refuses a fused optimiser under mixed precision, in case gradients are scaled;
+        those of bf16 are not.
+        """
+        if gradient_clip_val is not None and self.options.strategy != "fsdp":
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def transfer_batch_to_device(
         self,
         batch: Mapping[str, Tensor],
