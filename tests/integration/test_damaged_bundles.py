@@ -181,7 +181,10 @@ def edit(path: Path, *keys: str | int, to: object) -> None:
         (["config", "layers"], 2, "tensor encoder.blocks.1.* is missing"),
         (["heads", "masked", "config", "fields"], 5, "field_embedding has shape"),
         (["heads", "masked", "config", "fields"], 1, "field_embedding belongs to nothing"),
-        (["config", "feed_forward"], 2**62, "no module of these sizes|has shape"),
+        (["config", "feed_forward"], 2**62, "feed_forward is 4611686018427387904; 16777216 is the"),
+        (["config", "feed_forward"], 2**24, "has shape"),
+        (["config", "layers"], 10**9, "layers is 1000000000; 1000 is the most"),
+        (["heads", "masked", "config", "fields"], 10**12, "fields is 1000000000000; 16777216 is"),
     ],
 )
 def test_a_wrong_description_is_refused_even_if_the_manifest_agrees(bundle, keys, to, message):

@@ -20,6 +20,7 @@ from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource
 from stratus.models.documents import read_json, validated
 from stratus.models.published_tokenizer import read_tokenizer
+from stratus.models.skeleton import check_bounds
 from stratus.sealed import sha256
 from stratus.tasks.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig, from_bert_head
 
@@ -106,8 +107,8 @@ def import_published(
     settings = _settings(folder / "config.json")
     tensors, left_out = _without_spare_rows(tensors, len(words), settings["vocab_size"], path)
     config = _config(settings, len(words), folder / "config.json")
-    encoder = Cloud(config, torch.Generator())
     weights, not_encoder = from_bert(tensors, config)
+    encoder = Cloud(config, torch.Generator())
     encoder.load_state_dict(weights)
     heads: dict[str, nn.Module] = {}
     not_used = set(not_encoder)
@@ -204,7 +205,9 @@ def _settings(path: Path) -> dict[str, Any]:
 
 def _config(settings: Mapping[str, Any], tokens: int, path: Path) -> CloudConfig:
     sizes = {ours: settings[theirs] for ours, theirs in _SIZES.items()}
-    return validated(CloudConfig, {**sizes, "vocabulary_size": tokens}, path)
+    config = validated(CloudConfig, {**sizes, "vocabulary_size": tokens}, path)
+    check_bounds(config, path)
+    return config
 
 
 def _without_spare_rows(

@@ -7,7 +7,7 @@ is compared with its tensors before memory is taken for them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
     from stratus.models.description import Description, HeadDescription
     from stratus.views.view import View
+
+
+_MOST_LAYERS: Final = 1000
+_LARGEST_SIZE: Final = 2**24
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def _build(description: Description, words: Vocabulary, where: object) -> Skelet
         raise InputError(f"{kind.name} does not read the {description.dialect} dialect")
     _check_vocabulary(description, words)
     config = validated(kind.config, description.config, f"{where}: config")
+    check_bounds(config, f"{where}: config")
     _check_sizes(description, config, words)
     with torch.device("meta"):
         encoder = kind.build(config)
@@ -95,9 +100,22 @@ def _build(description: Description, words: Vocabulary, where: object) -> Skelet
     return Skeleton(encoder.eval(), heads, seen)
 
 
+def check_bounds(config: BaseModel, where: object) -> None:
+    """Refuse sizes that no model has, before building modules of them takes for ever.
+
+    Raises:
+        stratus.errors.InputError: a size is beyond the bound; the message names it.
+    """
+    for name, value in config:
+        most = _MOST_LAYERS if name == "layers" else _LARGEST_SIZE
+        if isinstance(value, int) and value > most:
+            raise InputError(f"{where}: {name} is {value}; {most} is the most that can be loaded")
+
+
 def _build_head(head: HeadDescription, encoder: BaseModel, where: str) -> nn.Module:
     kind = pick(HEADS, head.kind, "kind of head")
     config = validated(kind.config, head.config, f"{where}: config")
+    check_bounds(config, f"{where}: config")
     for name in ("hidden", "vocabulary_size"):
         ours, theirs = getattr(config, name, None), getattr(encoder, name, None)
         if ours is not None and ours != theirs:

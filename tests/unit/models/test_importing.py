@@ -219,6 +219,9 @@ def test_every_tensor_of_another_shape_is_named(folder, name):
         ("hidden_size", "8"),
         ("num_attention_heads", 3),
         ("num_hidden_layers", 3),
+        ("num_hidden_layers", 10**9),
+        ("hidden_size", 2**40),
+        ("intermediate_size", 2**24),
         ("intermediate_size", 8),
         ("max_position_embeddings", 49),
         ("layer_norm_eps", -1),
@@ -230,7 +233,8 @@ def test_a_setting_that_is_not_ours_is_named(folder, key, value):
     edit(folder / "config.json", **{key: value})
     named = {
         "hidden_size": "hidden|has the shape", "num_attention_heads": "heads",
-        "num_hidden_layers": "encoder.layer.2", "intermediate_size": "intermediate",
+        "num_hidden_layers": "encoder.layer.2|layers is 1000000000",
+        "intermediate_size": "intermediate|feed_forward",
         "max_position_embeddings": "position_embeddings",
     }  # fmt: skip
     refused(folder, f"{key}|{named.get(key, key)}")
