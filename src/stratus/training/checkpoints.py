@@ -127,13 +127,6 @@ def prune(folder: Path, *, keep: int, best: int | None) -> None:
             shutil.rmtree(step_folder(folder, step))
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed run left half written."""
-    for pattern in (".step-*.part-*", ".step-*.old-*"):
-        for path in folder.glob(pattern):
-            shutil.rmtree(path, ignore_errors=True)
-
-
 class SealedCheckpoints(CheckpointIO):
     """Lets Lightning write and read sealed folders instead of pickles."""
 

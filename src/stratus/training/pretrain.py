@@ -20,7 +20,6 @@ from stratus.training.checkpoints import (
     newest,
     read_checkpoint,
     step_folder,
-    sweep,
 )
 from stratus.training.data import MaskedBatches
 from stratus.training.events import Started
@@ -83,7 +82,7 @@ def pretrain(
         return read_summary(run)
     first_step, state = _last_state(run) if resume else (0, None)
     if is_first_process():
-        sweep(run.checkpoints)
+        run.sweep()
         cut_after(run.logs, first_step)
     with quiet_lightning(), _own_random_numbers(setup.options):
         best_step, meter = _train(setup, first_step, state, on_progress or _ignore)

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+import shutil
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -94,7 +95,7 @@ class RunFolder:
             raise InputError(
                 f"{self.path} holds a run already; go on with --resume or name another folder"
             )
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.glob("[!.]*"))):
             raise InputError(f"{self.path} is no empty folder; name another one")
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.options, write_options(options))
@@ -138,9 +139,14 @@ class RunFolder:
             time.sleep(0.2)
         return open_tokens(self.tokens, verify=False)
 
+    def sweep(self) -> None:
+        """Remove what a killed process left half written."""
+        for folder, name in ((self.path, "*"), (self.checkpoints, "step-*")):
+            for end in ("part-*", "old-*"):
+                for stale in folder.glob(f".{name}.{end}"):
+                    shutil.rmtree(stale, ignore_errors=True)
+
     def _build(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
-        for stale in self.path.glob(".tokens.part-*"):
-            _remove(stale)
         return build_tokens(
             table,
             self.tokens,
@@ -193,9 +199,3 @@ def _versions() -> dict[str, Any]:
     return {"python": platform.python_version(), "machine": platform.platform()} | {
         name: version(name) for name in _PACKAGES
     }
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that worker processes find `killable`
 
 NAMES = ("rock-salt", "rutile", "perovskite", "fluorite", "spinel", "corundum", "quartz")
 
@@ -57,3 +60,14 @@ def tiny() -> dict[str, object]:
         "accelerator": "cpu",
         "precision": "32",
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Threads that wait for each other make tiny models slow on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
