@@ -60,10 +60,9 @@ def write_checkpoint(state: dict[str, Any], folder: Path) -> None:
     rest, tensors = split(state)
     try:
         with sealing(folder, replace=True) as draft:
-            save_file(
-                {k: v.detach().cpu().contiguous() for k, v in _once(tensors)}, draft / TENSORS
-            )
-            text = json.dumps({"format": FORMAT, "state": rest, "same": _twins(tensors)})
+            copies = {name: _copy(tensor) for name, tensor in tensors.items()}
+            save_file(copies, draft / TENSORS)
+            text = json.dumps({"format": FORMAT, "state": rest})
             (draft / STATE).write_text(text, encoding="utf-8")
     except (OSError, SafetensorError) as error:
         raise CheckpointWriteError(
@@ -86,7 +85,6 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
                 f"{folder} has format {table['format']!r}; this version of stratus reads {FORMAT}"
             )
         tensors = load_file(folder / TENSORS)
-        tensors |= {name: tensors[first] for name, first in table["same"].items()}
         state: dict[str, Any] = join(table["state"], tensors)
     except SealError as error:
         raise ResumeError(str(error)) from None
@@ -153,19 +151,6 @@ class SealedCheckpoints(CheckpointIO):
         shutil.rmtree(path)
 
 
-def _twins(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
-    """Return which tensors are another one under a second name, as tied weights are."""
-    first: dict[tuple[int, torch.Size, tuple[int, ...]], str] = {}
-    twins = {}
-    for name, tensor in tensors.items():
-        key = (tensor.data_ptr(), tensor.shape, tensor.stride())
-        if tensor.numel() and key in first:
-            twins[name] = first[key]
-        else:
-            first[key] = name
-    return twins
-
-
-def _once(tensors: dict[str, torch.Tensor]) -> list[tuple[str, torch.Tensor]]:
-    twins = _twins(tensors)
-    return [(name, tensor) for name, tensor in tensors.items() if name not in twins]
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a copy on the CPU that shares no memory with another, as safetensors wants it."""
+    return tensor.detach().to("cpu", copy=True).contiguous()

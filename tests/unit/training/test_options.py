@@ -1,0 +1,78 @@
+"""One grammar of options: layers, sentences, and what a resumed run may change."""
+
+from __future__ import annotations
+
+import pytest
+
+from stratus.errors import InputError, ResumeError
+from stratus.training.options import (
+    PretrainOptions,
+    check_same,
+    make_options,
+    read_options,
+    write_options,
+)
+
+
+def test_later_layers_win_and_nested_values_are_merged():
+    options = make_options(
+        {"epochs": 3, "seed": 1, "masking": {"ratio": 0.3, "random": 0.2}},
+        {"seed": 2, "masking": {"ratio": 0.4}},
+    )
+    assert (options.epochs, options.seed) == (3, 2)
+    assert (options.masking.ratio, options.masking.random) == (0.4, 0.2)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    options = make_options({"steps": 7, "model": {"layers": 2, "dropout": 0.0}, "clip_norm": None})
+    path = tmp_path / "options.yaml"
+    path.write_text(write_options(options))
+    assert make_options(read_options(path)) == options
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"epoch": 1}, "there is no option 'epoch'; did you mean epochs"),
+        ({"masking": {"ration": 0.1}}, "there is no option 'ration'; did you mean ratio"),
+        ({"encoder": "claud"}, "there is no architecture 'claud'; did you mean cloud"),
+        ({"preset": "nono"}, "there is no preset of cloud 'nono'; choose nano, small, base"),
+        ({"batch_size": 0}, "batch_size can not be 0: "),
+        ({"precision": "16"}, "precision can not be '16': "),
+        ({"masking": {"ratio": 2}}, "masking.ratio can not be 2: "),
+        ({"fractions": [0.9, 0.1, 0]}, "three shares above 0 that add up to 1"),
+        ({"learning_rate": float("nan")}, "learning_rate can not be nan"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(values, sentence):
+    with pytest.raises(InputError) as caught:
+        make_options(values)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["- 1", "a: [", "1: 2", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"bad\.yaml"):
+        read_options(path)
+
+
+def test_an_empty_file_changes_nothing(tmp_path):
+    (tmp_path / "empty.yaml").write_text("")
+    assert make_options(read_options(tmp_path / "empty.yaml")) == PretrainOptions()
+
+
+def test_the_peak_rate_is_the_preset_s_unless_it_is_given():
+    assert make_options({"preset": "base"}).peak_rate == 1e-4
+    assert make_options({"preset": "base", "learning_rate": 3e-4}).peak_rate == 3e-4
+    assert make_options({}).peak_rate == 1e-3
+
+
+def test_only_what_changes_no_result_may_change():
+    before = PretrainOptions()
+    check_same(before, make_options({"keep": 9, "checkpoint_every": 1}))
+    for name in PretrainOptions.model_fields.keys() - {"keep", "checkpoint_every"}:
+        assert name in write_options(before)
+    with pytest.raises(ResumeError, match=r"begun with weight_decay = 0\.01, now it is 0\.0"):
+        check_same(before, make_options({"weight_decay": 0.0}))

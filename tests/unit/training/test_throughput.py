@@ -1,0 +1,76 @@
+"""The operations that utilisation is made of are those that torch counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as fn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from stratus.encoders.table import architecture, configure
+from stratus.scope.vocabulary import vocabulary
+from stratus.tasks.masked_tokens import MaskedTokenHead
+from stratus.training import throughput
+from stratus.training.throughput import Meter, cost_of, n_parameters, peak_flops
+from stratus.views.table import view
+
+SIZES = {"hidden": 32, "layers": 2, "heads": 2, "feed_forward": 96, "dropout": 0.0}
+TEXTS = (
+    "i1 bOOO gDDD cDDD | Ti 2a O 4f | O 2 Ti 1 | 6",
+    "i1 bOOO gDDD cDDD | Sn 2a O 4f | O 2 Sn 1 | 6",
+)
+
+
+@pytest.mark.parametrize("name", ["cloud", "orbit-set"])
+def test_a_training_step_costs_what_torch_counts(name):
+    words = vocabulary()
+    config = configure(name, "nano", vocabulary_size=len(words), **SIZES)
+    kind = architecture(name)
+    look = view(kind.view, words, config.max_length)
+    encoder = kind.build(config, torch.Generator().manual_seed(0))
+    head = MaskedTokenHead(config.hidden, len(words), look.fields)
+    batch = look.collate([look.tokens(text) for text in TEXTS])
+    places = torch.tensor([[0, 1, 0], [0, 3, 1], [1, 2, 0]])[:, : batch["tokens"].ndim]
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        logits = head(encoder(batch).parts, places, encoder.token_embedding.weight)
+        fn.cross_entropy(logits, torch.tensor([5, 6, 7])).backward()
+    cost = cost_of(encoder, head, hidden=config.hidden, layers=config.layers)
+    assert cost.step(batch["mask"].sum(dim=1), len(places)) == counter.get_total_flops()
+
+
+def test_padding_is_no_work():
+    cost = throughput.Cost(per_row=10, per_pair=1, per_place=100)
+    assert cost.step(torch.tensor([3, 5]), 2) == 3 * (10 * 8 + 9 + 25 + 200)
+
+
+def test_rates_leave_out_what_is_not_training(monkeypatch):
+    now = iter([0.0, 2.0, 10.0, 13.0, 13.0, 14.0])
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(now))
+    meter = Meter(peak=100.0)
+    meter.start()
+    meter.pause()  # 2 s of training, then 8 s of validation
+    meter.start()
+    meter.add(50, 200)
+    assert meter.stretch() == {"tokens_per_s": 10, "model_flops_per_s": 40, "utilisation": 0.4}
+    total = meter.total()
+    assert (total["tokens"], total["seconds"], total["tokens_per_s"]) == (50, 6, 50 / 6)
+
+
+def test_the_peak_of_a_processor_is_measured_and_that_of_an_unknown_gpu_not_guessed(monkeypatch):
+    assert (peak_flops(torch.device("cpu"), "32") or 0) > 1e8
+    device = torch.device("cuda")
+    for name, expected in (
+        ("NVIDIA H200", 989.4e12),
+        ("NVIDIA A100-SXM4-80GB", 312e12),
+        ("X", None),
+    ):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _, name=name: name)
+        assert peak_flops(device, "bf16") == expected
+
+
+def test_tied_weights_are_counted_once():
+    layer = torch.nn.Linear(3, 4)
+    assert n_parameters(layer, layer) == 16
+    assert n_parameters(layer) == np.prod((3, 4)) + 4
