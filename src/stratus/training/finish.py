@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stratus.corpora.tokens.corpus import TokenCorpora
-    from stratus.corpora.tokens.info import CorpusInfo
     from stratus.training.data import MaskedBatches
     from stratus.training.module import MaskedTokenModule
     from stratus.training.options import PretrainOptions
@@ -69,27 +68,36 @@ def read_summary(run: RunFolder) -> PretrainSummary:
     return validated(PretrainSummary, values, run.metrics)
 
 
-def make_card(values: Mapping[str, Any] | None, options: PretrainOptions, info: CorpusInfo) -> Card:
+def make_card(
+    values: Mapping[str, Any] | None,
+    options: PretrainOptions,
+    source: str,
+    *,
+    rows: int | None = None,
+    digest: str = "unknown",
+) -> Card:
     """Make the card of the model from what the run knows and what its owner says.
 
     Args:
         values: keys of the card that the owner sets.
         options: of the run.
-        info: of the corpus.
+        source: name of the table.
+        rows: different crystals in it, if they were counted.
+        digest: its SHA-256, if it was taken.
 
     Raises:
         stratus.errors.InputError: a key is unknown or a value can not be.
     """
     known: dict[str, Any] = {
         "name": f"{options.encoder}-{options.preset}",
-        "summary": f"{options.encoder} ({options.preset}), pre-trained on {info.table} by guessing "
+        "summary": f"{options.encoder} ({options.preset}), pre-trained on {source} by guessing "
         "masked tokens of SCOPE strings.",
         "data": [
             {
-                "name": info.table,
-                "rows": info.kept,
+                "name": source,
+                "rows": rows,
                 "licence": "not stated",
-                "origin": f"sha256 {info.table_sha256}",
+                "origin": f"sha256 {digest}",
             }
         ],
         "licence_code": "MIT",
@@ -143,7 +151,13 @@ def finish(
         dialect=info.dialect,
         vocabulary=vocabulary(),
         max_length=data.view.max_length,
-        card=make_card({"metrics": _card_metrics(summary)} | dict(card or {}), options, info),
+        card=make_card(
+            {"metrics": _card_metrics(summary)} | dict(card or {}),
+            options,
+            info.table,
+            rows=info.kept,
+            digest=info.table_sha256,
+        ),
         heads={HEAD: module.head},
         metrics=summary.model_dump(mode="json"),
         replace=True,

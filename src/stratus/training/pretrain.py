@@ -12,7 +12,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from stratus.encoders.table import architecture, configure
-from stratus.errors import InputError, ResumeError
+from stratus.errors import InputError, ResumeError, StratusError
 from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.checkpoints import (
@@ -75,8 +75,9 @@ def pretrain(
         stratus.errors.ResumeError: an option differs from that of the run.
         stratus.errors.StratusError: the disk is full, or the loss is not finite.
     """
-    setup = _set_up(Path(table), Path(run_folder), options or PretrainOptions(), resume=resume)
-    make_card(card, setup.options, setup.corpora.info)  # refuse a wrong one before the work
+    table, options = Path(table), options or PretrainOptions()
+    make_card(card, options, table.name)  # refuse a wrong one before the work
+    setup = _set_up(table, Path(run_folder), options, resume=resume)
     run = setup.run
     if resume and run.metrics.exists():
         return read_summary(run)
@@ -194,7 +195,12 @@ def _train(
     if first_step < setup.steps and not rhythm.stopped_early:
         trainer = _trainer(run, options, setup.steps, first_step, rhythm)
         path = step_folder(run.checkpoints, first_step) if state is not None else None
-        trainer.fit(module, datamodule=setup.data, ckpt_path=str(path) if path else None)
+        try:
+            trainer.fit(module, datamodule=setup.data, ckpt_path=str(path) if path else None)
+        except OSError as error:
+            raise StratusError(
+                f"{run.path} could not be written ({error}): make room, then go on with --resume"
+            ) from error
     return rhythm.best_step, rhythm.meter
 
 
