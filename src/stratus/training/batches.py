@@ -1,7 +1,7 @@
 """The batches of an epoch: strings of similar length together, the same for any number of ranks.
 
 The rows are shuffled and cut into pools of some batches; a pool is sorted by length and cut into
-batches; the batches are shuffled. All of it depends on seed and epoch alone.
+batches of equal size; the batches are shuffled. All of it depends on seed and epoch alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from stratus.errors import InputError, ResumeError
+from stratus.training.bucketing import equal_cuts
 from stratus.training.counters import Purpose, key, permutation
 from stratus.training.masking import PLACES, TARGETS, WHERE, MaskingOptions, TokenMasker
 from stratus.views.keys import TOKENS
@@ -50,32 +51,32 @@ class _Plan:
     Attributes:
         epoch: the epoch.
         order: every row of the corpus once, so that each batch is a stretch of it.
+        cuts: where each stretch begins, and the end of the last one.
         batches: the order of these stretches.
-        size: rows in a batch.
     """
 
     epoch: int
     order: Rows
+    cuts: Rows
     batches: Rows
-    size: int
 
     def rows(self, number: int) -> Rows:
-        start = int(self.batches[number]) * self.size
-        return self.order[start : start + self.size]
+        k = self.batches[number]
+        return self.order[self.cuts[k] : self.cuts[k + 1]]
 
 
 class BatchLoader:
     """Iterates over the batches of one epoch, masked.
 
-    Each row of the corpus is in one batch of an epoch, and on one rank. The last batch may be
-    smaller than the others. Where it has fewer rows than there are ranks, a rank without a row
-    gets the first of the batch with nothing masked, so that ranks stay in step: it adds nothing to
-    the loss, to the gradient or to the counts.
+    Each row of the corpus is in one batch of an epoch, and on one rank. Where a batch has fewer
+    rows than there are ranks, a rank without a row gets the first of the batch with nothing masked,
+    so that ranks stay in step: it adds nothing to the loss, to the gradient or to the counts.
 
     Args:
         corpus: a split of a token corpus.
         view: makes tensors of strings.
-        batch_size: crystals in a batch, over all ranks.
+        batch_size: crystals in a batch on average, over all ranks; long strings come in batches
+            of fewer crystals (:mod:`stratus.training.bucketing`).
         seed: decides order and masks.
         rank: which of the processes this is.
         world: how many there are; rank r has rows r, r + world, ... of each batch.
@@ -193,14 +194,18 @@ class BatchLoader:
     def _plan(self) -> _Plan:
         """Return the rows of each batch of the epoch, over all ranks."""
         if self._planned is None or self._planned.epoch != self._epoch:
-            epoch, size = self._epoch, self._batch_size
+            epoch, pool = self._epoch, self._pool * self._batch_size
             rows, batches = np.arange(len(self._corpus)), np.arange(len(self))
             if self._shuffle:
                 rows = permutation(key(Purpose.ROW_ORDER, self._seed, epoch), len(rows))
                 batches = permutation(key(Purpose.BATCH_ORDER, self._seed, epoch), len(batches))
-            pools = np.arange(len(rows)) // (self._pool * size)
-            rows = rows[np.lexsort((self._lengths[rows], pools))]
-            self._planned = _Plan(epoch, rows, batches, size)
+            rows = rows[np.lexsort((self._lengths[rows], np.arange(len(rows)) // pool))]
+            cuts = [np.zeros(1, dtype=np.int64)]
+            for start in range(0, len(rows), pool):
+                lengths = self._lengths[rows[start : start + pool]]
+                count = -(-len(lengths) // self._batch_size)
+                cuts.append(start + equal_cuts(lengths, count)[1:])
+            self._planned = _Plan(epoch, rows, np.concatenate(cuts), batches)
         return self._planned
 
     def _batch(self, rows: Rows, epoch: int) -> Batch:

@@ -1,0 +1,53 @@
+"""Batches of equal size in padded rows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from stratus.training.bucketing import equal_cuts
+
+
+def sizes(lengths, cuts):
+    return [int(lengths[b - 1]) * int(b - a) for a, b in pairwise(cuts)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_row_is_in_one_batch_and_none_is_empty(seed):
+    random = np.random.default_rng(seed)
+    lengths = np.sort(random.integers(1, 300, random.integers(1, 400)))
+    batches = int(random.integers(1, len(lengths) + 1))
+    cuts = equal_cuts(lengths, batches)
+    assert len(cuts) == batches + 1
+    assert cuts[0] == 0
+    assert cuts[-1] == len(lengths)
+    assert (np.diff(cuts) > 0).all()
+
+
+def brute_force(lengths, batches):
+    """The smallest possible largest size, over all ways to cut."""
+    best = np.full((batches + 1, len(lengths) + 1), np.inf)
+    best[0, 0] = 0
+    for k in range(1, batches + 1):
+        for end in range(1, len(lengths) + 1):
+            best[k, end] = min(
+                max(best[k - 1, start], lengths[end - 1] * (end - start)) for start in range(end)
+            )
+    return best[batches, len(lengths)]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_largest_batch_is_as_small_as_can_be(seed):
+    random = np.random.default_rng(seed)
+    lengths = np.sort(random.integers(1, 30, random.integers(2, 14)))
+    batches = int(random.integers(1, len(lengths) + 1))
+    assert max(sizes(lengths, equal_cuts(lengths, batches))) == brute_force(lengths, batches)
+
+
+def test_a_few_long_strings_do_not_make_a_large_batch():
+    lengths = np.sort([*np.full(1000, 25), *np.full(20, 300)])
+    equal = np.linspace(0, 1020, 11).astype(int)  # as many rows in each, for comparison
+    assert max(sizes(lengths, equal)) == 300 * 102
+    assert max(sizes(lengths, equal_cuts(lengths, 10))) <= 3600
