@@ -33,7 +33,8 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of epochs.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Crystals in a step, over all devices.  [default: 256]")
+        int | None,
+        typer.Option(help="Crystals in a step on average, over all devices.  [default: 256]"),
     ] = None,
     lr: Annotated[
         float | None,

@@ -40,7 +40,9 @@ class PretrainOptions(BaseModel):
     steps: int | None = Field(
         None, ge=1, description="Optimiser steps; if set, epochs is not used."
     )
-    batch_size: int = Field(256, ge=1, description="Crystals in a step, over all devices.")
+    batch_size: int = Field(
+        256, ge=1, description="Crystals in a step on average, over all devices."
+    )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak; by default 1e-3 (nano), 5e-4 (small), 1e-4 (base)."
     )

@@ -12,7 +12,7 @@ import torch
 
 from stratus.errors import InputError, ResumeError
 from stratus.training import checkpoints
-from stratus.training.checkpoints import CheckpointWriteError, steps_in
+from stratus.training.checkpoints import CheckpointWriteError, read_checkpoint, steps_in
 from stratus.training.events import Started, Stepped, Validated
 from stratus.training.options import make_options
 from stratus.training.pretrain import pretrain
@@ -45,12 +45,14 @@ def straight(table, tiny, tmp_path_factory) -> Path:
     return run
 
 
-@pytest.mark.parametrize("encoder", ["cloud", "orbit-set"])
+@pytest.mark.parametrize(
+    ("encoder", "precision"), [("cloud", "32"), ("orbit-set", "32"), ("cloud", "bf16")]
+)
 def test_a_run_resumed_at_several_steps_ends_as_one_that_was_never_interrupted(
-    table, tiny, tmp_path, straight, encoder
+    table, tiny, tmp_path, straight, encoder, precision
 ):
-    options = make_options(tiny, {"encoder": encoder})
-    if encoder != "cloud":
+    options = make_options(tiny, {"encoder": encoder, "precision": precision})
+    if (encoder, precision) != ("cloud", "32"):
         straight = tmp_path / "straight"
         pretrain(table, straight, options)
     run = tmp_path / "run"
@@ -215,3 +217,18 @@ def test_a_table_that_can_not_be_used_leaves_nothing_behind(tiny, tmp_path):
     with pytest.raises(InputError):
         pretrain(bad, tmp_path / "run", make_options(tiny))
     assert not (tmp_path / "run").exists()
+
+
+def test_long_gradients_are_clipped_and_short_ones_are_not(table, tiny, tmp_path):
+    def after_one_step(name: str, clip: float | None) -> dict:
+        options = make_options(tiny, {"steps": 1, "clip_norm": clip, "precision": "bf16"})
+        pretrain(table, tmp_path / name, options)
+        state = read_checkpoint(tmp_path / name / "checkpoints/step-000001")
+        return state["optimizer_states"][0]["state"]
+
+    def norm(moments: dict) -> float:  # the first moment is 0.1 of the gradient
+        return 10 * float(sum((m["exp_avg"] ** 2).sum() for m in moments.values())) ** 0.5
+
+    free = norm(after_one_step("free", None))
+    assert norm(after_one_step("long", free / 4)) == pytest.approx(free / 4, rel=1e-3)
+    assert norm(after_one_step("short", free * 4)) == pytest.approx(free, rel=1e-3)

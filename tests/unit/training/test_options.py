@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stratus.errors import InputError, ResumeError
+from stratus.training.masking import MaskingOptions
 from stratus.training.options import (
     PretrainOptions,
     check_same,
@@ -76,3 +77,13 @@ def test_only_what_changes_no_result_may_change():
         assert name in write_options(before)
     with pytest.raises(ResumeError, match=r"begun with weight_decay = 0\.01, now it is 0\.0"):
         check_same(before, make_options({"weight_decay": 0.0}))
+
+
+def test_the_reference_page_has_every_option_with_its_description(repo_root):
+    page = (repo_root / "docs/reference/pretrain-options.md").read_text(encoding="utf-8")
+    for name, field in PretrainOptions.model_fields.items():
+        if name != "masking":
+            assert f"| `{name}` | " in page, name
+            assert f"| {field.description} |" in page, name
+    for name in MaskingOptions.model_fields:
+        assert f"| `masking.{name}` | " in page, name
