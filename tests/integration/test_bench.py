@@ -14,7 +14,10 @@ SMALL = {
     "encode_memory.py": ["2000"],
     "encode_cif.py": ["--data", "none", "--files", "60"],
     "encode_parquet.py": ["--data", "none", "--rows", "60"],
-    "pretrain_step.py": "--rows 60 --sizes nano --turns 1 --seconds 0.05 --batch 16".split(),
+    "pretrain_step.py": [
+        *("--rows", "60", "--sizes", "nano", "--precisions", "32", "--encoders", "cloud"),
+        *("--turns", "1", "--seconds", "0.01", "--batch", "4"),
+    ],
 }
 WITH_DATA = {
     "encode_workers.py": ["phonon_dos/phdos_1521.parquet", "1"],
