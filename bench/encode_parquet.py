@@ -1,11 +1,18 @@
 """A Parquet of structures to strings: stratus beside pymatgen, on the same rows, on one core.
 
-The rows are cells of 5 to 20 atoms: real ones of every data set, and made-up ones. Ours is what a
-worker of ``stratus encode`` does, to the finished rows of the table. What a user
-would otherwise run is a pymatgen ``Structure`` of each row and ``SpacegroupAnalyzer``. The symmetry
-search alone is timed too (moyo on arrays that are ready): no route through moyo can be faster.
-Rows are taken in turns of 1,000, first by the one, then by the other; processor time is counted,
-so that other work on the machine does not.
+The rows are cells of 5 to 20 atoms: real ones of every data set, and made-up ones. What is timed of
+ours is what one worker of ``stratus encode`` does, and reading the file: from a Parquet file with
+the columns id, lattice, species and frac_coords, over its slices, the checks, the symmetry search
+and the string, to the Arrow batches with the finished rows of the table. Not in it: writing the
+table, looking for repeated ids, and sending chunks between processes. What a user would otherwise
+run is a pymatgen ``Structure`` of each row and ``SpacegroupAnalyzer``, from the same file. The
+symmetry search alone is timed too (moyo on arrays that are ready): no route through moyo can be
+faster.
+
+Rows are taken in turns of 1,000, first by the one, then by the other. The time is that of the
+processor, spent by this process, so that other work on the machine does not count. The first 500
+cells of each set (a quarter of a small set) warm up and are not counted. No counted row was
+encoded before; it was read once, when the cells were chosen.
 
     python bench/encode_parquet.py [--data DIR] [--rows 2000]
 

@@ -25,7 +25,7 @@ MAX_LENGTH = 1e5
 MAX_COORDINATE = 1e6
 """Fractional coordinates beyond this are broken numbers; they also lose their digits."""
 
-_DENSEST = 2**0.5 * (1 + 1e-9)  # Kepler: n atoms d apart need n d³ / sqrt(2) of volume
+DENSEST = 2**0.5 * (1 + 1e-9)  # Kepler: n atoms d apart need n d³ / sqrt(2) of volume
 _REDUCTION_STEPS = 100
 _DENSE_LIMIT = 200  # atoms up to which all pairs are compared at once
 
@@ -60,7 +60,7 @@ def check(entry: Entry, options: ReadOptions) -> Reject | None:
         return _reject(entry, Code.BAD_COORDINATES, problem)
     if options.min_distance == 0:
         return None
-    if count * options.min_distance**3 > _DENSEST * volume:
+    if count * options.min_distance**3 > DENSEST * volume:
         return _reject(
             entry,
             Code.OVERLAPPING_ATOMS,

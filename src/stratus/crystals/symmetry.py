@@ -20,6 +20,7 @@ from stratus.errors import SymmetryError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from moyopy import Cell, MoyoDataset
 
 DEFAULT_SYMPREC: Final = 0.01
 
@@ -76,8 +77,7 @@ def find_symmetry(
         stratus.errors.SymmetryError: no space group was found.
     """
     search = _moyopy if backend == Backend.MOYOPY else _spglib
-    number, letters, n_atoms = search(lattice, frac_coords, kinds, symprec, angle_tolerance)
-    return Symmetry(number, tuple(letters), n_atoms)
+    return search(lattice, frac_coords, kinds, symprec, angle_tolerance)
 
 
 def _moyopy(
@@ -86,33 +86,28 @@ def _moyopy(
     kinds: npt.NDArray[np.int64],
     symprec: float,
     angle_tolerance: float | None,
-) -> tuple[int, list[str], int]:
-    from moyopy import Cell, MoyoDataset
-
-    _keep_moyo_off_stderr()
+) -> Symmetry:
+    new_cell, new_dataset = _moyo()
     angle = None if angle_tolerance is None else float(np.deg2rad(angle_tolerance))
     try:
-        cell = Cell(lattice.tolist(), frac_coords.tolist(), kinds.tolist())
-        dataset = MoyoDataset(cell, symprec=symprec, angle_tolerance=angle)
+        cell = new_cell(lattice.tolist(), frac_coords.tolist(), kinds.tolist())
+        dataset = new_dataset(cell, symprec=symprec, angle_tolerance=angle)
     except Exception as error:
         raise SymmetryError(_failure(Backend.MOYOPY, symprec, str(error))) from error
     except BaseException as error:  # a panic of the Rust core is no Exception
         if type(error).__name__ != "PanicException":
             raise
         raise SymmetryError(_failure(Backend.MOYOPY, symprec, str(error))) from error
-    share = abs(_determinant(dataset.prim_std_linear))
-    return dataset.number, dataset.wyckoffs, round(len(kinds) * share)
-
-
-def _determinant(matrix: list[list[float]]) -> float:
-    (a, b, c), (d, e, f), (g, h, i) = matrix  # a tenth of the time of numpy's, at this size
-    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return Symmetry(dataset.number, tuple(dataset.wyckoffs), dataset.prim_std_cell.num_atoms)
 
 
 @cache
-def _keep_moyo_off_stderr() -> None:
-    """Let moyo's log records reach only the handlers that the program has set up."""
+def _moyo() -> tuple[type[Cell], type[MoyoDataset]]:
+    """Import moyo, and let its log records reach only the handlers that the program has set up."""
+    from moyopy import Cell, MoyoDataset
+
     logging.getLogger("moyo").addHandler(logging.NullHandler())
+    return Cell, MoyoDataset
 
 
 def _spglib(
@@ -121,7 +116,7 @@ def _spglib(
     kinds: npt.NDArray[np.int64],
     symprec: float,
     angle_tolerance: float | None,
-) -> tuple[int, list[str], int]:
+) -> Symmetry:
     import spglib
 
     if not math.isfinite(lattice.sum() + frac_coords.sum()):  # spglib dies of it; moyo says so
@@ -139,7 +134,7 @@ def _spglib(
         raise SymmetryError(_failure(Backend.SPGLIB, symprec, "the search returned nothing"))
     number = int(dataset.number)
     n_atoms = len(dataset.std_types) // space_group(number).centring_order
-    return number, list(dataset.wyckoffs), n_atoms
+    return Symmetry(number, tuple(dataset.wyckoffs), n_atoms)
 
 
 def _failure(backend: Backend, symprec: float, reason: str) -> str:

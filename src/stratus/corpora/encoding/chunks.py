@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratus.corpora.encoding.row_by_row import cut
 from stratus.corpora.encoding.rows import ChunkResult, ChunkRows
@@ -131,8 +131,7 @@ def encode_chunk(
     return rows.result()
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A crystal whose symmetry is known, and which outcome of which item it is."""
 
     item: int

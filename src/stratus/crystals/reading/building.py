@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stratus.crystals.checks import MAX_COORDINATE, MAX_LENGTH, check, lattice_problem
 from stratus.crystals.entry import Code, Entry, Reject, Stage
+from stratus.crystals.first_look import first_look
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -33,9 +35,6 @@ def build(  # noqa: PLR0913 - the fields of an entry
 ) -> Entry | Reject:
     """Make an entry, right-handed and checked.
 
-    A left-handed lattice is turned by negating its vectors and the fractional coordinates: the
-    positions ``frac_coords @ lattice`` stay the same, and so does the set of translations.
-
     Args:
         id: the crystal's id.
         source: where it came from.
@@ -50,8 +49,6 @@ def build(  # noqa: PLR0913 - the fields of an entry
     Returns:
         The entry, or the reject that :func:`stratus.crystals.checks.check` made of it.
     """
-    if _left_handed(lattice):
-        lattice, frac_coords = -lattice, -frac_coords
     entry = Entry(
         id=id,
         lattice=lattice,
@@ -62,7 +59,29 @@ def build(  # noqa: PLR0913 - the fields of an entry
         species=species,
         notes=notes,
     )
+    if _left_handed(lattice):
+        entry = _turned(entry)
     return check(entry, options) or entry
+
+
+def build_all(drafts: Sequence[Entry | Reject], options: ReadOptions) -> list[Entry | Reject]:
+    """Do with many crystals what :func:`build` does with one, in less time for each.
+
+    Args:
+        drafts: entries as they were read; what is rejected already stays as it is.
+        options: what counts as a crystal.
+    """
+    left_handed, certain = first_look([d for d in drafts if isinstance(d, Entry)], options)
+    found = iter(zip(left_handed, certain, strict=True))
+    outcomes: list[Entry | Reject] = []
+    for draft in drafts:
+        outcome = draft
+        if isinstance(draft, Entry):
+            turn, good = next(found)
+            entry = _turned(draft) if turn else draft
+            outcome = entry if good else check(entry, options) or entry
+        outcomes.append(outcome)
+    return outcomes
 
 
 def lattice_from_cell(cell: Sequence[float]) -> npt.NDArray[np.float64]:
@@ -126,6 +145,14 @@ def fractional(
             Stage.CHECKING,
         )
     return np.linalg.solve(lattice.T, cartesian.T).T.astype(np.float64)
+
+
+def _turned(entry: Entry) -> Entry:
+    """Return a left-handed crystal right-handed, by negating lattice and fractional coordinates.
+
+    The positions ``frac_coords @ lattice`` stay the same, and so does the set of translations.
+    """
+    return replace(entry, lattice=-entry.lattice, frac_coords=-entry.frac_coords)
 
 
 def _left_handed(lattice: npt.NDArray[np.float64]) -> bool:

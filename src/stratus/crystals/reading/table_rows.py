@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from stratus.crystals.elements import NUMBERS
 from stratus.crystals.entry import Code, Entry, Reject
-from stratus.crystals.reading.building import build, fractional, lattice_from_cell
+from stratus.crystals.reading.building import build_all, fractional, lattice_from_cell
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy.typing as npt
     import pyarrow as pa
@@ -46,7 +46,27 @@ class TableSlice:
     table: str
 
 
-_BLOCK = 64
+class _Row(NamedTuple):  # a tuple, because a dataclass takes longer to make
+    """A row without its structure.
+
+    Attributes:
+        place: its number in the slice.
+        id: the crystal's id.
+        source: the table and the row's number in it.
+        labels: the other columns.
+        notes: what was decided about the id.
+    """
+
+    place: int
+    id: str
+    source: str
+    labels: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+_Reader: TypeAlias = "Callable[[list[_Row], ReadOptions], Iterable[Entry | Reject]]"
+
+_BLOCK = 128
 
 
 def parse_slice(payload: TableSlice, stem: str, options: ReadOptions) -> Iterator[Entry | Reject]:
@@ -57,29 +77,24 @@ def parse_slice(payload: TableSlice, stem: str, options: ReadOptions) -> Iterato
         stem: what the id of a row without one begins with.
         options: what counts as a crystal.
     """
-    batch, columns = payload.batch, payload.columns
-    ids = _ids(payload, stem)
-    labels = _labels(batch, columns)
-    reader = _structures(payload) if columns.structure is not None else _arrays(payload)
-
-    def outcomes(row: int) -> Iterator[Entry | Reject]:
-        id, note = ids[row]  # noqa: A001 - the field's name
-        source = f"{payload.table}:{payload.first_row + row}"
-        notes = (note,) if note is not None else ()
-        own = {name: values[row] for name, values in labels.items()}
-        return reader(row, id, source, own, notes, options)
-
-    # rows of arrays are read a few at a time: the processor is faster when it stays at one task
-    block = 1 if columns.structure is not None else _BLOCK
-    for start in range(0, batch.num_rows, block):
-        rows = range(start, min(start + block, batch.num_rows))
-        yield from [outcome for row in rows for outcome in outcomes(row)]
+    rows = _rows(payload, stem)
+    if payload.columns.structure is not None:
+        yield from _structures(payload)(rows, options)
+        return
+    read = _arrays(payload)
+    # a few at a time: the processor is faster when it stays at one task
+    for start in range(0, len(rows), _BLOCK):
+        yield from read(rows[start : start + _BLOCK], options)
 
 
-_Reader: TypeAlias = (
-    "Callable[[int, str, str, dict[str, Any], tuple[str, ...], ReadOptions], "
-    "Iterator[Entry | Reject]]"
-)
+def _rows(payload: TableSlice, stem: str) -> list[_Row]:
+    labels = _labels(payload.batch, payload.columns)
+    rows = []
+    for place, (id, note) in enumerate(_ids(payload, stem)):  # noqa: A001 - the field's name
+        source = f"{payload.table}:{payload.first_row + place}"
+        own = {name: values[place] for name, values in labels.items()}
+        rows.append(_Row(place, id, source, own, (note,) if note is not None else ()))
+    return rows
 
 
 def _arrays(payload: TableSlice) -> _Reader:
@@ -93,18 +108,12 @@ def _arrays(payload: TableSlice) -> _Reader:
     if not is_fractional and "cartesian" in batch.schema.names:
         cartesian = batch.column("cartesian").to_pylist()
 
-    def read(
-        row: int,
-        id: str,  # noqa: A002 - the field's name
-        source: str,
-        labels: dict[str, Any],
-        notes: tuple[str, ...],
-        options: ReadOptions,
-    ) -> Iterator[Entry | Reject]:
+    def draft(row: _Row) -> Entry | Reject:
+        place, id, source, labels, notes = row  # noqa: A001 - the field's name
         try:
-            lattice = _lattice(lattices[row], columns.lattice or "")
-            numbers, named = _species(species[row])
-            flat = places[row]
+            lattice = _lattice(lattices[place], columns.lattice or "")
+            numbers, named = _species(species[place])
+            flat = places[place]
             if flat is None or len(flat) != 3 * len(numbers):
                 given = "no" if flat is None else str(len(flat))
                 raise Refusal(
@@ -113,22 +122,14 @@ def _arrays(payload: TableSlice) -> _Reader:
                     f"numbers in {columns.coords}; three for each are needed",
                 )
             coords = flat.reshape(-1, 3)
-            if not is_fractional and (cartesian is None or cartesian[row] is not False):
+            if not is_fractional and (cartesian is None or cartesian[place] is not False):
                 coords = fractional(coords, lattice)
         except Refusal as refusal:
-            yield refusal.reject(id, source)
-            return
-        yield build(
-            id=id,
-            source=source,
-            lattice=lattice,
-            numbers=numbers,
-            frac_coords=coords,
-            options=options,
-            species=named,
-            labels=labels,
-            notes=notes,
-        )
+            return refusal.reject(id, source)
+        return Entry(id, lattice, numbers, coords, source, labels, named, notes)
+
+    def read(rows: list[_Row], options: ReadOptions) -> list[Entry | Reject]:
+        return build_all([draft(row) for row in rows], options)
 
     return read
 
@@ -140,23 +141,23 @@ def _structures(payload: TableSlice) -> _Reader:
     column = payload.columns.structure or ""
     values = payload.batch.column(column).to_pylist()
 
-    def read(
-        row: int,
-        id: str,  # noqa: A002 - the field's name
-        source: str,
-        labels: dict[str, Any],
-        notes: tuple[str, ...],
-        options: ReadOptions,
-    ) -> Iterator[Entry | Reject]:
-        value = values[row]
-        if value is None or (isinstance(value, str) and not value.strip()):
-            yield Refusal(
-                Code.NOT_A_STRUCTURE, f"row {source.rpartition(':')[2]} has nothing in {column}"
-            ).reject(id, source)
-            return
-        yield from parse_content(
-            value, id=id, source=source, options=options, labels=labels, notes=notes
-        )
+    def read(rows: list[_Row], options: ReadOptions) -> Iterator[Entry | Reject]:
+        for row in rows:
+            value = values[row.place]
+            if value is None or (isinstance(value, str) and not value.strip()):
+                number = row.source.rpartition(":")[2]
+                yield Refusal(Code.NOT_A_STRUCTURE, f"row {number} has nothing in {column}").reject(
+                    row.id, row.source
+                )
+                continue
+            yield from parse_content(
+                value,
+                id=row.id,
+                source=row.source,
+                options=options,
+                labels=row.labels,
+                notes=row.notes,
+            )
 
     return read
 
@@ -224,23 +225,21 @@ def _species(
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
     if value is None:
         raise Refusal(Code.UNREADABLE, "the row has no species")
-    words = (
-        tuple(value.translate(_BRACKETS).replace("'", " ").split())
-        if isinstance(value, str)
-        else tuple(value)
-    )
-    return _numbers(words)
+    return _numbers(value if isinstance(value, str) else tuple(value))
 
 
 @lru_cache(maxsize=65536)
 def _numbers(
-    words: tuple[str | int, ...],
+    value: str | tuple[str | int, ...],
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
-    from stratus.crystals.reading.cif_symbols import species_of
-
+    words = (
+        value.translate(_BRACKETS).replace("'", " ").split() if isinstance(value, str) else value
+    )
     found = [NUMBERS.get(word) for word in words]  # type: ignore[arg-type]
     named = None
     if None in found:
+        from stratus.crystals.reading.cif_symbols import species_of
+
         pairs = [species_of(word) for word in words]
         found = [number for number, _ in pairs]
         if any(name is not None for _, name in pairs):
