@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from stratus.corpora.encoding.job import encode_corpus
     from stratus.corpora.encoding.options import EncodeOptions
     from stratus.corpora.encoding.summary import EncodeSummary, Progress
+    from stratus.corpora.labelled.disjoint import Overlap, check_disjoint, digest
+    from stratus.corpora.labelled.folds import Fold, from_column, kfold
+    from stratus.corpora.labelled.reading import read_labelled
+    from stratus.corpora.labelled.table import Kind, LabelledTable
     from stratus.corpora.tokens.build import build_tokens
     from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus, open_tokens
     from stratus.corpora.tokens.info import CorpusInfo
@@ -16,12 +20,21 @@ __all__ = [
     "CorpusInfo",
     "EncodeOptions",
     "EncodeSummary",
+    "Fold",
+    "Kind",
+    "LabelledTable",
+    "Overlap",
     "Progress",
     "TokenCorpora",
     "TokenCorpus",
     "build_tokens",
+    "check_disjoint",
+    "digest",
     "encode_corpus",
+    "from_column",
+    "kfold",
     "open_tokens",
+    "read_labelled",
 ]
 
 _HOME = {
@@ -29,6 +42,15 @@ _HOME = {
     "EncodeOptions": "stratus.corpora.encoding.options",
     "EncodeSummary": "stratus.corpora.encoding.summary",
     "Progress": "stratus.corpora.encoding.summary",
+    "Overlap": "stratus.corpora.labelled.disjoint",
+    "check_disjoint": "stratus.corpora.labelled.disjoint",
+    "digest": "stratus.corpora.labelled.disjoint",
+    "Fold": "stratus.corpora.labelled.folds",
+    "from_column": "stratus.corpora.labelled.folds",
+    "kfold": "stratus.corpora.labelled.folds",
+    "read_labelled": "stratus.corpora.labelled.reading",
+    "Kind": "stratus.corpora.labelled.table",
+    "LabelledTable": "stratus.corpora.labelled.table",
     "build_tokens": "stratus.corpora.tokens.build",
     "open_tokens": "stratus.corpora.tokens.corpus",
     "TokenCorpora": "stratus.corpora.tokens.corpus",

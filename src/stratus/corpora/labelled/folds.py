@@ -1,0 +1,244 @@
+"""Which rows train, which choose, and which are only looked at in the end.
+
+Rows of one group (one SCOPE string, one composition) never stand on both sides of a cut. The order
+of the groups is that of their BLAKE2b digests with the seed, so a split depends on the seed and the
+table's rows, not on their order, nor on the version of any library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stratus.corpora.labelled.columns import close
+from stratus.corpora.labelled.table import LabelledTable
+from stratus.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+VALIDATION_SHARE: Final = 0.1
+
+_SPLITS: Final = {
+    "train": "train",
+    "training": "train",
+    "train_and_val": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+class Group(StrEnum):
+    """Which rows stay together."""
+
+    NONE = "none"
+    SCOPE = "scope"
+    COMPOSITION = "composition"
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One way to split the rows of a table.
+
+    Attributes:
+        name: the number of the fold, or ``official`` for a split by names.
+        train: rows to learn from, ascending.
+        validation: rows to choose with (epochs, hyper-parameters), ascending; none of ``train``.
+        test: rows to score on, ascending.
+    """
+
+    name: str
+    train: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+
+    @property
+    def parts(self) -> dict[str, npt.NDArray[np.int64]]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def kfold(
+    rows: int | LabelledTable,
+    k: int,
+    seed: int,
+    *,
+    group: str | None = None,
+    validation: float = VALIDATION_SHARE,
+) -> list[Fold]:
+    """Split into k folds of about equal size; each row is a test row of one of them.
+
+    Args:
+        rows: the table, or how many rows there are.
+        k: number of folds, at least 2.
+        seed: which split; the same seed gives the same folds.
+        group: rows that stay together: ``scope`` (the default for a table) those of one string,
+            ``composition`` those of one reduced composition, ``none`` (the default for a number).
+        validation: share of the training rows that is taken out of them to choose with.
+
+    Raises:
+        stratus.errors.InputError: too few groups for k folds, or an option that can not be.
+    """
+    groups = _groups(rows, group)
+    _check(k, validation)
+    order = _drawn(sorted(set(groups)), f"{seed}|folds")
+    if len(order) < k:
+        raise InputError(
+            f"{k} folds need at least {k} groups of rows, but there are {len(order)}; take fewer "
+            "folds or another group"
+        )
+    sizes = Counter(groups)
+    counts = np.array([sizes[name] for name in order])
+    middle = np.cumsum(counts) - counts / 2
+    places = np.minimum((middle * k / counts.sum()).astype(np.int64), k - 1)
+    fold_of = dict(zip(order, places.tolist(), strict=True))
+    of_row = np.array([fold_of[name] for name in groups])
+    empty = sorted(set(range(k)) - set(places.tolist()))
+    if empty:
+        raise InputError(
+            f"fold {empty[0]} of {k} is empty, because one group holds {max(sizes.values())} of "
+            f"{len(groups)} rows; take fewer folds or another group"
+        )
+    return [_fold(of_row == number, str(number), groups, seed, validation) for number in range(k)]
+
+
+def from_column(
+    table: LabelledTable,
+    *,
+    seed: int = 0,
+    group: str = Group.SCOPE,
+    validation: float = VALIDATION_SHARE,
+) -> list[Fold]:
+    """Split as the table's column of folds or splits says (``fold_column`` of the reader).
+
+    Numbers 0 to k - 1 say in which of k folds a row is a test row. Names (``train``, ``validation``
+    or ``val``, ``test``) make one fold; rows of ``validation`` are taken as they are. Else the rows
+    to choose with are drawn from the training rows, and taken out of them.
+
+    Args:
+        table: read with a ``fold_column``.
+        seed: which training rows are drawn.
+        group: rows that stay together when rows are drawn, as in :func:`kfold`.
+        validation: share of the training rows that is drawn.
+
+    Raises:
+        stratus.errors.InputError: no column was named, a row has no value, or the values are
+            neither of the two.
+    """
+    splits = _splits(table)
+    groups = _groups(table, group)
+    _check(2, validation)
+    found = sorted(set(splits))
+    named = [_SPLITS.get(value.lower()) for value in splits]
+    if None not in named:
+        return [_official(np.array(named), groups, seed, validation)]
+    if not all(value.isdigit() for value in found):
+        odd = next(v for v in found if not v.isdigit() and v.lower() not in _SPLITS)
+        raise InputError(
+            f"{odd!r} in the column of folds is neither a number nor one of "
+            f"{', '.join(_SPLITS)}; the column holds {', '.join(found[:8])}"
+        )
+    numbers = sorted(int(value) for value in found)
+    if len(numbers) < 2 or numbers != list(range(len(numbers))):
+        raise InputError(
+            "folds are numbered from 0 and none is left out, at least two; the column holds "
+            f"{', '.join(map(str, numbers[:8]))}"
+        )
+    of_row = np.array([int(value) for value in splits])
+    return [_fold(of_row == number, str(number), groups, seed, validation) for number in numbers]
+
+
+def _splits(table: LabelledTable) -> list[str]:
+    if table.splits is None:
+        raise InputError("the table was read without a column of folds; name it with fold_column")
+    for row, value in enumerate(table.splits):
+        if value is None:
+            raise InputError(
+                f"row {row} (id {table.ids[row]!r}) has nothing in the column of folds; "
+                "each row needs its fold"
+            )
+    return [value for value in table.splits if value is not None]
+
+
+def _official(
+    named: npt.NDArray[np.str_], groups: Sequence[str], seed: int, validation: float
+) -> Fold:
+    for part in ("train", "test"):
+        if part not in named:
+            raise InputError(f"the column of splits has no row of {part!r}")
+    if "validation" not in named:
+        return _fold(named == "test", "official", groups, seed, validation)
+    parts = [np.flatnonzero(named == part) for part in ("train", "validation", "test")]
+    return Fold("official", *parts)
+
+
+def _fold(
+    is_test: npt.NDArray[np.bool_], name: str, groups: Sequence[str], seed: int, validation: float
+) -> Fold:
+    """Return a fold whose validation rows are drawn from the others."""
+    rest = np.flatnonzero(~is_test)
+    of_rest = [groups[row] for row in rest.tolist()]
+    sizes = Counter(of_rest)
+    drawn: set[str] = set()
+    count = 0
+    for group in _drawn(sorted(sizes), f"{seed}|validation|{name}"):
+        if count >= validation * len(rest):
+            break
+        drawn.add(group)
+        count += sizes[group]
+    chosen = np.array([group in drawn for group in of_rest], dtype=np.bool_)
+    if chosen.all():
+        raise InputError(
+            f"fold {name} has no training rows left beside its {count} validation rows; take a "
+            "smaller share or another group"
+        )
+    return Fold(name, rest[~chosen], rest[chosen], np.flatnonzero(is_test))
+
+
+def _groups(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
+    """Return the name of each row's group."""
+    is_table = isinstance(rows, LabelledTable)
+    group = group or (Group.SCOPE if is_table else Group.NONE)
+    known = [kind.value for kind in Group]
+    if group not in known:
+        raise InputError(f"{group!r} is no group of rows; {close(group, known)}")
+    if isinstance(rows, LabelledTable):
+        by = {
+            Group.NONE: rows.ids,
+            Group.SCOPE: rows.scopes,
+            Group.COMPOSITION: rows.compositions,
+        }
+        return by[Group(group)]
+    if group != Group.NONE:
+        raise InputError(
+            f"rows can be kept together by {group} in a table, not in a number of rows"
+        )
+    return [str(row) for row in range(rows)]
+
+
+def _check(k: int, validation: float) -> None:
+    if k < 2:
+        raise InputError(f"{k} folds make no test; take at least 2")
+    if not 0 <= validation < 1:
+        raise InputError(
+            f"the share of validation rows is at least 0 and below 1, not {validation}"
+        )
+
+
+def _drawn(names: Sequence[str], salt: str) -> list[str]:
+    """Return the names in the order of their digests."""
+
+    def digest(name: str) -> bytes:
+        return hashlib.blake2b(f"{salt}\0{name}".encode(), digest_size=16).digest()
+
+    return sorted(names, key=digest)

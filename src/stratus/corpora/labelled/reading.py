@@ -1,0 +1,150 @@
+"""A file of crystals with labels, or of SCOPE strings with labels, to a table in memory."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.rows import label_name
+from stratus.corpora.labelled.columns import Gathered, Wanted, close
+from stratus.corpora.labelled.places import row_in_words
+from stratus.corpora.labelled.strings import gather_strings, holds_strings
+from stratus.crystals.entry import Code, Reject, Stage
+from stratus.crystals.reading import ReadOptions, Record, records
+from stratus.crystals.reading.table_rows import TableSlice
+from stratus.errors import InputError
+from stratus.scope import Dialect, ScopeOptions
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from stratus.corpora.labelled.table import LabelledTable
+
+_STRETCH = 8192
+
+
+def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
+    path: str | os.PathLike[str],
+    targets: Sequence[str],
+    *,
+    kinds: Mapping[str, str] | None = None,
+    structure_column: str | None = None,
+    id_column: str | None = None,
+    fold_column: str | None = None,
+    scope_options: ScopeOptions | None = None,
+    workers: int | None = None,
+    timeout_s: float = 60.0,
+) -> LabelledTable:
+    """Read crystals with their labels.
+
+    A table with a column ``scope`` is taken as strings, such as ``stratus encode`` writes; anything
+    else that :func:`stratus.read` takes holds structures, and these are encoded. Naming a
+    ``structure_column`` says that it is structures. Every row is a row of the result or a reject.
+
+    Args:
+        path: a CSV, Parquet or other file, or a folder.
+        targets: the columns that hold the labels.
+        kinds: ``regression``, ``binary`` or ``multiclass`` by target; regression if not said.
+        structure_column: the column of the structures.
+        id_column: the column of the ids.
+        fold_column: the column of folds (0, 1, ...) or of splits (train, validation, test).
+        scope_options: how structures become strings; the dialect is ``orbit``.
+        workers: processes that encode structures; 0 encodes in this one, without a limit of time.
+        timeout_s: longest time for one crystal, in s.
+
+    Returns:
+        the table; absent labels are NaN.
+
+    Raises:
+        stratus.errors.InputError: the file can not be read, a column is missing, a label is no
+            finite number (names the row and the column), or no row can be used.
+    """
+    wanted = Wanted.of(targets, kinds, fold_column)
+    read = ReadOptions(structure_column=structure_column, id_column=id_column)
+    scope = scope_options or ScopeOptions()
+    if scope.dialect != Dialect.ORBIT:
+        raise InputError(f"labelled tables are read in the orbit dialect, not in {scope.dialect}")
+    if structure_column is None and holds_strings(path, read):
+        gathered = Gathered(wanted)
+        return gathered.table(gather_strings(path, read, gathered), str(path))
+    _look_first(path, read, wanted)
+    options = EncodeOptions(read=read, scope=scope, workers=workers, timeout_s=timeout_s)
+    return _encoded(path, options, wanted)
+
+
+def _look_first(path: str | os.PathLike[str], read: ReadOptions, wanted: Wanted) -> None:
+    """Find a missing column or a mistake in a label before any structure is encoded."""
+    checked = Gathered(wanted)
+    for record in records([Path(path)], read):
+        if not (isinstance(record, Record) and isinstance(record.payload, TableSlice)):
+            continue
+        batch, of = record.payload.batch, record.payload.columns
+        names = [n for n in batch.schema.names if n not in of.used() | {of.id}]
+        wanted.require(names, record.payload.table)
+        for name in wanted.names:
+            twin = next((n for n in names if n != name and label_name(n) == label_name(name)), None)
+            if twin is not None:
+                raise InputError(
+                    f"{record.payload.table} has the columns {name!r} and {twin!r}, which can not "
+                    "be told from each other beside the columns of an encoded table; rename one"
+                )
+        columns = {name: batch.column(name) for name in wanted.names}
+        checked.look(columns, _in_slice(record.payload))
+
+
+def _in_slice(payload: TableSlice) -> Callable[[int], str]:
+    def where(place: int) -> str:
+        row = payload.first_row + place
+        of = payload.columns.id
+        own = payload.batch.column(of)[place].as_py() if of is not None else row
+        return row_in_words(f"{payload.table}:{row}", str(own))
+
+    return where
+
+
+def _encoded(path: str | os.PathLike[str], options: EncodeOptions, wanted: Wanted) -> LabelledTable:
+    """Encode to a table on disk, which keeps memory flat, and take what is wanted from it."""
+    gathered = Gathered(wanted)
+    with tempfile.TemporaryDirectory(prefix="stratus-labelled-") as folder:
+        output = Path(folder) / "scopes.parquet"
+        summary = encode_corpus([Path(path)], output, options)
+        for batch in _stretches(output, wanted, str(path)):
+            ids, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
+            gathered.add(
+                ids,
+                batch.column("scope").to_pylist(),
+                batch.column("n_atoms").to_pylist(),
+                {name: batch.column(label_name(name)) for name in wanted.names},
+                lambda place, ids=ids, sources=sources: row_in_words(sources[place], ids[place]),  # type: ignore[misc]
+            )
+        rejects = list(_rejects(Path(summary.rejects_file)))
+    return gathered.table(rejects, str(path))
+
+
+def _stretches(output: Path, wanted: Wanted, source: str) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(output) as file:
+        if not file.metadata.num_rows:
+            return
+        names = file.schema_arrow.names
+        for name in wanted.names:
+            if label_name(name) not in names:
+                raise InputError(
+                    f"the crystals of {source} have no label {name!r}; {close(name, names)}"
+                )
+        columns = ["id", "source", "scope", "n_atoms", *(label_name(n) for n in wanted.names)]
+        yield from file.iter_batches(_STRETCH, columns=columns)
+
+
+def _rejects(path: Path) -> Iterator[Reject]:
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            stage, code = Stage(row["stage"]), Code(row["code"])
+            yield Reject(row["id"], row["source"], stage, code, row["detail"])

@@ -1,0 +1,136 @@
+"""A table of SCOPE strings with labels, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stratus.crystals.elements import NUMBERS
+from stratus.errors import InputError
+from stratus.scope.vocabulary import SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from stratus.crystals.entry import Reject
+
+ELEMENTS = 118
+_COMPOSITION = 2
+
+
+class Kind(StrEnum):
+    """What the labels of a target are."""
+
+    REGRESSION = "regression"
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTable:
+    """Crystals with labels, one a row, in the order of the input.
+
+    Attributes:
+        ids: the ids, each once.
+        scopes: the strings, in the ``orbit`` dialect; identical strings are one crystal to a model.
+        n_atoms: shape (n,), atoms in the primitive cell.
+        targets: names of the targets.
+        kinds: kind of each target.
+        classes: of each target that is no regression, the names of its classes; a label is a place
+            in it.
+        labels: shape (n, targets), float64; NaN where a label is absent.
+        splits: the fold or split of each row as text, ``None`` where it is absent, if a column was
+            named.
+        rejects: what could not be used, with the reasons.
+    """
+
+    ids: tuple[str, ...]
+    scopes: tuple[str, ...]
+    n_atoms: npt.NDArray[np.int64]
+    targets: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    labels: npt.NDArray[np.float64]
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    splits: tuple[str | None, ...] | None = None
+    rejects: tuple[Reject, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows = len(self.ids)
+        shapes = {
+            "scopes": (len(self.scopes), rows),
+            "n_atoms": (self.n_atoms.shape, (rows,)),
+            "labels": (self.labels.shape, (rows, len(self.targets))),
+            "kinds": (len(self.kinds), len(self.targets)),
+            "splits": (rows if self.splits is None else len(self.splits), rows),
+        }
+        for name, (found, expected) in shapes.items():
+            if found != expected:
+                raise InputError(
+                    f"a labelled table of {rows} rows and {len(self.targets)} targets needs "
+                    f"{name} of size {expected}, not {found}"
+                )
+
+    def __len__(self) -> int:
+        """Return the number of rows that can be used."""
+        return len(self.ids)
+
+    @property
+    def rows_in(self) -> int:
+        """Rows met: those of the table and the rejects together."""
+        return len(self.ids) + len(self.rejects)
+
+    @property
+    def labelled(self) -> dict[str, int]:
+        """Number of rows with a label, by target."""
+        counts = np.isfinite(self.labels).sum(axis=0).tolist()
+        return dict(zip(self.targets, counts, strict=True))
+
+    @cached_property
+    def compositions(self) -> tuple[str, ...]:
+        """The reduced composition of each row, as the string writes it: ``Na 1 Cl 1``."""
+        return tuple(_part(scope, _COMPOSITION) for scope in self.scopes)
+
+    def fractions(self) -> npt.NDArray[np.float64]:
+        """Return the share of each element in each row, read from the strings.
+
+        Returns:
+            shape (n, 118); column z - 1 is atomic number z, each row adds up to 1.
+        """
+        found = np.zeros((len(self), ELEMENTS))
+        known: dict[str, tuple[list[int], list[float]]] = {}
+        for row, text in enumerate(self.compositions):
+            shares = known.get(text)
+            if shares is None:
+                amounts = read_amounts(text)
+                total = sum(amounts.values())
+                places = [NUMBERS[symbol] - 1 for symbol in amounts]
+                shares = known[text] = (places, [n / total for n in amounts.values()])
+            found[row, shares[0]] = shares[1]
+        return found
+
+
+def read_amounts(composition: str) -> dict[str, int]:
+    """Return the amounts of a composition: ``Si 1 O 2`` is one Si and two O.
+
+    Args:
+        composition: that part of a string of the ``orbit`` dialect.
+    """
+    amounts: dict[str, int] = {}
+    symbol = ""
+    for word in composition.split(" "):
+        if word in NUMBERS:
+            symbol = word
+            amounts[symbol] = 0
+        else:
+            amounts[symbol] = 100 * amounts[symbol] + int(word.rstrip("_"))
+    return amounts
+
+
+def _part(scope: str, place: int) -> str:
+    return scope.split(f" {SEPARATOR} ")[place]
