@@ -1,0 +1,223 @@
+"""How good predictions are: exact over all rows at once, never a mean of means of batches.
+
+The standard ones are scikit-learn's. Every row counts the same. A metric that is not defined on the
+rows at hand, such as a ROC-AUC where all labels are the same, is None and not a made-up number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from stratus.errors import InputError
+from stratus.views.names import pick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from stratus.tasks.task import Kind, Task
+
+    Floats = NDArray[np.float64]
+    Function = Callable[[Floats, Floats], float | None]
+
+THRESHOLD: Final = 0.5
+"""A crystal is of class 1 if the probability of that is at least this."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: its name in the table.
+        label: how it is written for people.
+        kinds: kinds of task that it is for.
+        unit: ``target`` if it has the unit of the labels, else its unit; empty for a pure number.
+        lower_is_better: whether a smaller number is a better one.
+        function: of labels ``[n]`` and values ``[n]`` or ``[n, classes]``, as in
+            :class:`stratus.tasks.predictions.Prediction`; None where it is not defined.
+    """
+
+    name: str
+    label: str
+    kinds: tuple[Kind, ...]
+    unit: Literal["target", "nats", ""]
+    lower_is_better: bool
+    function: Function
+
+    def unit_for(self, task: Task) -> str:
+        """Return the unit that the number has for a task."""
+        return task.unit if self.unit == "target" else self.unit
+
+
+def _mae(labels: Floats, values: Floats) -> float:
+    from sklearn.metrics import mean_absolute_error  # type: ignore[import-untyped, unused-ignore]
+
+    return float(mean_absolute_error(labels, values))
+
+
+def _rmse(labels: Floats, values: Floats) -> float:
+    from sklearn.metrics import (  # type: ignore[import-untyped, unused-ignore]
+        root_mean_squared_error,
+    )
+
+    return float(root_mean_squared_error(labels, values))
+
+
+def _r2(labels: Floats, values: Floats) -> float | None:
+    from sklearn.metrics import r2_score  # type: ignore[import-untyped, unused-ignore]
+
+    return None if np.ptp(labels) == 0 else float(r2_score(labels, values))
+
+
+def _mae_over_mad(labels: Floats, values: Floats) -> float | None:
+    if np.ptp(labels) == 0:
+        return None
+    return _mae(labels, values) / float(np.mean(np.abs(labels - np.mean(labels))))
+
+
+def _classes(values: Floats) -> NDArray[np.int64]:
+    if values.ndim == 1:
+        return (values >= THRESHOLD).astype(np.int64)
+    best: NDArray[np.int64] = np.argmax(values, axis=1).astype(np.int64)
+    return best
+
+
+def _accuracy(labels: Floats, values: Floats) -> float:
+    from sklearn.metrics import accuracy_score  # type: ignore[import-untyped, unused-ignore]
+
+    return float(accuracy_score(labels.astype(np.int64), _classes(values)))
+
+
+def _balanced_accuracy(labels: Floats, values: Floats) -> float:
+    # The mean recall of the classes there are; scikit-learn's own warns of any other class.
+    from sklearn.metrics import recall_score  # type: ignore[import-untyped, unused-ignore]
+
+    true = labels.astype(np.int64)
+    found = recall_score(true, _classes(values), labels=np.unique(true), average="macro")
+    return float(found)
+
+
+def _f1(labels: Floats, values: Floats) -> float:
+    from sklearn.metrics import f1_score  # type: ignore[import-untyped, unused-ignore]
+
+    average = "binary" if values.ndim == 1 else "macro"
+    true, found = labels.astype(np.int64), _classes(values)
+    return float(f1_score(true, found, average=average, zero_division=0.0))
+
+
+def _roc_auc(labels: Floats, values: Floats) -> float | None:
+    from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped, unused-ignore]
+
+    if np.ptp(labels) == 0:
+        return None
+    return float(roc_auc_score(labels.astype(np.int64), values))
+
+
+def _log_loss(labels: Floats, values: Floats) -> float:
+    from sklearn.metrics import log_loss  # type: ignore[import-untyped, unused-ignore]
+
+    classes = np.arange(2 if values.ndim == 1 else values.shape[1])
+    return float(log_loss(labels.astype(np.int64), values, labels=classes))
+
+
+_NUMBERS: Final = ("regression",)
+_CLASSES: Final = ("binary", "multiclass")
+
+METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric("mae", "MAE", _NUMBERS, "target", lower_is_better=True, function=_mae),
+            Metric("rmse", "RMSE", _NUMBERS, "target", lower_is_better=True, function=_rmse),
+            Metric("r2", "R²", _NUMBERS, "", lower_is_better=False, function=_r2),
+            Metric(
+                "mae_over_mad",
+                "MAE/MAD (MAD about the mean of the rows measured)",
+                _NUMBERS,
+                "",
+                lower_is_better=True,
+                function=_mae_over_mad,
+            ),
+            Metric("roc_auc", "ROC-AUC", ("binary",), "", lower_is_better=False, function=_roc_auc),
+            Metric(
+                "balanced_accuracy",
+                "balanced accuracy",
+                _CLASSES,
+                "",
+                lower_is_better=False,
+                function=_balanced_accuracy,
+            ),
+            Metric("f1", "F1", _CLASSES, "", lower_is_better=False, function=_f1),
+            Metric(
+                "log_loss", "log loss", _CLASSES, "nats", lower_is_better=True, function=_log_loss
+            ),
+            Metric("accuracy", "accuracy", _CLASSES, "", lower_is_better=False, function=_accuracy),
+        )
+    }
+)
+
+
+def metric(name: str) -> Metric:
+    """Return a metric by its name.
+
+    Raises:
+        stratus.errors.InputError: no such name; the message gives the close ones.
+    """
+    return pick(METRICS, name, "metric")
+
+
+def metrics_of(kind: Kind) -> tuple[Metric, ...]:
+    """Return the metrics of a kind of task, in the order of the table."""
+    return tuple(each for each in METRICS.values() if kind in each.kinds)
+
+
+def measure(
+    task: Task, labels: Floats, values: Floats, present: NDArray[np.bool_] | None = None
+) -> dict[str, float | None]:
+    """Measure predictions by every metric of the kind of a task.
+
+    Args:
+        task: what was predicted.
+        labels: ``[n]``, in the unit of the task, or classes counted from 0.
+        values: ``[n]``, or ``[n, classes]`` for a multiclass task: numbers in the unit of the task,
+            or probabilities.
+        present: ``[n]``, which labels there are; all of them if None. Other rows are not looked at.
+
+    Returns:
+        the numbers by the name of the metric; None where one is not defined on these rows.
+
+    Raises:
+        stratus.errors.InputError: shapes that do not fit, no label at all, or a label or value that
+            is no finite number or no class; the message counts such rows and gives the first.
+    """
+    labels, values = np.asarray(labels, np.float64), np.asarray(values, np.float64)
+    here = np.ones(labels.shape, np.bool_) if present is None else np.asarray(present, np.bool_)
+    wanted = (*labels.shape, len(task.classes)) if task.kind == "multiclass" else labels.shape
+    if labels.ndim != 1 or here.shape != labels.shape or values.shape != wanted:
+        raise InputError(
+            f"{task.name}: labels {labels.shape}, their mask {here.shape} and values "
+            f"{values.shape} do not fit each other; give one row a crystal"
+        )
+    if not here.any():
+        raise InputError(f"{task.name} has no label in these {len(labels)} rows to measure on")
+    _refuse(task, "labels that are no finite numbers", here & ~np.isfinite(labels))
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    _refuse(task, "predictions that are no finite numbers", here & ~finite)
+    if task.kind != "regression":
+        allowed = np.arange(max(2, len(task.classes)))
+        _refuse(task, f"labels that are not 0 to {allowed[-1]}", here & ~np.isin(labels, allowed))
+    return {each.name: each.function(labels[here], values[here]) for each in metrics_of(task.kind)}
+
+
+def _refuse(task: Task, what: str, wrong: NDArray[np.bool_]) -> None:
+    if wrong.any():
+        raise InputError(
+            f"{task.name} has {what}, in {int(wrong.sum())} of {len(wrong)} rows; the first is "
+            f"row {int(np.argmax(wrong))}, counted from 0"
+        )

@@ -1,0 +1,64 @@
+"""From what a head gives to values in the unit of its task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from stratus.tasks.losses import bounded_log_std
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from stratus.tasks.normalise import Normaliser
+    from stratus.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted for some crystals, in float64.
+
+    Attributes:
+        values: for a regression ``[n]``, in the unit of the task; for a binary task ``[n]``, the
+            probability of class 1; for a multiclass task ``[n, classes]``, probabilities.
+        std: ``[n]``, the standard deviation that a ``gaussian`` head gives, in the unit of the
+            task; None for every other.
+    """
+
+    values: NDArray[np.float64]
+    std: NDArray[np.float64] | None = None
+
+
+def predict(
+    task: Task,
+    normaliser: Normaliser,
+    raw: Tensor,
+    atoms: NDArray[np.int64] | None = None,
+) -> Prediction:
+    """Turn the numbers of a head into values.
+
+    Args:
+        task: what they are of.
+        normaliser: that of the task.
+        raw: ``[n, outputs]``, what the head gave, on any device.
+        atoms: ``[n]``, atoms of the primitive cell; needed for a task per cell, whose values are
+            those per atom times these.
+
+    Raises:
+        stratus.errors.InputError: atoms are needed and not given, or less than one.
+    """
+    given = raw.detach().cpu().to(torch.float64)
+    if task.kind == "multiclass":
+        return Prediction(torch.softmax(given, dim=1).numpy())
+    first = given[:, 0]
+    if task.kind == "binary":
+        return Prediction(torch.sigmoid(first).numpy())
+    values = normaliser.restore(first.numpy(), atoms)
+    if task.loss != "gaussian":
+        return Prediction(values)
+    spread = torch.exp(bounded_log_std(given[:, 1]))
+    return Prediction(values, normaliser.restore_spread(spread.numpy(), atoms))
