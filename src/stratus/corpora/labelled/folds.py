@@ -142,11 +142,10 @@ def from_column(
     named = [_SPLITS.get(value.lower()) for value in splits]
     if None not in named:
         return [_official(np.array(named), groups, seed, validation)]
-    if not all(value.isdigit() for value in found):
-        odd = next(v for v in found if not v.isdigit() and v.lower() not in _SPLITS)
+    if not all(value.isascii() and value.isdigit() for value in found):
         raise InputError(
-            f"{odd!r} in the column of folds is neither a number nor one of "
-            f"{', '.join(_SPLITS)}; the column holds {', '.join(found[:8])}"
+            f"the column of folds holds {', '.join(found[:8])}; it has to be numbers throughout, "
+            f"or names among {', '.join(_SPLITS)}"
         )
     numbers = sorted(int(value) for value in found)
     if len(numbers) < 2 or numbers != list(range(len(numbers))):
@@ -213,12 +212,9 @@ def _groups(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
     if group not in known:
         raise InputError(f"{group!r} is no group of rows; {close(group, known)}")
     if isinstance(rows, LabelledTable):
-        by = {
-            Group.NONE: rows.ids,
-            Group.SCOPE: rows.scopes,
-            Group.COMPOSITION: rows.compositions,
-        }
-        return by[Group(group)]
+        if group == Group.NONE:
+            return rows.ids
+        return rows.scopes if group == Group.SCOPE else rows.compositions
     if group != Group.NONE:
         raise InputError(
             f"rows can be kept together by {group} in a table, not in a number of rows"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from stratus.corpora.labelled.places import row_in_words
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import Record, records
@@ -14,8 +16,6 @@ from stratus.scope import Dialect, Scope
 
 if TYPE_CHECKING:
     import os
-
-    import pyarrow as pa
 
     from stratus.corpora.labelled.columns import Gathered
     from stratus.crystals.reading import ReadOptions
@@ -104,7 +104,7 @@ def _gather(
         [ids[place] for place in good],
         [texts[place] for place in good],
         [int(known[texts[place]]) for place in good],
-        {name: column.take(good) for name, column in columns.items()},
+        {name: column.take(pa.array(good, pa.int64())) for name, column in columns.items()},
         lambda place: row_in_words(sources[good[place]], ids[good[place]]),
     )
 

@@ -43,7 +43,7 @@ def as_numbers(column: pa.Array, name: str, where: Callable[[int], str]) -> npt.
         wide = column.cast(pa.float64(), safe=False)
         numbers = np.array(wide.to_numpy(zero_copy_only=False), dtype=np.float64)
         for place in np.flatnonzero(np.isinf(numbers))[:1]:
-            raise _mistake(numbers[place], name, where(int(place)))
+            raise _mistake(float(numbers[place]), name, where(int(place)))
         return numbers
     found = np.empty(len(column))
     for place, value in enumerate(column.to_pylist()):
