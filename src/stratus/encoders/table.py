@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from stratus.encoders.cloud import Cloud, CloudConfig
 from stratus.encoders.orbit_set import OrbitSet, OrbitSetConfig
+from stratus.encoders.roost import Roost, RoostConfig
 from stratus.errors import InputError
 from stratus.views.names import pick
 
@@ -18,13 +19,52 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-_PRESETS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+_TRANSFORMERS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
     {
         "nano": {"layers": 4, "hidden": 128, "heads": 4, "feed_forward": 512},
         "small": {"layers": 6, "hidden": 384, "heads": 6, "feed_forward": 1536},
         "base": {"layers": 12, "hidden": 768, "heads": 12, "feed_forward": 3072},
     }
 )
+
+_ROOSTS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+    {
+        "nano": {
+            "hidden": 64,
+            "element_embedding": 64,
+            "element_hidden": 32,
+            "layers": 3,
+            "heads": 3,
+            "gate_hidden": 64,
+            "message_hidden": 64,
+            "trunk": (128,),
+        },
+        "small": {
+            "hidden": 128,
+            "element_embedding": 128,
+            "element_hidden": 64,
+            "layers": 3,
+            "heads": 3,
+            "gate_hidden": 128,
+            "message_hidden": 128,
+            "trunk": (512, 256),
+        },
+        "base": {
+            "hidden": 256,
+            "element_embedding": 200,
+            "element_hidden": 64,
+            "layers": 3,
+            "heads": 3,
+            "gate_hidden": 256,
+            "message_hidden": 256,
+            "trunk": (1024, 512),
+        },
+    }
+)
+
+MASKED_TOKENS: Final = "masked-tokens"
+"""The objective of ``stratus pretrain``; for encoders with a ``token_embedding`` whose parts stand
+for the tokens of a string."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +78,7 @@ class Architecture:
         presets: values of the config, by the name of the preset.
         view: name of the view it reads.
         dialects: the dialects it can be trained on.
+        objectives: what it can be pre-trained for; empty where it is only trained for properties.
         numerics: raised whenever the same weights would give other numbers.
     """
 
@@ -47,6 +88,7 @@ class Architecture:
     presets: Mapping[str, Mapping[str, object]]
     view: str
     dialects: tuple[str, ...]
+    objectives: tuple[str, ...]
     numerics: int
 
 
@@ -58,18 +100,30 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
                 name="cloud",
                 config=CloudConfig,
                 build=Cloud,
-                presets=_PRESETS,
+                presets=_TRANSFORMERS,
                 view="sequence",
                 dialects=("orbit", "paper"),
+                objectives=(MASKED_TOKENS,),
                 numerics=1,
             ),
             Architecture(
                 name="orbit-set",
                 config=OrbitSetConfig,
                 build=OrbitSet,
-                presets=_PRESETS,
+                presets=_TRANSFORMERS,
                 view="orbit-set",
                 dialects=("orbit",),
+                objectives=(MASKED_TOKENS,),
+                numerics=1,
+            ),
+            Architecture(
+                name="roost",
+                config=RoostConfig,
+                build=Roost,
+                presets=_ROOSTS,
+                view="composition",
+                dialects=("orbit",),
+                objectives=(),
                 numerics=1,
             ),
         )

@@ -1,7 +1,7 @@
 """The keys of a batch: what each tensor is called, and what it holds.
 
-``B`` crystals, ``L`` tokens, ``S`` slots, ``F`` tokens a slot. A view makes them, an encoder and
-an objective read them; nobody spells them a second time.
+``B`` crystals, ``L`` tokens, ``S`` slots, ``F`` tokens a slot, ``E`` elements.
+A view makes them, an encoder and an objective read them; nobody spells them a second time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ TOKENS: Final = "tokens"
 """int64 ``[B, L]`` or ``[B, S, F]``: token ids; the id of ``[PAD]`` where there is no token."""
 
 MASK: Final = "mask"
-"""bool ``[B, L]`` or ``[B, S]``: True where a row of the encoder is real, False where it pads."""
+"""bool ``[B, L]``, ``[B, S]`` or ``[B, E]``: True where a row of the encoder is real, False
+where it pads."""
 
 PADDING: Final = "padding"
 """int64 ``[1]``: how many places of the mask are False; ``[0]`` where none is.
@@ -30,3 +31,9 @@ SEGMENTS: Final = "segments"
 
 GROUPS: Final = "groups"
 """int64, the shape of ``tokens``: which orbit a token belongs to, from 1; 0 where to none."""
+
+ELEMENTS: Final = "elements"
+"""int64 ``[B, E]``, only of compositions: atomic numbers; 0 where there is no element."""
+
+FRACTIONS: Final = "fractions"
+"""float32 ``[B, E]``, only of compositions: shares of the atoms, which sum to 1; 0 where none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from stratus.views.composition import CompositionView
 from stratus.views.names import pick
 from stratus.views.orbit_set import OrbitSetView
 from stratus.views.sequence import SequenceView
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from stratus.views.view import View
 
 VIEWS: Final[Mapping[str, type[View]]] = MappingProxyType(
-    {SequenceView.name: SequenceView, OrbitSetView.name: OrbitSetView}
+    {
+        SequenceView.name: SequenceView,
+        OrbitSetView.name: OrbitSetView,
+        CompositionView.name: CompositionView,
+    }
 )
 
 
@@ -24,7 +29,7 @@ def view(name: str, vocabulary: Vocabulary, max_length: int) -> View:
     """Make a view.
 
     Args:
-        name: ``sequence`` or ``orbit-set``.
+        name: ``sequence``, ``orbit-set`` or ``composition``.
         vocabulary: the tokens of the dialect.
         max_length: most rows of the encoder that a crystal may have, [CLS] and [SEP] included.
 

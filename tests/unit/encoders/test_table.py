@@ -10,7 +10,13 @@ from pydantic import ValidationError
 
 from stratus.encoders.cloud import Cloud, CloudConfig
 from stratus.encoders.orbit_set import OrbitSet
-from stratus.encoders.table import ARCHITECTURES, architecture, configure, read_config
+from stratus.encoders.table import (
+    ARCHITECTURES,
+    MASKED_TOKENS,
+    architecture,
+    configure,
+    read_config,
+)
 from stratus.errors import InputError
 from stratus.scope import vocabulary
 from stratus.views.table import VIEWS
@@ -22,12 +28,16 @@ SIZES = {
     ("orbit-set", "nano"): 870_144,
     ("orbit-set", "small"): 10_877_952,
     ("orbit-set", "base"): 85_516_800,
+    ("roost", "nano"): 139_243,
+    ("roost", "small"): 831_947,
+    ("roost", "base"): 2_243_195,
 }
 
 
 @pytest.mark.parametrize(("name", "preset"), SIZES)
 def test_presets_have_the_sizes_that_the_documents_give(name, preset, repo_root):
-    config = configure(name, preset, vocabulary_size=len(vocabulary()))
+    tokens = {} if name == "roost" else {"vocabulary_size": len(vocabulary())}
+    config = configure(name, preset, **tokens)
     with torch.device("meta"):
         module = architecture(name).build(config)
     size = sum(parameter.numel() for parameter in module.parameters())
@@ -41,6 +51,13 @@ def test_an_architecture_reads_a_view_that_there_is():
         assert kind.name == name
         assert kind.view in VIEWS
         assert "orbit" in kind.dialects
+
+
+def test_only_an_encoder_whose_rows_stand_for_tokens_learns_masked_ones():
+    assert [name for name, kind in ARCHITECTURES.items() if MASKED_TOKENS in kind.objectives] == [
+        name for name, kind in ARCHITECTURES.items() if VIEWS[kind.view].fields
+    ]
+    assert architecture("roost").objectives == ()
 
 
 def test_build_gives_the_module_of_the_config():
