@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy.stats import ttest_rel
+from scipy.stats import permutation_test, ttest_rel
 
 from stratus.errors import InputError
 from stratus.tasks.comparison import compare, spread
@@ -59,10 +59,21 @@ def by_enumeration(difference: list[int]) -> float:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=8))
+@example([-7, 8, 2, -7, 5, -1])  # they cancel, but not in binary
 def test_the_p_value_is_the_share_of_sign_flips(difference):
     ours = [0.1 * value for value in difference]  # not exact, so ties must bear rounding
     found = compare(ours, [0.0] * len(ours), lower_is_better=True)
     assert found.p_value == pytest.approx(by_enumeration(difference), abs=1e-12)
+
+
+@pytest.mark.parametrize("folds", [2, 5, 10])
+def test_it_is_that_of_scipy_where_nothing_ties(folds):
+    difference = np.random.default_rng(folds).normal(0.3, 1, folds)
+    found = compare(difference.tolist(), [0.0] * folds, lower_is_better=True)
+    oracle = permutation_test(
+        (difference,), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
+    assert found.p_value == pytest.approx(oracle.pvalue, abs=1e-12)
 
 
 def test_five_folds_won_give_one_in_sixteen_and_no_less():
