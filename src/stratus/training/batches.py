@@ -1,22 +1,19 @@
-"""The batches of an epoch: strings of similar length together, the same for any number of ranks.
+"""The batches of an epoch, masked, and the same for any number of ranks.
 
-The rows are shuffled and cut into pools of some batches; a pool is sorted by length and cut into
-batches of equal size; the batches are shuffled. All of it depends on seed and epoch alone.
+Which rows are in which batch is planned in :mod:`stratus.training.epochs`.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 
 from stratus.errors import InputError, ResumeError
-from stratus.training.bucketing import equal_cuts
-from stratus.training.counters import Purpose, key, permutation
+from stratus.training.epochs import POOL, EpochPlan, n_batches, plan_epoch
 from stratus.training.masking import PLACES, TARGETS, WHERE, MaskingOptions, TokenMasker
 from stratus.views.keys import TOKENS
 
@@ -42,27 +39,6 @@ LENGTHS: Final = "lengths"
 """int64 ``[B]``: rows of the encoder that each crystal of this rank's batch has."""
 
 _STRETCH: Final = 65_536
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is in the batches of an epoch.
-
-    Attributes:
-        epoch: the epoch.
-        order: every row of the corpus once, so that each batch is a stretch of it.
-        cuts: where each stretch begins, and the end of the last one.
-        batches: the order of these stretches.
-    """
-
-    epoch: int
-    order: Rows
-    cuts: Rows
-    batches: Rows
-
-    def rows(self, number: int) -> Rows:
-        k = self.batches[number]
-        return self.order[self.cuts[k] : self.cuts[k + 1]]
 
 
 class BatchLoader:
@@ -100,7 +76,7 @@ class BatchLoader:
         *,
         rank: int = 0,
         world: int = 1,
-        pool: int = 50,
+        pool: int = POOL,
         masking: MaskingOptions | None = None,
         shuffle: bool = True,
         prefetch: int = 2,
@@ -123,11 +99,11 @@ class BatchLoader:
         self._pad = view.vocabulary.index["[PAD]"]
         self._lengths = _lengths(corpus, view)
         self._epoch = self._next = self._start = 0
-        self._planned: _Plan | None = None
+        self._planned: EpochPlan | None = None
 
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch."""
-        return (len(self._corpus) + self._batch_size - 1) // self._batch_size
+        return n_batches(len(self._corpus), self._batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; a new one starts with its first batch, the present one goes on."""
@@ -191,21 +167,17 @@ class BatchLoader:
                 for future in waiting:
                     future.cancel()
 
-    def _plan(self) -> _Plan:
+    def _plan(self) -> EpochPlan:
         """Return the rows of each batch of the epoch, over all ranks."""
         if self._planned is None or self._planned.epoch != self._epoch:
-            epoch, pool = self._epoch, self._pool * self._batch_size
-            rows, batches = np.arange(len(self._corpus)), np.arange(len(self))
-            if self._shuffle:
-                rows = permutation(key(Purpose.ROW_ORDER, self._seed, epoch), len(rows))
-                batches = permutation(key(Purpose.BATCH_ORDER, self._seed, epoch), len(batches))
-            rows = rows[np.lexsort((self._lengths[rows], np.arange(len(rows)) // pool))]
-            cuts = [np.zeros(1, dtype=np.int64)]
-            for start in range(0, len(rows), pool):
-                lengths = self._lengths[rows[start : start + pool]]
-                count = -(-len(lengths) // self._batch_size)
-                cuts.append(start + equal_cuts(lengths, count)[1:])
-            self._planned = _Plan(epoch, rows, np.concatenate(cuts), batches)
+            self._planned = plan_epoch(
+                self._lengths,
+                self._batch_size,
+                self._seed,
+                self._epoch,
+                pool=self._pool,
+                shuffle=self._shuffle,
+            )
         return self._planned
 
     def _batch(self, rows: Rows, epoch: int) -> Batch:

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.encoders.table import architecture
 from stratus.errors import InputError, ResumeError
+from stratus.training.grammar import from_layers
 from stratus.training.masking import MaskingOptions
 from stratus.views.names import pick
 
@@ -102,13 +103,7 @@ def make_options(*layers: Mapping[str, Any]) -> PretrainOptions:
     Raises:
         InputError: an unknown name (with the close ones), or a value that can not be.
     """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        merged = _merge(merged, layer)
-    try:
-        return PretrainOptions.model_validate(merged)
-    except ValidationError as error:
-        raise _as_sentence(error) from None
+    return from_layers(PretrainOptions, *layers)
 
 
 def read_options(path: Path) -> dict[str, Any]:
@@ -148,28 +143,3 @@ def check_same(before: PretrainOptions, now: PretrainOptions) -> None:
                 f"the run was begun with {name} = {old[name]}, now it is {new[name]}: that would "
                 "give another result; resume with the old value or begin a new run"
             )
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def _as_sentence(error: ValidationError) -> InputError:
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    name = ".".join(place)
-    if first["type"] == "extra_forbidden":
-        known = MaskingOptions if place[0] == "masking" else PretrainOptions
-        try:
-            pick(known.model_fields, place[-1], "option")
-        except InputError as unknown:
-            return unknown
-    reason = first["msg"].removeprefix("Value error, ")
-    if not place:
-        return InputError(reason)
-    return InputError(f"{name} can not be {first['input']!r}: {reason}")

@@ -1,0 +1,77 @@
+"""Which rows are in which batch of an epoch: strings of similar length together.
+
+The rows are shuffled and cut into pools of some batches; a pool is sorted by length and cut into
+batches of equal size; the batches are shuffled. All of it depends on seed and epoch alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stratus.training.bucketing import equal_cuts
+from stratus.training.counters import Purpose, key, permutation
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Rows = npt.NDArray[np.int64]
+
+POOL: Final = 50
+"""Batches among whose rows strings of similar length are looked for, unless said otherwise."""
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """What is in the batches of an epoch.
+
+    Attributes:
+        epoch: the epoch.
+        order: every row once, so that each batch is a stretch of it.
+        cuts: where each stretch begins, and the end of the last one.
+        batches: the order of these stretches.
+    """
+
+    epoch: int
+    order: Rows
+    cuts: Rows
+    batches: Rows
+
+    def rows(self, number: int) -> Rows:
+        """Return the rows of a batch, by its number in the epoch."""
+        k = self.batches[number]
+        return self.order[self.cuts[k] : self.cuts[k + 1]]
+
+
+def n_batches(rows: int, batch_size: int) -> int:
+    """Return the number of batches of an epoch."""
+    return -(-rows // batch_size)
+
+
+def plan_epoch(
+    lengths: Rows, batch_size: int, seed: int, epoch: int, *, pool: int = POOL, shuffle: bool = True
+) -> EpochPlan:
+    """Plan the batches of an epoch.
+
+    Args:
+        lengths: encoder rows of each crystal, ``[n]``.
+        batch_size: crystals in a batch on average.
+        seed: decides the order, with the epoch.
+        epoch: which one.
+        pool: batches among whose rows strings of similar length are looked for.
+        shuffle: whether the order differs between epochs; without, batches come in pools, in
+            the order of the rows.
+    """
+    pooled = pool * batch_size
+    rows, batches = np.arange(len(lengths)), np.arange(n_batches(len(lengths), batch_size))
+    if shuffle:
+        rows = permutation(key(Purpose.ROW_ORDER, seed, epoch), len(rows))
+        batches = permutation(key(Purpose.BATCH_ORDER, seed, epoch), len(batches))
+    rows = rows[np.lexsort((lengths[rows], np.arange(len(rows)) // pooled))]
+    cuts = [np.zeros(1, dtype=np.int64)]
+    for start in range(0, len(rows), pooled):
+        here = lengths[rows[start : start + pooled]]
+        cuts.append(start + equal_cuts(here, n_batches(len(here), batch_size))[1:])
+    return EpochPlan(epoch, rows, np.concatenate(cuts), batches)
