@@ -39,7 +39,7 @@ LOGISTIC: Final = "logistic regression on composition"
 
 RIDGE_ALPHAS: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 KERNEL_GAMMAS: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-KERNEL_LAMBDAS: Final = (1e-3, 1e-2, 1e-1, 1.0)
+KERNEL_LAMBDAS: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 LOGISTIC_CS: Final = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 
 KERNEL_ROWS: Final = 10_000
