@@ -146,7 +146,8 @@ def configure(name: str, preset: str, **overrides: object) -> BaseModel:
     Args:
         name: the architecture.
         preset: ``nano``, ``small`` or ``base``.
-        overrides: values of the config; ``vocabulary_size`` has no default, so it is always here.
+        overrides: values of the config; the ``vocabulary_size`` of a transformer has no default,
+            so it is always here.
 
     Raises:
         stratus.errors.InputError: no such architecture or preset, or a value that can not be.
