@@ -31,6 +31,15 @@ def test_a_deviation_has_the_unit_too():
     assert found.std.tolist() == [2.0]
 
 
+def test_the_deviation_predicted_is_the_one_that_was_trained():
+    task, target = parse_target("gap", loss="gaussian"), torch.tensor([1.5])
+    raw = torch.tensor([[0.0, 9.0]])
+    found = predict(task, UNCHANGED, raw)
+    trained = row_losses(task, raw, target, torch.tensor([True])).item()
+    density = torch.distributions.Normal(*map(torch.from_numpy, (found.values, found.std)))
+    assert trained == pytest.approx(-density.log_prob(target).item(), rel=1e-6)
+
+
 @pytest.mark.parametrize("loss", ["l1", "gaussian"])
 def test_a_double_cell_has_the_double_of_everything(loss):
     task = parse_target("heat", per="cell", loss=loss)
