@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError
+from stratus.models.task_head import TaskHead, TaskHeadConfig
 from stratus.tasks.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ HEADS: Final[Mapping[str, HeadKind]] = MappingProxyType(
         kind.name: kind
         for kind in (
             HeadKind("masked-tokens", MaskedTokenHead, MaskedTokenHeadConfig, _masked_tokens),
+            HeadKind("property", TaskHead, TaskHeadConfig, TaskHead),
         )
     }
 )
