@@ -1,0 +1,66 @@
+"""What fine-tuning tells while it goes on; a notebook may ignore it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class FoldStarted:
+    """A fold is about to be learned.
+
+    Attributes:
+        fold: its name.
+        start: name of the model it starts from, or ``from scratch``.
+        parameters: trained values of encoder and heads.
+        rows: crystals of each part that are used.
+        steps: optimiser steps at most.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    fold: str
+    start: str
+    parameters: int
+    rows: Mapping[str, int]
+    steps: int
+    device: str
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """The validation rows were scored after an epoch.
+
+    Attributes:
+        fold: its name.
+        epoch: epochs done.
+        loss: weighted sum of the mean losses of the tasks, of normalised labels.
+        best: whether no loss was lower before.
+    """
+
+    fold: str
+    epoch: int
+    loss: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class FoldEnded:
+    """The test rows of a fold were predicted, once.
+
+    Attributes:
+        fold: its name.
+        best_epoch: the epoch whose weights were chosen.
+        scores: by task, by method (the model and the baselines), by metric.
+    """
+
+    fold: str
+    best_epoch: int
+    scores: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+
+
+Event: TypeAlias = "FoldStarted | EpochEnded | FoldEnded"
+OnProgress: TypeAlias = "Callable[[Event], None]"

@@ -1,0 +1,162 @@
+"""From a table to the rows of a fold: who sees which label is decided here, and nowhere else.
+
+Training rows have their labels, and the normalisers are fitted on them; validation rows have
+theirs; test rows have none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stratus.errors import InputError
+from stratus.tasks.normalise import fit_normaliser
+from stratus.tasks.task import check_names
+from stratus.training.finetune.rows import Rows
+from stratus.views.names import pick
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from stratus.corpora.labelled.folds import Fold
+    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.tasks.normalise import Normaliser
+    from stratus.tasks.task import Task
+    from stratus.views.view import Sample, View
+
+    Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRows:
+    """A fold as training sees it.
+
+    Attributes:
+        train: the training rows that have a label of some task.
+        validation: the validation rows that have one.
+        test: all test rows, without labels.
+        normalisers: by task, fitted on the training rows.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    normalisers: Mapping[str, Normaliser]
+
+
+def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
+    """Refuse tasks that the table has not.
+
+    Raises:
+        stratus.errors.InputError: there is no task, two have one name, a column is not among the
+            targets, or it is of another kind or has other classes.
+    """
+    check_names(tasks)
+    kinds = dict(zip(table.targets, table.kinds, strict=True))
+    for task in tasks:
+        kind = pick(kinds, task.column, "target of the table")
+        if kind != task.kind:
+            raise InputError(
+                f"{task.name} is a {task.kind} task, but the table was read with {task.column} as "
+                f"{kind}; read it again with kinds={{{task.column!r}: {task.kind!r}}}"
+            )
+        classes = tuple(table.classes.get(task.column, ()))
+        if task.classes and task.classes != classes:
+            raise InputError(
+                f"{task.name} has the classes {', '.join(task.classes)}, but the table "
+                f"{', '.join(classes)}; give the task those of the table, in their order"
+            )
+
+
+def labels_of(table: LabelledTable, task: Task) -> npt.NDArray[np.float64]:
+    """Return the labels of a task, ``[n]``, NaN where absent."""
+    return table.labels[:, table.targets.index(task.column)]
+
+
+def read_samples(table: LabelledTable, view: View) -> tuple[list[Sample], Indices]:
+    """Return how a view sees each row, and the encoder rows of each.
+
+    Raises:
+        stratus.errors.InputError: a crystal is too long or can not be read; names its id.
+    """
+    samples = []
+    for id_, text in zip(table.ids, table.scopes, strict=True):
+        try:
+            samples.append(view.tokens(text))
+        except InputError as error:
+            raise InputError(f"crystal {id_!r}: {error}") from error
+    lengths = view.lengths(samples)
+    longest = int(np.argmax(lengths))
+    try:
+        view.collate([samples[longest]])
+    except InputError as error:
+        raise InputError(f"crystal {table.ids[longest]!r}: {error}") from error
+    return samples, lengths
+
+
+def fold_rows(
+    table: LabelledTable,
+    fold: Fold,
+    tasks: Sequence[Task],
+    view: View,
+    seen: tuple[Sequence[Sample], Indices],
+) -> FoldRows:
+    """Return the rows of a fold.
+
+    Args:
+        table: all rows.
+        fold: which part each is in.
+        tasks: what is learned.
+        view: how the encoder sees a crystal.
+        seen: of :func:`read_samples`.
+
+    Raises:
+        stratus.errors.InputError: a task has no label to learn from or to choose with.
+    """
+    normalisers = {}
+    for task in tasks:
+        here = ~np.isnan(labels_of(table, task))
+        if not here[fold.validation].any():
+            raise InputError(
+                f"{task.name} has no label in the {len(fold.validation)} validation rows of fold "
+                f"{fold.name}, which are needed to choose the weights with; give it some"
+            )
+        normalisers[task.name] = fit_normaliser(
+            task, labels_of(table, task), here, fold.train, table.n_atoms
+        )
+
+    samples, lengths = seen
+
+    def part(rows: Indices, *, labelled: bool) -> Rows:
+        targets, present = {}, {}
+        for task in tasks if labelled else ():
+            labels = labels_of(table, task)[rows]
+            here = present[task.name] = ~np.isnan(labels)
+            normaliser = normalisers[task.name]
+            targets[task.name] = normaliser.normalise(labels, here, table.n_atoms[rows])
+            _check_finite(task, targets[task.name], table, rows)
+        return Rows(view, [samples[row] for row in rows], lengths[rows], targets, present)
+
+    def with_a_label(rows: Indices) -> Indices:
+        columns = np.stack([~np.isnan(labels_of(table, task)[rows]) for task in tasks])
+        return rows[columns.any(axis=0)]
+
+    return FoldRows(
+        train=part(with_a_label(fold.train), labelled=True),
+        validation=part(with_a_label(fold.validation), labelled=True),
+        test=part(fold.test, labelled=False),
+        normalisers=normalisers,
+    )
+
+
+def _check_finite(
+    task: Task, targets: npt.NDArray[np.float64], table: LabelledTable, rows: Indices
+) -> None:
+    wrong = ~np.isfinite(targets)
+    if wrong.any():
+        first = table.ids[rows[int(np.argmax(wrong))]]
+        raise InputError(f"{task.name} of {first!r} is no finite number; mend it or leave it out")

@@ -1,0 +1,266 @@
+"""The loop of one fold: steps on training rows, and the weights with the best validation loss."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from stratus.errors import StratusError
+from stratus.tasks.losses import row_losses, task_losses, weighted_sum
+from stratus.training.finetune.layers import parameter_groups
+from stratus.training.finetune.rows import EndlessRows
+from stratus.training.quiet import quiet_lightning
+from stratus.training.schedule import share_of_peak, warmup_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor, nn
+
+    from stratus.tasks.task import Task
+    from stratus.training.finetune.network import PropertyNet
+    from stratus.training.finetune.options import FinetuneOptions
+    from stratus.training.finetune.rows import LabelledBatch, Rows
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fold came to.
+
+    Attributes:
+        epochs: how many there were.
+        best_epoch: the one whose weights were chosen, from 1.
+        validation_loss: of these weights.
+    """
+
+    epochs: int
+    best_epoch: int
+    validation_loss: float
+
+
+class PropertyModule(LightningModule):
+    """Objective, optimiser and schedule.
+
+    Args:
+        net: encoder and heads.
+        tasks: what is learned.
+        options: of the run.
+        steps_per_epoch: steps in which each training row is seen once.
+        seed: decides dropout.
+    """
+
+    def __init__(
+        self,
+        net: PropertyNet,
+        tasks: Sequence[Task],
+        options: FinetuneOptions,
+        steps_per_epoch: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.tasks = tuple(tasks)
+        self.options = options
+        self.steps_per_epoch = steps_per_epoch
+        self.seed = seed
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all epochs."""
+        return self.options.epochs * self.steps_per_epoch
+
+    def training_step(self, batch: LabelledBatch, _index: int) -> Tensor:
+        """Return the weighted sum of the mean losses of the tasks."""
+        losses = task_losses(self.tasks, self.net(batch.inputs), batch.targets, batch.present)
+        return weighted_sum(self.tasks, losses)
+
+    def on_train_batch_start(self, _batch: object, _index: int) -> None:
+        """Freeze or thaw the encoder; let dropout depend on seed and step alone."""
+        step = self.trainer.global_step
+        frozen = step < self.options.freeze_epochs * self.steps_per_epoch
+        self.net.encoder.requires_grad_(not frozen)
+        words = np.random.SeedSequence([self.seed, step]).generate_state(1, np.uint64)
+        torch.manual_seed(int(words[0]))
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW (arXiv 1711.05101) with a rate for each layer, and the schedule of steps."""
+        options = self.options
+        optimizer = torch.optim.AdamW(
+            parameter_groups(
+                self.net,
+                rate=options.learning_rate,
+                weight_decay=options.weight_decay,
+                layer_decay=options.layer_decay,
+            )
+        )
+        warmup = warmup_steps(self.steps, options.warmup_share)
+        schedule = torch.optim.lr_scheduler.LambdaLR(  # it multiplies the rate of each group
+            optimizer, lambda step: share_of_peak(step, warmup=warmup, total=self.steps)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+class BestOfEpochs(Callback):
+    """Scores the validation rows after each epoch, keeps the best weights, and stops in time.
+
+    Args:
+        validation: the rows.
+        options: of the run.
+        on_epoch: told epoch, loss and whether it is the best.
+    """
+
+    def __init__(
+        self,
+        validation: Rows,
+        options: FinetuneOptions,
+        on_epoch: Callable[[int, float, bool], None],
+    ) -> None:
+        self._validation = validation
+        self._options = options
+        self._on_epoch = on_epoch
+        self._averaged: AveragedModel | None = None
+        self.weights: dict[str, Tensor] = {}
+        self.best_loss = math.inf
+        self.best_epoch = 0
+        self.epochs = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Begin to average, if asked to."""
+        if self._options.ema is not None:
+            net: PropertyNet = pl_module.net  # type: ignore[assignment]
+            average = get_ema_multi_avg_fn(self._options.ema)  # type: ignore[no-untyped-call]
+            self._averaged = AveragedModel(net, multi_avg_fn=average)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ARG002 - Lightning's interface
+        batch: Any,  # noqa: ARG002 - Lightning's interface
+        batch_idx: int,  # noqa: ARG002 - Lightning's interface
+    ) -> None:
+        """Average after each step, choose after each epoch."""
+        module: PropertyModule = pl_module  # type: ignore[assignment]
+        net: nn.Module = module.net
+        if self._averaged is not None:
+            self._averaged.update_parameters(module.net)
+            net = self._averaged.module
+        if trainer.global_step % module.steps_per_epoch:
+            return
+        self.epochs += 1
+        loss = validation_loss(net, module.tasks, self._validation, self._options.batch_size)
+        if not math.isfinite(loss):
+            raise StratusError(
+                f"the validation loss is {loss} after epoch {self.epochs}: lower the learning rate"
+            )
+        best = loss < self.best_loss
+        if best:
+            self.best_loss, self.best_epoch = loss, self.epochs
+            self.weights = {k: deepcopy(v.detach()).cpu() for k, v in net.state_dict().items()}
+        self._on_epoch(self.epochs, loss, best)
+        patience = self._options.patience
+        if patience is not None and self.epochs - self.best_epoch >= patience:
+            trainer.should_stop = True
+
+
+def fit(
+    net: PropertyNet,
+    tasks: Sequence[Task],
+    *,
+    train: Rows,
+    validation: Rows,
+    options: FinetuneOptions,
+    seed: int,
+    on_epoch: Callable[[int, float, bool], None],
+) -> Fitted:
+    """Train a net; afterwards it has the weights with the lowest validation loss.
+
+    Args:
+        net: encoder and heads; on the CPU before and after.
+        tasks: what is learned.
+        train: rows to learn from.
+        validation: rows to choose with.
+        options: of the run.
+        seed: decides order and dropout.
+        on_epoch: told epoch, loss and whether it is the best.
+
+    Raises:
+        stratus.errors.StratusError: a validation loss is not finite.
+    """
+    batches = EndlessRows(train, options.batch_size, seed)
+    module = PropertyModule(net, tasks, options, batches.per_epoch, seed)
+    best = BestOfEpochs(validation, options, on_epoch)
+    device = device_here()
+    with quiet_lightning(), own_random_numbers(device):
+        trainer = Trainer(
+            accelerator=device.type,
+            devices=1,
+            precision="bf16-mixed" if _precision(options, device) == "bf16" else "32-true",
+            max_steps=module.steps,
+            max_epochs=-1,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            gradient_clip_val=options.clip_norm,
+            logger=False,
+            callbacks=[best],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(module, train_dataloaders=batches)
+    net.cpu().load_state_dict(best.weights)
+    net.requires_grad_().eval()
+    return Fitted(best.epochs, best.best_epoch, best.best_loss)
+
+
+def validation_loss(net: nn.Module, tasks: Sequence[Task], rows: Rows, batch_size: int) -> float:
+    """Return the weighted sum of the mean losses of tasks over all rows, without dropout."""
+    sums = np.zeros(len(tasks))
+    for _, batch, raw in raw_of(net, rows, batch_size):
+        for k, task in enumerate(tasks):
+            target, here = batch.targets[task.name], batch.present[task.name]
+            sums[k] += float(row_losses(task, raw[task.name], target, here).double().sum())
+    counts = np.array([rows.present[task.name].sum() for task in tasks])
+    weights = np.array([task.weight for task in tasks])
+    return float((weights * sums / counts).sum())
+
+
+def raw_of(net: nn.Module, rows: Rows, batch_size: int) -> Any:
+    """Give places, batch and what the heads gave on the CPU, in float32, for all rows."""
+    device = next(net.parameters()).device
+    training = net.training
+    net.eval()
+    try:
+        for places, batch in rows.once(batch_size):
+            with torch.no_grad():
+                raw = net({key: value.to(device) for key, value in batch.inputs.items()})
+            yield places, batch, {name: numbers.float().cpu() for name, numbers in raw.items()}
+    finally:
+        net.train(training)
+
+
+def device_here() -> torch.device:
+    """Return the device that is learned on: a GPU with CUDA if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def own_random_numbers(device: torch.device) -> Any:
+    """Leave torch's random numbers to the caller as they were; dropout sets its own each step."""
+    return torch.random.fork_rng(devices=[0] if device.type == "cuda" else [])
+
+
+def _precision(options: FinetuneOptions, device: torch.device) -> str:
+    if options.precision != "auto":
+        return options.precision
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "32"

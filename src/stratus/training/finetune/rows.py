@@ -1,0 +1,102 @@
+"""The rows of one part of a fold, in memory, and their batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from stratus.training.epochs import n_batches, plan_epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+    from torch import Tensor
+
+    from stratus.views.view import Sample, View
+
+    Indices = npt.NDArray[np.int64]
+
+
+class LabelledBatch(NamedTuple):
+    """Crystals and their labels.
+
+    Attributes:
+        inputs: batch of the view.
+        targets: ``[B]`` by task, normalised labels or classes; 0 where there is no label.
+        present: bool ``[B]`` by task, which labels there are.
+    """
+
+    inputs: dict[str, Tensor]
+    targets: dict[str, Tensor]
+    present: dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some crystals, with labels or without.
+
+    Attributes:
+        view: how the encoder sees them.
+        samples: one a crystal.
+        lengths: encoder rows of each, ``[n]``.
+        targets: normalised labels ``[n]`` by task; none for rows that are only predicted.
+        present: which of them there are, bool ``[n]`` by task.
+    """
+
+    view: View
+    samples: Sequence[Sample]
+    lengths: Indices
+    targets: Mapping[str, npt.NDArray[np.float64]]
+    present: Mapping[str, npt.NDArray[np.bool_]]
+
+    def __len__(self) -> int:
+        """Return the number of crystals."""
+        return len(self.samples)
+
+    def batch(self, rows: Indices) -> LabelledBatch:
+        """Return some rows as a batch."""
+        return LabelledBatch(
+            inputs=self.view.collate([self.samples[row] for row in rows]),
+            targets={name: torch.from_numpy(all_[rows]) for name, all_ in self.targets.items()},
+            present={name: torch.from_numpy(all_[rows]) for name, all_ in self.present.items()},
+        )
+
+    def once(self, batch_size: int) -> Iterator[tuple[Indices, LabelledBatch]]:
+        """Give each row once, always in the same batches, with the places of the rows."""
+        plan = plan_epoch(self.lengths, batch_size, seed=0, epoch=0, shuffle=False)
+        for number in range(n_batches(len(self), batch_size)):
+            rows = plan.rows(number)
+            yield rows, self.batch(rows)
+
+
+class EndlessRows:
+    """The batches of one epoch after another, for ever; the same again for each iteration.
+
+    Args:
+        rows: what to learn from.
+        batch_size: crystals in a batch on average.
+        seed: decides the order.
+    """
+
+    def __init__(self, rows: Rows, batch_size: int, seed: int) -> None:
+        self._rows = rows
+        self._batch_size = batch_size
+        self._seed = seed
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in which each row is seen once."""
+        return n_batches(len(self._rows), self._batch_size)
+
+    def __iter__(self) -> Iterator[LabelledBatch]:
+        """Give batches for ever."""
+        epoch = 0
+        while True:
+            plan = plan_epoch(self._rows.lengths, self._batch_size, self._seed, epoch)
+            for number in range(self.per_epoch):
+                yield self._rows.batch(plan.rows(number))
+            epoch += 1

@@ -1,0 +1,122 @@
+"""Where fine-tuning starts: from the model that is given, or, without one, from fresh weights."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from stratus.encoders.table import architecture, configure
+from stratus.errors import InputError
+from stratus.models.model import Model
+from stratus.scope.vocabulary import vocabulary
+from stratus.training.finetune.options import DEFAULT_ENCODER, DEFAULT_PRESET
+from stratus.views.names import pick
+from stratus.views.table import view as make_view
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from stratus.models.card import Card
+    from stratus.training.finetune.options import FinetuneOptions
+    from stratus.views.view import View
+
+DIALECT: Final = "orbit"
+"""The dialect of labelled tables."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """An encoder before its first step.
+
+    Attributes:
+        architecture: name of the design.
+        config: its sizes.
+        view: how it sees a crystal.
+        encoder: pre-trained; None where weights are fresh.
+        card: of the model that is given; None where there is none.
+    """
+
+    architecture: str
+    config: Any
+    view: View
+    encoder: nn.Module | None = None
+    card: Card | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called: the name of the model, or ``from scratch``."""
+        return self.card.name if self.card else "from scratch"
+
+    def make_encoder(self, generator: torch.Generator) -> nn.Module:
+        """Return an encoder of one's own: a copy of the given one, or fresh weights."""
+        if self.encoder is not None:
+            return deepcopy(self.encoder)
+        return architecture(self.architecture).build(self.config, generator)
+
+
+def make_start(options: FinetuneOptions, model: Model | None) -> Start:
+    """Return where to start.
+
+    Args:
+        options: say what is built without a model, and must agree with one.
+        model: a loaded bundle, or None.
+
+    Raises:
+        stratus.errors.InputError: the model can not read labelled tables, or is not what the
+            options say; the message names what differs.
+    """
+    if model is None:
+        return _from_scratch(options)
+    if not isinstance(model, Model):
+        raise InputError(
+            f"a {type(model).__name__} is no model; load one with stratus.load(folder), or give "
+            "None to start from scratch"
+        )
+    _check(options, model)
+    return Start(
+        architecture=model.architecture,
+        config=model.encoder.config,
+        view=model.view,
+        encoder=model.encoder,
+        card=model.card,
+    )
+
+
+def _from_scratch(options: FinetuneOptions) -> Start:
+    kind, words = architecture(options.encoder or DEFAULT_ENCODER), vocabulary()
+    sizes = {"vocabulary_size": len(words)} if "vocabulary_size" in kind.config.model_fields else {}
+    preset = options.preset or DEFAULT_PRESET
+    config: Any = configure(kind.name, preset, **sizes | options.model)
+    return Start(kind.name, config, make_view(kind.view, words, config.max_length))
+
+
+def _check(options: FinetuneOptions, model: Model) -> None:
+    who = f"the model {model.card.name!r}"
+    kind = architecture(model.architecture)
+    if model.dialect != DIALECT:
+        raise InputError(
+            f"{who} reads the {model.dialect} dialect, but labelled tables are in the {DIALECT} "
+            "dialect; take a model that was trained on that"
+        )
+    if model.vocabulary != vocabulary():
+        raise InputError(f"{who} has another vocabulary than the {DIALECT} dialect; train it again")
+    if model.view.name != kind.view:
+        raise InputError(f"{who} has the view {model.view.name!r}, but {kind.name} {kind.view!r}")
+    if options.encoder is not None and options.encoder != kind.name:
+        raise InputError(
+            f"{who} is of the architecture {kind.name}, but encoder is {options.encoder}; leave "
+            "encoder out, or take another model"
+        )
+    wanted: dict[str, object] = {}
+    if options.preset is not None:
+        wanted |= pick(kind.presets, options.preset, f"preset of {kind.name}")
+    for name, value in (wanted | options.model).items():
+        pick(kind.config.model_fields, name, f"value in the config of {kind.name}")
+        found = getattr(model.encoder.config, name)
+        if found != value:
+            raise InputError(
+                f"{who} has {name} {found}, but the options ask for {value}; leave preset and "
+                "model out, or take another model"
+            )

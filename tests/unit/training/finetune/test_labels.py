@@ -1,0 +1,97 @@
+"""Who sees which label: training rows theirs, validation rows theirs, test rows none."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from stratus.corpora import Fold
+from stratus.errors import InputError
+from stratus.tasks.task import make_task
+from stratus.training.finetune.labels import check_tasks, fold_rows, read_samples
+from stratus.training.finetune.options import FinetuneOptions
+from stratus.training.finetune.start import make_start
+from stratus.views.table import VIEWS
+
+VIEW = make_start(FinetuneOptions(), None).view
+
+
+def rows_of(table, fold, tasks):
+    return fold_rows(table, fold, tasks, VIEW, read_samples(table, VIEW))
+
+
+def spoiled(table, rows, value):
+    labels = table.labels.copy()
+    labels[rows] = value
+    return dataclasses.replace(table, labels=labels)
+
+
+def test_test_rows_have_no_labels_and_keep_their_order(made, fold, tasks):
+    test = rows_of(made, fold, tasks).test
+    assert not test.targets
+    assert not test.present
+    assert [list(s) for s in test.samples] == [list(VIEW.tokens(made.scopes[r])) for r in fold.test]
+
+
+def test_neither_validation_nor_test_labels_reach_normalisers_or_training_rows(made, fold, tasks):
+    before = rows_of(made, fold, tasks)
+    for rows, value in ((fold.validation, 1.0), (fold.test, np.nan), (fold.test, 1e9)):
+        after = rows_of(spoiled(made, rows, value), fold, tasks)
+        assert after.normalisers == before.normalisers
+        for task in tasks:
+            now, then = after.train.targets[task.name], before.train.targets[task.name]
+            assert now.tobytes() == then.tobytes()
+
+
+def test_normalised_training_labels_have_mean_0_and_deviation_1(made, fold, tasks):
+    train = rows_of(made, fold, tasks).train
+    for task in tasks[:2]:
+        known = train.targets[task.name][train.present[task.name]]
+        assert known.mean() == pytest.approx(0, abs=1e-12)
+        assert known.std() == pytest.approx(1)
+
+
+def test_absent_labels_are_masked_and_rows_without_any_are_left_out(made, fold, gap):
+    rows = rows_of(made, fold, [gap])
+    labelled = ~np.isnan(made.labels[fold.train, 0])
+    assert 0 < labelled.sum() < len(fold.train)
+    assert len(rows.train) == labelled.sum()
+    assert rows.train.present["gap"].all()
+    both = rows_of(made, fold, [gap, make_task({"column": "heat", "per": "cell"})])
+    assert both.train.present["gap"].tolist() == labelled.tolist()
+    assert (both.train.targets["gap"][~labelled] == 0).all()
+
+
+def test_a_task_without_validation_labels_is_refused(made, fold, gap):
+    with pytest.raises(InputError, match=r"gap has no label in the .* validation rows"):
+        rows_of(spoiled(made, fold.validation, np.nan), fold, [gap])
+    nothing = Fold("0", fold.train, fold.validation[:0], fold.test)
+    with pytest.raises(InputError, match="in the 0 validation rows of fold 0"):
+        rows_of(made, nothing, [gap])
+
+
+@pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ({"column": "gapp"}, "did you mean gap"),
+        ({"column": "metal"}, "was read with metal as binary"),
+        ({"column": "family", "kind": "multiclass", "classes": ("b", "a", "c")}, "but the table a"),
+    ],
+)
+def test_a_task_that_is_not_the_tables_is_refused(made, task, sentence):
+    with pytest.raises(InputError, match=sentence):
+        check_tasks(made, [make_task(task)])
+
+
+def test_a_crystal_that_is_too_long_is_named(made):
+    short = VIEWS["sequence"](VIEW.vocabulary, 12)
+    with pytest.raises(InputError, match=r"crystal 'c\d+': .* more than the limit of 12"):
+        read_samples(made, short)
+
+
+def test_every_row_comes_once_in_the_batches_of_a_prediction(made, fold, tasks):
+    test = rows_of(made, fold, tasks).test
+    found = np.concatenate([places for places, _ in test.once(5)])
+    assert sorted(found.tolist()) == list(range(len(test)))

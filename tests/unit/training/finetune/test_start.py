@@ -1,0 +1,94 @@
+"""A given model is really used, and one that does not fit is refused by what does not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from stratus.encoders.table import configure
+from stratus.errors import InputError
+from stratus.models.card import Card
+from stratus.models.model import Model
+from stratus.scope import vocabulary
+from stratus.scope.vocabulary import Vocabulary
+from stratus.training.finetune.options import FinetuneOptions
+from stratus.training.finetune.start import make_start
+from stratus.views.table import view
+
+CARD = Card(
+    name="before",
+    summary="A tiny model.",
+    licence_code="MIT",
+    licence_weights="CC-BY-4.0",
+    intended_use="Tests.",
+    limits="All others.",
+)
+
+
+@pytest.fixture
+def model(quick) -> Model:
+    start = make_start(quick(), None)
+    return Model(
+        encoder=start.make_encoder(torch.Generator().manual_seed(5)),
+        view=start.view,
+        vocabulary=vocabulary(),
+        dialect="orbit",
+        heads={},
+        card=CARD,
+        architecture="orbit-set",
+    )
+
+
+def test_the_weights_are_those_of_the_model_and_it_keeps_its_own(model, made):
+    start = make_start(FinetuneOptions(), model)
+    assert start.name == "before"
+    encoder = start.make_encoder(torch.Generator().manual_seed(0))
+    batch = start.view.collate([start.view.tokens(text) for text in made.scopes[:4]])
+    model.encoder.eval()
+    before = model.encoder(batch).crystal
+    assert torch.equal(encoder.eval()(batch).crystal, before)
+    with torch.no_grad():
+        next(encoder.parameters()).add_(1)
+    assert torch.equal(model.encoder(batch).crystal, before)
+
+
+def test_options_that_agree_with_the_model_are_taken(model, quick):
+    assert make_start(quick(), model).encoder is model.encoder
+
+
+def paper_words() -> Vocabulary:
+    words = vocabulary()
+    return Vocabulary((*words.tokens[:-1], "other"), words.roles, words.schema_version)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "sentence"),
+    [
+        ({"dialect": "paper"}, {}, "'before' reads the paper dialect"),
+        ({"architecture": "cloud"}, {}, "has the view 'orbit-set', but cloud 'sequence'"),
+        ({"vocabulary": paper_words()}, {}, "'before' has another vocabulary"),
+        ({}, {"encoder": "cloud"}, "of the architecture orbit-set, but encoder is cloud"),
+        ({}, {"preset": "nano"}, "has layers 2, but the options ask for 4"),
+        ({}, {"model": {"hidden": 64}}, "has hidden 32, but the options ask for 64"),
+        ({}, {"model": {"hiden": 64}}, "'hiden'; did you mean hidden"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_by_name(model, changes, options, sentence):
+    wrong = dataclasses.replace(model, **changes)
+    with pytest.raises(InputError) as caught:
+        make_start(FinetuneOptions(**options), wrong)
+    assert sentence in str(caught.value)
+
+
+def test_a_path_is_no_model():
+    with pytest.raises(InputError, match=r"stratus\.load"):
+        make_start(FinetuneOptions(), "some/folder")
+
+
+def test_from_scratch_is_what_the_options_say():
+    start = make_start(FinetuneOptions(encoder="cloud", preset="small"), None)
+    assert (start.name, start.architecture, start.encoder) == ("from scratch", "cloud", None)
+    assert start.config == configure("cloud", "small", vocabulary_size=len(vocabulary()))
+    assert isinstance(start.view, type(view("sequence", vocabulary(), 512)))
