@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example of a test may load torch; how long it takes is no one's promise.
+settings.register_profile("stratus", deadline=None)
+settings.load_profile("stratus")
 
 ROOT = Path(__file__).resolve().parent.parent
 

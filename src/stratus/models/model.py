@@ -130,8 +130,8 @@ class Model:
 
     @property
     def _width(self) -> int:
-        weight: torch.Tensor = self.encoder.token_embedding.weight  # type: ignore[union-attr,assignment]
-        return weight.shape[1]
+        config: Any = self.encoder.config
+        return int(config.hidden)
 
     def _samples(self, crystals: Iterable[Crystal | Reject]) -> Iterator[Sample]:
         for place, crystal in enumerate(crystals):

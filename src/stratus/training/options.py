@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stratus.encoders.table import architecture
+from stratus.encoders.table import ARCHITECTURES, MASKED_TOKENS, architecture
 from stratus.errors import InputError, ResumeError
 from stratus.training.grammar import from_layers
 from stratus.training.masking import MaskingOptions
@@ -76,7 +76,14 @@ class PretrainOptions(BaseModel):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
-        pick(architecture(self.encoder).presets, self.preset, f"preset of {self.encoder}")
+        kind = architecture(self.encoder)
+        if MASKED_TOKENS not in kind.objectives:
+            able = [k.name for k in ARCHITECTURES.values() if MASKED_TOKENS in k.objectives]
+            raise ValueError(
+                f"encoder {self.encoder} can not be pre-trained on masked tokens, since its rows "
+                f"are not words; choose {' or '.join(able)}"
+            )
+        pick(kind.presets, self.preset, f"preset of {self.encoder}")
         return self
 
     @model_validator(mode="after")

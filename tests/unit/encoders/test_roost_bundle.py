@@ -47,6 +47,11 @@ def test_what_is_loaded_gives_the_vectors_of_what_was_saved(tmp_path, max_length
     with torch.no_grad():
         assert torch.equal(model.encoder(batch).crystal, encoder(batch).crystal)
     assert model.info()["config"]["trunk"] == [128]
+    salt = "i1 aODD aDOD bOOO cOOO dOOO eOOO | Na 4a Cl 4b | Na 1 Cl 1 | 2"
+    batch = model.view.collate([model.view.tokens(salt)])
+    with torch.no_grad():
+        expected = encoder(batch).crystal
+    assert torch.allclose(torch.from_numpy(model.embed([salt])), expected, atol=1e-6)
 
 
 def test_more_elements_than_the_encoder_takes_are_refused(tmp_path):
