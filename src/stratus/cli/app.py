@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stratus.cli import encode, examples, failures, import_, model, pretrain, show
+from stratus.cli import encode, examples, failures, finetune, import_, model, pretrain, show
 
 app = typer.Typer(
     name="stratus",
@@ -44,6 +44,7 @@ def _options(
 
 app.command("encode")(encode.encode)
 app.command("pretrain")(pretrain.pretrain)
+app.command("finetune")(finetune.finetune)
 app.command("show")(show.show)
 app.command("examples")(examples.examples)
 app.command("import")(import_.import_published)

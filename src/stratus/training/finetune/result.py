@@ -213,3 +213,13 @@ class FinetuneResult:
             for name, value in fold.scores[task.name].get(MODEL, {}).items()
             if value is not None
         ]
+
+
+def check_card(values: Mapping[str, Any] | None) -> None:
+    """Refuse what can not be in a card, before any work.
+
+    Raises:
+        stratus.errors.InputError: a key is unknown or a value can not be.
+    """
+    needed = {name: "-" for name, field in Card.model_fields.items() if field.is_required()}
+    validated(Card, needed | dict(values or {}), "the card")

@@ -1,0 +1,153 @@
+"""``stratus finetune``: crystals with labels to models that predict them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratus.cli.failures import reported
+
+if TYPE_CHECKING:
+    from stratus.corpora import LabelledTable
+    from stratus.tasks.task import Task
+
+
+def finetune(  # noqa: PLR0917 - one parameter for each flag
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="Crystals or SCOPE strings with labels.")
+    ],
+    target: Annotated[
+        list[str],
+        typer.Option(metavar="COL[:UNIT]", help="A column to learn; repeat it for several."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="RUN", help="Folder of the result, new.")
+    ],
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL=KIND", help="binary or multiclass, where not a number."),
+    ] = None,
+    per_cell: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL", help="A target that doubles when the cell does."),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Folds to make; strings stay whole.  [default: 5]")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="Model to start from; without, from scratch."),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Architecture, from scratch.  [default: orbit-set]")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Its sizes: nano, small or base.  [default: nano]")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.yaml", help="Options; those of the command line win."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Times each crystal is seen at most.  [default: 100]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Crystals in a step on average.  [default: 32]")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.  [default: 5e-4]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of folds, weights, order and dropout.")] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.yaml", help="What the models' cards say: licences, data, use."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Learn properties of crystals, and score them on rows that were not looked at.
+
+    RUN gets a model for each fold (fold-0/, ...), the predictions of the test rows
+    (predictions.csv) and their metrics beside simple models (metrics.json).
+    """
+    flags = {
+        "encoder": encoder,
+        "preset": preset,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": lr,
+        "seed": seed,
+    }
+    with reported():
+        from stratus.errors import InputError
+        from stratus.training.finetune.folder import check_new, write_result
+        from stratus.training.finetune.options import make_finetune_options
+        from stratus.training.finetune.result import check_card
+        from stratus.training.options import read_options
+
+        if folds is not None and split is not None:
+            raise InputError("give --folds or --split, not both")
+        check_new(output)
+        options = make_finetune_options(read_options(config) if config else {}, _given(flags))
+        card_values = read_options(card) if card else None
+        check_card(card_values)
+
+        from stratus.cli.finetune_report import Report
+        from stratus.corpora import from_column, kfold
+        from stratus.models.bundle import load_bundle
+        from stratus.training.finetune.run import finetune as run
+
+        loaded = load_bundle(model) if model is not None else None
+        read, tasks = _read(table, target, kind or [], per_cell or [], split)
+        made = (
+            from_column(read, seed=options.seed)
+            if split is not None
+            else kfold(read, 5 if folds is None else folds, options.seed)
+        )
+        report = Report(quiet=quiet)
+        report.table(read)
+        result = run(read, made, tasks, options, model=loaded, on_progress=report.show)
+        write_result(result, output, card=card_values)
+        report.finish(result, output)
+
+
+def _read(
+    path: Path, targets: list[str], kinds: list[str], per_cell: list[str], split: str | None
+) -> tuple[LabelledTable, list[Task]]:
+    """Read the table, and make the tasks, whose classes are those of the table."""
+    from stratus.corpora import read_labelled
+    from stratus.errors import InputError
+    from stratus.tasks.task import check_names, make_task, parse_target
+    from stratus.views.names import pick
+
+    given = [parse_target(text) for text in targets]
+    check_names(given)
+    columns = dict.fromkeys(task.column for task in given)
+    of: dict[str, str] = {}
+    for text in kinds:
+        column, equals, kind = text.rpartition("=")
+        if not equals:
+            raise InputError(f"the kind {text!r} names no column; write COL=binary")
+        of[column] = kind
+    for column in (*of, *per_cell):
+        pick(columns, column, "target")
+    table = read_labelled(path, list(columns), kinds=of, fold_column=split)
+    return table, [
+        make_task(
+            {
+                "column": task.column,
+                "unit": task.unit,
+                "kind": of.get(task.column, "regression"),
+                "per": "cell" if task.column in per_cell else "crystal",
+                "classes": table.classes.get(task.column, ()),
+            }
+        )
+        for task in given
+    ]
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,93 @@
+"""What `stratus finetune` prints: the rows, a line a fold, and a table a target at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from stratus.tasks.metrics import METRICS
+from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
+from stratus.training.finetune.scores import MODEL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stratus.corpora import LabelledTable
+    from stratus.tasks.task import Task
+    from stratus.training.finetune.events import Event
+    from stratus.training.finetune.result import FinetuneResult
+
+
+class Report:
+    """Shows the events of a run.
+
+    Args:
+        quiet: whether to show nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
+        self._loss = 0.0
+
+    def table(self, table: LabelledTable) -> None:
+        """Show what was read."""
+        lines = [f"rows        {table.rows_in:,}: {len(table):,} used, {len(table.rejects):,} not"]
+        lines += [f"            {r.id}: {r.detail} ({r.code})" for r in table.rejects[:3]]
+        labels = ", ".join(f"{name} {count:,}" for name, count in table.labelled.items())
+        lines.append(f"labels      {labels}")
+        self._console.print("\n".join(lines), markup=False)
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, FoldStarted):
+            parts = ", ".join(f"{name} {count:,}" for name, count in event.rows.items())
+            self._console.print(
+                f"fold {event.fold}: {parts}; {event.parameters:,} parameters, {event.start}, "
+                f"on {event.device}",
+                markup=False,
+            )
+        elif isinstance(event, EpochEnded):
+            self._loss = event.loss if event.best else self._loss
+        elif isinstance(event, FoldEnded):
+            self._console.print(
+                f"fold {event.fold}: validation loss {self._loss:.4f} after epoch "
+                f"{event.best_epoch}, the best",
+                markup=False,
+            )
+
+    def finish(self, result: FinetuneResult, output: Path) -> None:
+        """Show the result."""
+        shared = sum(fold.overlap.test_rows for fold in result.folds)
+        self._console.print(
+            f"{shared:,} test rows are crystals that other rows of their fold are too, by string"
+        )
+        for task in result.tasks:
+            self._console.print(_scores(result, task))
+        self._console.print(f"Models, predictions and metrics: {output}", markup=False)
+
+
+def _scores(result: FinetuneResult, task: Task) -> Table:
+    """Return the methods with the metric of the task, on the test rows of all folds."""
+    metric = METRICS[task.metric]
+    unit = metric.unit_for(task)
+    table = Table(title=f"{escape(task.name)}: test rows of {len(result.folds)} folds")
+    table.add_column("")
+    heading = f"{metric.label} ({escape(unit)})" if unit else metric.label
+    for column in (heading, "spread", "folds won by the model"):
+        table.add_column(column, justify="right")
+    compared = result.comparisons(task.name)
+    for method, of_method in result.spreads(task.name).items():
+        found = of_method.get(task.metric)
+        if found is None:
+            continue
+        deviation = found.standard_deviation
+        table.add_row(
+            "model" if method == MODEL else method,
+            f"{found.mean:.4g}",
+            "" if deviation is None else f"{deviation:.2g}",
+            f"{compared[method].won} of {found.folds}" if method in compared else "",
+        )
+    return table

@@ -1,0 +1,132 @@
+"""``stratus finetune``: one command from a table to models, and mistakes before any work."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import stratus as package
+from stratus.cli.app import app
+
+ELEMENTS = ("Ti", "Sn", "Pb", "Ge", "Mn", "V", "Cr", "Ru", "Ir", "Os", "Mo", "W", "Nb", "Ta", "Re")
+RUTILE = "i1 bOOO gDDD cDDD | {} 2a {} 4f | {} 2 {} 1 | 6"
+COLUMNS = ("id", "scope", "dialect", "n_atoms", "gap [eV]", "heat", "colour", "metal", "set")
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "labels.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for k, (a, b) in enumerate((a, b) for a in ELEMENTS for b in ("O", "F", "S")):
+            gap = ELEMENTS.index(a) / 5 + len(b)
+            labels = ["" if k % 9 == 0 else gap, 6 * gap, ("red", "green")[k % 2], k % 2]
+            named = ("test", "train", "val", "train")[k % 4]
+            writer.writerow([f"c{k}", RUTILE.format(a, b, b, a), "orbit", 6, *labels, named])
+    return path
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "options.yaml"
+    sizes = {"hidden": 16, "layers": 1, "heads": 2, "feed_forward": 16}
+    path.write_text(yaml.safe_dump({"model": sizes, "epochs": 2, "batch_size": 8}))
+    return path
+
+
+def stratus(*words):
+    return CliRunner().invoke(app, ["finetune", *map(str, words)])
+
+
+def test_a_table_becomes_models_predictions_and_metrics(table, config, tmp_path):
+    run = tmp_path / "run"
+    targets = ["--target", "gap [eV]:eV", "--target", "heat:J/K", "--per-cell", "heat"]
+    targets += ["--target", "colour", "--kind", "colour=multiclass"]
+    targets += ["--target", "metal", "--kind", "metal=binary"]
+    done = stratus(table, *targets, "-o", run, "--folds", 3, "--config", config, "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    for said in ("45: 45 used, 0 not", "gap [eV] 40", "fold 2: ", "from scratch", "MAE (J/K)"):
+        assert said in done.output
+    for row in ("gap [eV]: test rows of 3 folds", "model", "kernel ridge", "majority class"):
+        assert row in done.output
+    assert sorted(p.name for p in run.iterdir()) == [
+        "fold-0", "fold-1", "fold-2", "metrics.json", "options.yaml", "predictions.csv",
+    ]  # fmt: skip
+    with (run / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 45
+    assert len({(row["id"], row["target"]) for row in rows}) == len(rows)
+    assert {row["prediction"] for row in rows if row["target"] == "colour"} <= {"red", "green"}
+    assert sum(row["label"] == "" for row in rows) == 5
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["options"]["epochs"] == 1
+    model = package.load(run / "fold-1")
+    assert model.heads["heat"].normaliser.per_atom
+    assert model.metrics == metrics
+
+
+def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, config, tmp_path):
+    words = [table, "--target", "heat", "--split", "set", "-q"]
+    first = stratus(*words, "-o", tmp_path / "one", "--config", config)
+    assert (first.exit_code, first.output) == (0, "")
+    bundle = tmp_path / "one/fold-official"
+    again = stratus(*words, "-o", tmp_path / "two", "--model", bundle, "--epochs", 1)
+    assert (again.exit_code, again.output) == (0, "")
+    metrics = json.loads((tmp_path / "two/metrics.json").read_text())
+    assert metrics["start"] == package.load(bundle).card.name
+    assert metrics["folds"][0]["rows"] == {"train": 22, "validation": 11, "test": 12}
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--target", "heet"], "did you mean heat"),
+        (["--target", "heat", "--target", "heat:J"], "two targets are called heat"),
+        (["--target", "heat", "--per-cell", "gap"], "there is no target 'gap'"),
+        (["--target", "metal", "--kind", "metal"], "write COL=binary"),
+        (["--target", "metal", "--kind", "metal=binery"], "binary"),
+        (["--target", "colour"], "'colour'"),
+        (["--target", "heat", "--folds", "3", "--split", "set"], "not both"),
+        (["--target", "heat", "--model", "nowhere"], "nowhere is not there"),
+        (["--target", "heat", "--encoder", "claud"], "did you mean cloud"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(table, tmp_path, flags, sentence):
+    done = stratus(table, "-o", tmp_path / "run", *flags)
+    assert done.exit_code == 2, done.output
+    assert sentence in done.output
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_result_that_is_there_is_never_written_over(table, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/mine.txt").write_text("x")
+    done = stratus(table, "--target", "heat", "-o", tmp_path / "run")
+    assert done.exit_code == 2
+    assert "is there already; name a new folder" in done.output
+
+
+def test_a_wrong_card_is_refused_before_any_work(table, tmp_path):
+    card = tmp_path / "card.yaml"
+    card.write_text("licence_wieghts: CC0-1.0\n")
+    done = stratus(table, "--target", "nothing", "-o", tmp_path / "run", "--card", card)
+    assert done.exit_code == 2
+    assert "the key 'licence_wieghts' is unknown" in done.output
+
+
+def test_asking_for_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom stratus.cli.app import app\n"
+        "done = CliRunner().invoke(app, ['finetune', '--help'])\n"
+        "assert '--per-cell' in done.output, done.output\n"
+        "assert not {'torch', 'numpy', 'sklearn', 'pyarrow'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
