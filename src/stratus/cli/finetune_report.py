@@ -62,7 +62,7 @@ class Report:
         """Show the result."""
         shared = sum(fold.overlap.test_rows for fold in result.folds)
         self._console.print(
-            f"{shared:,} test rows are crystals that other rows of their fold are too, by string"
+            f"{shared:,} test rows have the SCOPE string of a row to learn from or to choose with"
         )
         for task in result.tasks:
             self._console.print(_scores(result, task))

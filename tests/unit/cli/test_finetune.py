@@ -52,7 +52,14 @@ def test_a_table_becomes_models_predictions_and_metrics(table, config, tmp_path)
     targets += ["--target", "metal", "--kind", "metal=binary"]
     done = stratus(table, *targets, "-o", run, "--folds", 3, "--config", config, "--epochs", 1)
     assert done.exit_code == 0, done.output
-    for said in ("45: 45 used, 0 not", "gap [eV] 40", "fold 2: ", "from scratch", "MAE (J/K)"):
+    for said in (
+        "45: 45 used, 0 not",
+        "gap [eV] 40",
+        "fold 2: ",
+        "from scratch",
+        "MAE (J/K)",
+        "0 test rows have",
+    ):
         assert said in done.output
     for row in ("gap [eV]: test rows of 3 folds", "model", "kernel ridge", "majority class"):
         assert row in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 
 import numpy as np
@@ -13,7 +14,7 @@ from stratus.models.task_head import make_task_head
 from stratus.tasks.losses import task_losses, weighted_sum
 from stratus.training.finetune import loop
 from stratus.training.finetune.labels import fold_rows, read_samples
-from stratus.training.finetune.loop import BestOfEpochs, fit, validation_loss
+from stratus.training.finetune.loop import BestOfEpochs, PropertyModule, fit, validation_loss
 from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.rows import EndlessRows
 from stratus.training.finetune.start import make_start
@@ -162,3 +163,33 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(parts, tasks, quick, mon
     monkeypatch.setattr(loop, "validation_loss", lambda *_: float("nan"))
     with pytest.raises(StratusError, match="nan after epoch 1: lower the learning rate"):
         run(parts, tasks, quick())
+
+
+def test_in_bf16_weights_stay_float32_and_validation_is_exact(parts, tasks, quick):
+    options = quick(epochs=1, precision="bf16")
+    net, fitted, _ = run(parts, tasks, options)
+    assert {w.dtype for w in net.parameters()} == {torch.float32}
+    found = validation_loss(net, tasks, parts[0].validation, options.batch_size)
+    assert found == pytest.approx(fitted.validation_loss, abs=1e-6)
+    assert weights(net) != weights(run(parts, tasks, quick(epochs=1))[0])
+
+
+def test_each_step_has_the_learning_rates_of_its_layers(parts, tasks, quick, monkeypatch):
+    used = []
+    before = PropertyModule.on_train_batch_start
+
+    def record(self, *rest):
+        before(self, *rest)
+        groups = self.trainer.optimizers[0].param_groups
+        used.append({group["layer"]: group["lr"] for group in groups})
+
+    monkeypatch.setattr(PropertyModule, "on_train_batch_start", record)
+    chosen = quick(epochs=2, layer_decay=0.5, learning_rate=0.01, warmup_share=0.3)
+    run(parts, tasks, chosen)
+    steps = len(used)
+    warmup = math.ceil(0.3 * steps)
+    assert steps > 4
+    for step, rates in enumerate(used):
+        late = math.cos(math.pi * (step - warmup) / (steps - warmup) / 2) ** 2
+        share = (step + 1) / warmup if step < warmup else late
+        assert rates == pytest.approx({k: 0.01 * share * 0.5 ** (3 - k) for k in range(4)})
