@@ -1,1 +1,1 @@
-"""Heads: what turns an encoding into values."""
+"""Tasks, heads, losses, metrics: what turns an encoding into values, and judges them."""

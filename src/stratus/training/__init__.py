@@ -1,1 +1,1 @@
-"""Pre-training: thin code over Lightning."""
+"""Pre-training and fine-tuning: thin code over Lightning."""
