@@ -154,16 +154,16 @@ class _ShardWriter:
         return self._shards
 
     def _write(self) -> None:
-        rows = pa.concat_batches(self._held)
+        rows = pa.Table.from_batches(self._held).combine_chunks()
         path = self._folder / f"{self._split}-{len(self._shards):05d}.arrow"
         with pa.ipc.new_file(path, SHARD_SCHEMA) as writer:  # uncompressed: it is memory-mapped
-            writer.write_batch(rows)
+            writer.write_table(rows)
         self._shards.append(
             Shard(
                 file=path.name,
                 split=self._split,
                 rows=len(rows),
-                tokens=len(rows.column("tokens").flatten()),
+                tokens=len(rows.column("tokens").chunk(0).flatten()),
                 sha256=sha256(path),
             )
         )

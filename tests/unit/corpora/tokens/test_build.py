@@ -239,8 +239,8 @@ def test_a_full_disk_leaves_nothing_behind(table, tmp_path, monkeypatch):
         def __exit__(self, *_):
             self.file.close()
 
-        def write_batch(self, batch):
-            self.file.write_batch(batch)
+        def write_table(self, rows):
+            self.file.write_table(rows)
             if len(written) == 3:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
