@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import given
 
 if TYPE_CHECKING:
     from stratus.corpora import LabelledTable
@@ -91,7 +92,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         if folds is not None and split is not None:
             raise InputError("give --folds or --split, not both")
         check_new(output)
-        options = make_finetune_options(read_options(config) if config else {}, _given(flags))
+        options = make_finetune_options(read_options(config) if config else {}, given(flags))
         card_values = read_options(card) if card else None
         check_card(card_values)
 
@@ -147,7 +148,3 @@ def _read(
         )
         for task in given
     ]
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import given
 
 
 def pretrain(  # noqa: PLR0917 - one parameter for each flag
@@ -84,7 +85,7 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
         "batch_size": batch_size,
         "learning_rate": lr,
         "precision": precision,
-        "masking": _given({"ratio": mask_ratio, "whole_orbits": whole_orbits}) or None,
+        "masking": given({"ratio": mask_ratio, "whole_orbits": whole_orbits}) or None,
         "seed": seed,
         "devices": devices,
         "strategy": strategy,
@@ -93,7 +94,7 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     with reported(lambda: _hint(output)):
         from stratus.training.options import make_options, read_options
 
-        options = make_options(read_options(config) if config else {}, _given(flags))
+        options = make_options(read_options(config) if config else {}, given(flags))
         card_values = read_options(card) if card else None
 
         from stratus.cli.pretrain_report import Report
@@ -110,10 +111,6 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
             )
         if summary is not None and not quiet:
             report.finish(summary)
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _hint(run: Path) -> str:

@@ -59,10 +59,6 @@ class MaskedBatches(LightningDataModule):
         self._options = options
         self.first_step = first_step
 
-    def steps_per_epoch(self) -> int:
-        """Return the steps in which each crystal of the training split is seen once."""
-        return len(self.loader(self._corpora.train))
-
     def train_dataloader(self) -> EndlessBatches:
         """Return the training batches of this process."""
         trainer = self.trainer

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch.nn import functional as fn
 
 from stratus.training.batches import LENGTHS, N_MASKED_GLOBAL, N_TOKENS
+from stratus.training.device import seed_dropout
 from stratus.training.masking import PLACES, TARGETS, WHERE
 from stratus.training.schedule import share_of_peak, warmup_steps
 
@@ -68,8 +68,7 @@ class MaskedTokenModule(LightningModule):
 
     def on_train_batch_start(self, _batch: object, _index: int) -> None:
         """Let the numbers of dropout depend on seed, device and step alone."""
-        key = [self.options.seed, self.trainer.global_rank, self.trainer.global_step]
-        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+        seed_dropout(self.options.seed, self.trainer.global_rank, self.trainer.global_step)
 
     def configure_optimizers(self) -> Any:
         """Return AdamW (arXiv 1711.05101) and the schedule of each step."""

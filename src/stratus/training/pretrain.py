@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,13 @@ from stratus.training.checkpoints import (
     step_folder,
 )
 from stratus.training.data import MaskedBatches
+from stratus.training.device import (
+    device_here,
+    own_random_numbers,
+    resolve_precision,
+    trainer_precision,
+)
+from stratus.training.epochs import n_batches
 from stratus.training.events import Started
 from stratus.training.finish import PretrainSummary, finish, make_card, read_summary
 from stratus.training.logs import CsvLog, cut_after
@@ -85,7 +91,7 @@ def pretrain(
     if is_first_process():
         run.sweep()
         cut_after(run.logs, first_step)
-    with quiet_lightning(), _own_random_numbers(setup.options):
+    with quiet_lightning(), own_random_numbers(_device(setup.options)):
         best_step, meter = _train(setup, first_step, state, on_progress or _ignore)
     if not is_first_process():
         return None
@@ -131,7 +137,7 @@ def _set_up(table: Path, folder: Path, options: PretrainOptions, *, resume: bool
     run = RunFolder(folder)
     corpora = _corpora(run, table, options, _most_tokens(view), resume=resume)
     data = MaskedBatches(corpora, view, options, 0)
-    steps_per_epoch = data.steps_per_epoch()
+    steps_per_epoch = n_batches(len(corpora.train), options.batch_size)
     steps = options.steps or options.epochs * steps_per_epoch
     module = MaskedTokenModule(encoder, head, options, steps)
     return _Setup(run, options, corpora, config, data, module, steps, steps_per_epoch)
@@ -216,7 +222,7 @@ def _trainer(
         devices=options.devices,
         num_nodes=options.nodes,
         strategy=_strategy(options),
-        precision="bf16-mixed" if _precision(options) == "bf16" else "32-true",
+        precision=trainer_precision(_precision(options)),
         max_steps=steps,
         max_epochs=-1,
         limit_val_batches=0,
@@ -262,24 +268,11 @@ def _check_devices(options: PretrainOptions, *, resume: bool) -> None:
 
 
 def _device(options: PretrainOptions) -> torch.device:
-    on_gpu = options.accelerator == "cuda" or (
-        options.accelerator == "auto" and torch.cuda.is_available()
-    )
-    return torch.device("cuda" if on_gpu else "cpu")
+    return device_here(options.accelerator)
 
 
 def _precision(options: PretrainOptions) -> str:
-    if options.precision != "auto":
-        return options.precision
-    bf16 = _device(options).type == "cuda" and torch.cuda.is_bf16_supported()
-    return "bf16" if bf16 else "32"
-
-
-def _own_random_numbers(options: PretrainOptions) -> Any:
-    """Leave torch's random numbers to the caller as they were; dropout sets its own each step."""
-    if _device(options).type == "cpu":
-        return torch.random.fork_rng(devices=[])
-    return torch.random.fork_rng(devices=[int(os.environ.get("LOCAL_RANK", "0"))])
+    return resolve_precision(options.precision, _device(options))
 
 
 def _started(setup: _Setup, first_step: int, trainer: Trainer, precision: str) -> Started:

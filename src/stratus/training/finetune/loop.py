@@ -14,6 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stratus.errors import StratusError
 from stratus.tasks.losses import row_losses, task_losses, weighted_sum
+from stratus.training.device import (
+    device_here,
+    own_random_numbers,
+    resolve_precision,
+    seed_dropout,
+    trainer_precision,
+)
 from stratus.training.finetune.layers import parameter_groups
 from stratus.training.finetune.rows import EndlessRows
 from stratus.training.quiet import quiet_lightning
@@ -86,8 +93,7 @@ class PropertyModule(LightningModule):
         step = self.trainer.global_step
         frozen = step < self.options.freeze_epochs * self.steps_per_epoch
         self.net.encoder.requires_grad_(not frozen)
-        words = np.random.SeedSequence([self.seed, step]).generate_state(1, np.uint64)
-        torch.manual_seed(int(words[0]))
+        seed_dropout(self.seed, step)
 
     def configure_optimizers(self) -> Any:
         """Return AdamW (arXiv 1711.05101) with a rate for each layer, and the schedule of steps."""
@@ -205,7 +211,7 @@ def fit(
         trainer = Trainer(
             accelerator=device.type,
             devices=1,
-            precision="bf16-mixed" if _precision(options, device) == "bf16" else "32-true",
+            precision=trainer_precision(resolve_precision(options.precision, device)),
             max_steps=module.steps,
             max_epochs=-1,
             limit_val_batches=0,
@@ -248,19 +254,3 @@ def raw_of(net: nn.Module, rows: Rows, batch_size: int) -> Any:
             yield places, batch, {name: numbers.float().cpu() for name, numbers in raw.items()}
     finally:
         net.train(training)
-
-
-def device_here() -> torch.device:
-    """Return the device that is learned on: a GPU with CUDA if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def own_random_numbers(device: torch.device) -> Any:
-    """Leave torch's random numbers to the caller as they were; dropout sets its own each step."""
-    return torch.random.fork_rng(devices=[0] if device.type == "cuda" else [])
-
-
-def _precision(options: FinetuneOptions, device: torch.device) -> str:
-    if options.precision != "auto":
-        return options.precision
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "32"

@@ -11,10 +11,11 @@ import torch
 from stratus.corpora.labelled.disjoint import check_disjoint, digest
 from stratus.errors import InputError
 from stratus.models.task_head import make_task_head
+from stratus.training.device import device_here
 from stratus.training.epochs import n_batches
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
 from stratus.training.finetune.labels import check_tasks, fold_rows, labels_of, read_samples
-from stratus.training.finetune.loop import device_here, fit, raw_of
+from stratus.training.finetune.loop import fit, raw_of
 from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.result import FinetuneResult, FoldResult
