@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,16 +32,17 @@ import torch
 import stratus
 from stratus.corpora import TokenCorpus, build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
-from stratus.encoders.table import configure
+from stratus.encoders.table import architecture, configure
 from stratus.scope import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.batches import BatchLoader
+from stratus.training.data import EndlessBatches
 from stratus.training.module import weight_groups
 from stratus.training.throughput import cost_of, peak_flops
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch import Tensor
 
@@ -95,8 +95,6 @@ def ours(
     corpus: TokenCorpus, encoder: str, size: str, precision: str, batch: int, device: torch.device
 ) -> Step:
     """Return a function that makes one step of stratus."""
-    from stratus.encoders.table import architecture
-
     words = vocabulary()
     config = configure(encoder, size, vocabulary_size=len(words))
     view = make_view(architecture(encoder).view, words, config.max_length)
@@ -105,17 +103,10 @@ def ours(
     both = torch.nn.ModuleList([model, head]).to(device).train()
     cost = cost_of(model, head, hidden=config.hidden, layers=config.layers)
     optimizer = torch.optim.AdamW(weight_groups(both, DECAY), lr=RATE, fused=True)
-    loader = BatchLoader(corpus, view, batch, 0)
-
-    def batches() -> Iterator[dict[str, Tensor]]:
-        for epoch in chain(range(10**9), repeat(0)):
-            loader.set_epoch(epoch)
-            yield from loader
-
-    stream = batches()
+    batches = iter(EndlessBatches(BatchLoader(corpus, view, batch, 0), 0))
 
     def step() -> tuple[int, float]:
-        found = next(stream)
+        found = next(batches)
         on = {name: value.to(device, non_blocking=True) for name, value in found.items()}
         with autocast(device, precision):
             logits = head(model(on).parts, on["where"], model.token_embedding.weight)
