@@ -106,7 +106,7 @@ class Scope:
         ]
         atoms = " ".join(number_words(self.n_atoms))
         return (
-            f"{_group_text(self.space_group)} | {' '.join(orbits)} | {' '.join(amounts)} | {atoms}"
+            f"{group_text(self.space_group)} | {' '.join(orbits)} | {' '.join(amounts)} | {atoms}"
         )
 
     @classmethod
@@ -140,7 +140,8 @@ class Scope:
 
 
 @cache
-def _group_text(number: int) -> str:
+def group_text(number: int) -> str:
+    """Write a space group, 1 to 230, as the first part of a string."""
     group = space_group(number)
     words = [f"i{int(group.inversion)}", *group.generators]
     if group.origin:

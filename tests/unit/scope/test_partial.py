@@ -1,0 +1,44 @@
+"""Partial crystals are written in one way, and hiding never tells more than there was."""
+
+from __future__ import annotations
+
+import pytest
+
+from stratus.errors import InputError
+from stratus.scope import Scope, vocabulary
+from stratus.scope.partial import Known, hide, known, write_partial
+
+SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
+
+
+def test_a_formula_is_reduced_and_every_word_is_a_token() -> None:
+    text = write_partial({"Cl": 4, "Na": 4})
+    assert text == "[MASK] | [MASK] | Na 1 Cl 1 | [MASK]"
+    assert len(vocabulary().ids(text)) == len(text.split())
+
+
+@pytest.mark.parametrize("kind", list(Known))
+def test_what_is_hidden_is_what_is_not_known(kind: Known) -> None:
+    assert known(hide(SALT, kind)) is kind
+
+
+def test_hiding_gives_what_is_written_from_formula_and_group() -> None:
+    assert hide(SALT, Known.FORMULA) == write_partial({"Na": 1, "Cl": 1})
+    assert hide(SALT, Known.SPACE_GROUP) == write_partial({"Na": 1, "Cl": 1}, 225)
+    assert hide(SALT, Known.WHOLE) == SALT
+
+
+def test_hiding_less_does_not_bring_back_what_is_unknown() -> None:
+    formula = hide(SALT, Known.FORMULA)
+    assert hide(formula, Known.SPACE_GROUP) == formula
+    assert hide(formula, Known.WHOLE) == formula
+
+
+def test_an_unknown_composition_is_refused() -> None:
+    with pytest.raises(InputError, match="may be unknown"):
+        known("[MASK] | [MASK] | [MASK] | [MASK]")
+
+
+def test_a_space_group_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="231"):
+        write_partial({"Na": 1}, 231)
