@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+import gemmi
 import numpy as np
 
 from stratus.errors import InputError
@@ -167,3 +168,33 @@ def close_group(
         frontier = fresh
     rotations = np.array([r for r, _ in group.values()])
     return rotations, np.array([t for _, t in group.values()]) / unit
+
+
+def read_space_group(given: object) -> int:
+    """Return the number of a space group that is given by number or by Hermann-Mauguin symbol.
+
+    Args:
+        given: a whole number from 1 to 230, also as a text or a float, or a symbol in any setting,
+            short or long, such as ``Fm-3m``, ``P2_1/c``, ``P 1 21/n 1`` or ``Pbnm``.
+
+    Raises:
+        stratus.errors.InputError: there is no such space group.
+    """
+    text = str(given).strip()
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        value = float(text)
+        if value.is_integer():
+            return space_group(int(value)).number
+    found = None if isinstance(given, bool) else _number_of_symbol(text)
+    if found is None:
+        raise InputError(
+            f"{given!r} is no space group; give a number from 1 to {COUNT} or a Hermann-Mauguin "
+            "symbol such as Fm-3m"
+        )
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _number_of_symbol(symbol: str) -> int | None:
+    found: Any = gemmi.find_spacegroup_by_name(symbol.replace("_", ""))
+    return None if found is None else int(found.number)

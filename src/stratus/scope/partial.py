@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from stratus.crystals.composition import Composition, reduce_composition
+from stratus.crystals.formula import read_formula
+from stratus.crystals.spacegroups import read_space_group
 from stratus.errors import InputError
 from stratus.scope.orbit import group_text
 from stratus.scope.vocabulary import SEPARATOR, number_words
@@ -41,6 +43,20 @@ def write_partial(amounts: dict[str, int], space_group: int | None = None) -> st
     """
     group = UNKNOWN if space_group is None else group_text(space_group)
     return _BETWEEN.join([group, UNKNOWN, _composition(reduce_composition(amounts)), UNKNOWN])
+
+
+def partial_scope(formula: str, space_group: int | str | None = None) -> str:
+    """Write what a person knows of a crystal: ``partial_scope("NaCl", "Fm-3m")``.
+
+    Args:
+        formula: as :func:`stratus.crystals.formula.read_formula` takes it.
+        space_group: a number or a Hermann-Mauguin symbol; None where it is unknown.
+
+    Raises:
+        stratus.errors.InputError: one of the two can not be read; says what and where.
+    """
+    number = None if space_group is None else read_space_group(space_group)
+    return write_partial(read_formula(formula), number)
 
 
 def known(text: str) -> Known:

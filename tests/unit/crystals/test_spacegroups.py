@@ -14,6 +14,7 @@ from stratus.crystals.spacegroups import (
     close_group,
     find_space_group,
     generator_operation,
+    read_space_group,
     space_group,
     split_encoding,
 )
@@ -97,3 +98,34 @@ def test_a_broken_generator_string_is_refused(text: str) -> None:
 def test_a_number_outside_1_to_230_is_refused(number: int) -> None:
     with pytest.raises(InputError, match="numbered 1 to 230"):
         space_group(number)
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        (225, 225),
+        ("225", 225),
+        (225.0, 225),
+        ("Fm-3m", 225),
+        ("F m -3 m", 225),
+        ("P2_1/c", 14),
+        ("P21/n", 14),
+        ("Pbnm", 62),
+        ("R-3m:H", 166),
+    ],
+)
+def test_a_space_group_is_found_by_number_and_by_symbol(given: object, number: int) -> None:
+    assert read_space_group(given) == number
+
+
+def test_every_symbol_of_the_table_is_read_as_its_number() -> None:
+    for number in range(1, 231):
+        assert read_space_group(space_group(number).symbol) == number
+
+
+@pytest.mark.parametrize(
+    "given", [0, 231, -1, 1.5, "", "x", None, True, float("nan"), "1e2", "²", "."]
+)
+def test_what_is_no_space_group_is_refused(given: object) -> None:
+    with pytest.raises(InputError, match="no space group"):
+        read_space_group(given)

@@ -6,7 +6,7 @@ import pytest
 
 from stratus.errors import InputError
 from stratus.scope import Scope, vocabulary
-from stratus.scope.partial import Known, hide, known, write_partial
+from stratus.scope.partial import Known, hide, known, partial_scope, write_partial
 
 SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
 
@@ -42,3 +42,13 @@ def test_an_unknown_composition_is_refused() -> None:
 def test_a_space_group_that_is_none_is_refused() -> None:
     with pytest.raises(InputError, match="231"):
         write_partial({"Na": 1}, 231)
+
+
+def test_a_formula_and_a_group_are_written_from_what_a_person_types() -> None:
+    assert partial_scope("Na0.5Cl0.5", "Fm-3m") == hide(SALT, Known.SPACE_GROUP)
+    assert partial_scope("Na4Cl4", 225) == hide(SALT, Known.SPACE_GROUP)
+    assert partial_scope("NaCl") == hide(SALT, Known.FORMULA)
+    with pytest.raises(InputError, match="'Xx'"):
+        partial_scope("Xx2")
+    with pytest.raises(InputError, match="no space group"):
+        partial_scope("NaCl", "Fm-3x")
