@@ -55,7 +55,7 @@ def crystals(seed: int, n: int = 5) -> list[str]:
 
 
 def with_parts_shuffled(text: str, rng: np.random.Generator) -> str:
-    """The same string with its generators, orbits and components in another order."""
+    """The same string with its orbits and components in another order."""
     group, orbits, composition, atoms = (part.split() for part in text.split(" | "))
     pairs = [orbits[k : k + 2] for k in range(0, len(orbits), 2)]
     components: list[list[str]] = []
@@ -64,7 +64,7 @@ def with_parts_shuffled(text: str, rng: np.random.Generator) -> str:
             components.append([])
         components[-1].append(word)
     mixed = [
-        [group[0], *rng.permutation(group[1:])],
+        group,
         chain.from_iterable(pairs[k] for k in rng.permutation(len(pairs))),
         chain.from_iterable(components[k] for k in rng.permutation(len(components))),
         atoms,

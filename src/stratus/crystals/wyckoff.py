@@ -17,7 +17,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -25,6 +25,46 @@ from stratus.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+POINT_GROUPS: Final = tuple(
+    [
+        "1",
+        "-1",
+        "2",
+        "m",
+        "2/m",
+        "222",
+        "mm2",
+        "mmm",
+        "4",
+        "-4",
+        "4/m",
+        "422",
+        "4mm",
+        "-42m",
+        "4/mmm",
+        "3",
+        "-3",
+        "32",
+        "3m",
+        "-3m",
+        "6",
+        "-6",
+        "6/m",
+        "622",
+        "6mm",
+        "-6m2",
+        "6/mmm",
+        "23",
+        "m-3",
+        "432",
+        "-43m",
+        "m-3m",
+    ]
+)
+"""The 32 crystallographic point groups, in the order of International Tables A."""
+
+_OTHER_AXES: Final = {"2mm": "mm2", "m2m": "mm2", "-4m2": "-42m", "-62m": "-6m2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +87,12 @@ class WyckoffPosition:
     def symbol(self) -> str:
         """Multiplicity and letter, ``4a``."""
         return f"{self.multiplicity}{self.letter}"
+
+    @property
+    def point_group(self) -> str:
+        """The site symmetry without its orientation: one of :data:`POINT_GROUPS`."""
+        symbol = self.site_symmetry.replace(".", "")
+        return _OTHER_AXES.get(symbol, symbol)
 
     @property
     def is_fixed(self) -> bool:

@@ -114,7 +114,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
                 view="orbit-set",
                 dialects=("orbit",),
                 objectives=(MASKED_TOKENS,),
-                numerics=1,
+                numerics=2,
             ),
             Architecture(
                 name="roost",

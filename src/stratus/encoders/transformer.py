@@ -116,5 +116,5 @@ def draw_weights(module: nn.Module, generator: torch.Generator | None) -> None:
             part.reset_parameters()
         elif isinstance(part, nn.Linear | nn.Embedding):
             nn.init.normal_(part.weight, std=INITIAL_STD, generator=generator)
-        if isinstance(part, nn.Linear):
+        if isinstance(part, nn.Linear) and part.bias is not None:
             nn.init.zeros_(part.bias)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from stratus.errors import InputError
 from stratus.scope.vocabulary import SEPARATOR, Role
 from stratus.training.counters import Purpose, below, hashed, key, uniform
-from stratus.views.keys import TOKENS
+from stratus.views.keys import SITES, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,6 +119,7 @@ class TokenMasker:
         masked[tuple(where.T)] = self._replaced(ids[chosen], words)
         return {
             **batch,
+            **_without_sites(batch, where),
             TOKENS: torch.from_numpy(masked),
             WHERE: torch.from_numpy(where),
             TARGETS: torch.from_numpy(ids[chosen]),
@@ -177,6 +178,15 @@ class TokenMasker:
         anything = self._words[below(hashed(words, _WORD), len(self._words))]
         replace, random = self._options.replace, self._options.random
         return np.select([kind < replace, kind < replace + random], [self._mask_id, anything], ids)
+
+
+def _without_sites(batch: Batch, where: npt.NDArray[np.int64]) -> Batch:
+    """Hide the site symmetry of slots with a masked token: it would tell the Wyckoff symbol."""
+    if SITES not in batch:
+        return {}
+    sites = batch[SITES].clone()
+    sites[where[:, 0], where[:, 1]] = 0
+    return {SITES: sites}
 
 
 def maskable_tokens(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:

@@ -155,7 +155,10 @@ def _corpora(
 
 def _most_tokens(view: View) -> int:
     """Return the most tokens with which every string fits into the encoder."""
-    return 2 * view.max_length - view.length(view.max_length)
+    most = view.max_length
+    while view.length(most + 1) <= view.max_length:
+        most += 1
+    return most
 
 
 def _last_state(run: RunFolder) -> tuple[int, dict[str, Any] | None]:

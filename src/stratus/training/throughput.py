@@ -57,7 +57,8 @@ def cost_of(encoder: nn.Module, head: nn.Module, *, hidden: int, layers: int) ->
     """Count a model's operations: two for each weight of a linear layer, and attention.
 
     Args:
-        encoder: its linear layers are used once a row.
+        encoder: the linear layers of its ``blocks`` are used once a row; those before them, which
+            are small, are not counted.
         head: its linear layers, and the tied embedding, are used once a masked place.
         hidden: length of the vectors.
         layers: number of attention layers.
@@ -65,7 +66,7 @@ def cost_of(encoder: nn.Module, head: nn.Module, *, hidden: int, layers: int) ->
     embedding = encoder.get_submodule("token_embedding")
     tied = sum(weight.numel() for weight in embedding.parameters())
     return Cost(
-        per_row=2 * _linear_weights(encoder),
+        per_row=2 * _linear_weights(encoder.get_submodule("blocks")),
         per_pair=4 * hidden * layers,  # query x key, and share x value
         per_place=2 * (_linear_weights(head) + tied),
     )

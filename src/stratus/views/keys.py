@@ -32,6 +32,10 @@ SEGMENTS: Final = "segments"
 GROUPS: Final = "groups"
 """int64, the shape of ``tokens``: which orbit a token belongs to, from 1; 0 where to none."""
 
+SITES: Final = "sites"
+"""int64 ``[B, S]``, only of sets: site symmetry of an orbit, as a place from 1 in
+:data:`stratus.crystals.wyckoff.POINT_GROUPS`; 0 where there is none or it is not known."""
+
 ELEMENTS: Final = "elements"
 """int64 ``[B, E]``, only of compositions: atomic numbers; 0 where there is no element."""
 

@@ -1,19 +1,22 @@
-"""A crystal as a set of slots: space-group tokens, orbits, components, atoms of the cell.
+"""A crystal as a set of slots: the space group, orbits, components, atoms of the cell.
 
-The words of one orbit, or of one component of the composition, stand together in one slot, so a
-slot is a thing of the crystal and the order of the slots carries nothing.
+The words of one thing stand together in one slot, and the order of the slots carries nothing. A
+part that is unknown (see :mod:`stratus.scope.partial`) is one slot with the word ``[MASK]``.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 import torch
 
+from stratus.crystals.wyckoff import POINT_GROUPS, wyckoff_positions
 from stratus.errors import InputError
+from stratus.scope.orbit import group_text
 from stratus.scope.vocabulary import SEPARATOR, Role
-from stratus.views.keys import GROUPS, SEGMENTS, TOKENS
+from stratus.views.keys import GROUPS, SEGMENTS, SITES, TOKENS
 from stratus.views.ragged import Ragged
 from stratus.views.view import check_lengths, encode_words, mask_tensors, special
 
@@ -31,13 +34,14 @@ N_SEGMENTS: Final = 5
 _ORBITS: Final = 1  # the section of the orbits, counted in separators
 _FIRST_ROLES: Final = (Role.INVERSION, Role.ELEMENT, Role.ELEMENT, Role.NUMBER)  # of each section
 _ROLES: Final = tuple(Role)
+_N_GROUPS: Final = 230
 
 
 class OrbitSetView:
     """One row a slot; serves the orbit dialect."""
 
     name: ClassVar[str] = "orbit-set"
-    fields: ClassVar[int] = 4
+    fields: ClassVar[int] = 9
 
     def __init__(self, vocabulary: Vocabulary, max_length: int) -> None:
         self.vocabulary = vocabulary
@@ -50,7 +54,10 @@ class OrbitSetView:
                 f"the roles {', '.join(sorted(missing))}, so use the view 'sequence'"
             )
         self._separator = vocabulary.index[SEPARATOR]
+        self._mask = special(vocabulary, "[MASK]")
         self._role = np.array([_ROLES.index(role) for role in vocabulary.roles])
+        self._is_wyckoff = self._role == _ROLES.index(Role.WYCKOFF)
+        self._group_rows, self._site_table = _sites(vocabulary)
 
     def tokens(self, text: str) -> Sample:
         """Return the token ids of a string; see :meth:`stratus.views.view.View.tokens`."""
@@ -59,10 +66,10 @@ class OrbitSetView:
     def length(self, n_tokens: IntOrInts) -> IntOrInts:
         """Return the most slots that a string of so many tokens can have.
 
-        The string without its three separators, with [CLS], and with two words in one slot for
-        at least one orbit and one component; :meth:`lengths` is exact.
+        [CLS], three parts that are unknown with one word each, and two words to a component;
+        :meth:`lengths` is exact.
         """
-        return n_tokens - 4
+        return (n_tokens + 2) // 2
 
     def lengths(self, samples: Sequence[Sample]) -> Ints:
         """Return the slots of each sample with that of [CLS], int64 ``[B]``."""
@@ -70,7 +77,7 @@ class OrbitSetView:
         return strings.total(self._opens(strings)) + 1
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
-        """Return ``tokens`` and ``groups`` ``[B, S, F]``, ``segments`` and ``mask`` ``[B, S]``.
+        """Return ``tokens``, ``groups`` ``[B, S, F]``, ``segments``, ``sites``, ``mask``.
 
         Raises:
             stratus.errors.InputError: as :meth:`stratus.views.view.View.collate`, or a sample is
@@ -98,10 +105,17 @@ class OrbitSetView:
         groups[at] = (strings.count(opens & in_orbit) * in_orbit)[word]
         segments = np.zeros(shape, dtype=np.int64)
         segments[strings.rows[opens], slot[opens]] = section[opens] + 1
+        wyckoff = self._is_wyckoff[strings.tokens]
+        rows = strings.rows[wyckoff]
+        sites = np.zeros(shape, dtype=np.int64)
+        sites[rows, slot[wyckoff]] = self._site_table[
+            self._groups_of(samples)[rows], strings.tokens[wyckoff]
+        ]
         return {
             TOKENS: torch.from_numpy(tokens),
             GROUPS: torch.from_numpy(groups),
             SEGMENTS: torch.from_numpy(segments),
+            SITES: torch.from_numpy(sites),
             **mask_tensors(lengths),
         }
 
@@ -112,10 +126,16 @@ class OrbitSetView:
     def _opens(self, strings: Ragged) -> Bools:
         """Mark the first token of each slot."""
         separator = strings.tokens == self._separator
-        after_separator = np.append(False, separator[:-1])
-        in_group = self._section(strings) == 0
+        first = np.append(False, separator[:-1])  # behind a separator
+        first[strings.starts] = True
         element = self._role[strings.tokens] == _ROLES.index(Role.ELEMENT)
-        return np.asarray(~separator & (in_group | element | after_separator))
+        return np.asarray(~separator & (element | first))
+
+    def _groups_of(self, samples: Sequence[Sample]) -> Ints:
+        """Return the space group of each sample, 0 where it is unknown or none."""
+        ends = [int(np.argmax(sample == self._separator)) for sample in samples]
+        pairs = zip(samples, ends, strict=True)
+        return np.array([self._group_rows.get(s[:end].tobytes(), 0) for s, end in pairs])
 
     def _check_sections(self, strings: Ragged, samples: Sequence[Sample]) -> None:
         """Refuse what has not the four parts of the dialect, each with its kind of first word."""
@@ -125,10 +145,29 @@ class OrbitSetView:
             parts = np.flatnonzero(separator).reshape(len(samples), -1) + 1
             firsts = np.column_stack([strings.starts, parts])
             role = np.append(self._role[strings.tokens], -1)  # -1: behind the last token of all
-            wrong = (role[firsts] != [_ROLES.index(r) for r in _FIRST_ROLES]).any(axis=1)
+            right = role[firsts] == [_ROLES.index(r) for r in _FIRST_ROLES]
+            unknown = np.append(strings.tokens == self._mask, False)[firsts]
+            wrong = ~(right | unknown).all(axis=1)
         if wrong.any():
             text = self.vocabulary.text(samples[int(np.argmax(wrong))].tolist())
             raise InputError(
                 f"the view {self.name!r} reads strings of the orbit dialect, which have four "
                 f"parts between three separators; encode the crystal again: {text!r}"
             )
+
+
+@cache
+def _sites(vocabulary: Vocabulary) -> tuple[dict[bytes, int], Ints]:
+    """Return the space group by the bytes of its token ids, and the site symmetries.
+
+    Returns:
+        the second: ``[231, V]``, that of a Wyckoff symbol in a space group; 0 where it has none.
+    """
+    groups: dict[bytes, int] = {}
+    table = np.zeros((_N_GROUPS + 1, len(vocabulary)), dtype=np.int64)
+    for number in range(1, _N_GROUPS + 1):
+        groups[encode_words(vocabulary, group_text(number)).tobytes()] = number
+        for position in wyckoff_positions(number).values():
+            place = POINT_GROUPS.index(position.point_group) + 1
+            table[number, vocabulary.index[position.symbol]] = place
+    return groups, table

@@ -25,9 +25,9 @@ SIZES = {
     ("cloud", "nano"): 935_168,
     ("cloud", "small"): 11_073_024,
     ("cloud", "base"): 85_906_944,
-    ("orbit-set", "nano"): 870_144,
-    ("orbit-set", "small"): 10_877_952,
-    ("orbit-set", "base"): 85_516_800,
+    ("orbit-set", "nano"): 878_848,
+    ("orbit-set", "small"): 10_904_064,
+    ("orbit-set", "base"): 85_569_024,
     ("roost", "nano"): 139_243,
     ("roost", "small"): 831_947,
     ("roost", "base"): 2_243_195,
@@ -61,13 +61,13 @@ def test_only_an_encoder_whose_rows_stand_for_tokens_learns_masked_ones():
 
 
 def test_build_gives_the_module_of_the_config():
-    sizes = {"vocabulary_size": 9, "layers": 1, "hidden": 8, "heads": 2, "feed_forward": 16}
+    sizes = {"vocabulary_size": 595, "layers": 1, "hidden": 8, "heads": 2, "feed_forward": 16}
     for name, kind in (("cloud", Cloud), ("orbit-set", OrbitSet)):
         config = read_config(name, sizes)
         module = architecture(name).build(config)
         assert isinstance(module, kind)
         assert module.config is config
-        assert module.token_embedding.weight.shape == (9, 8)
+        assert module.token_embedding.weight.shape == (595, 8)
 
 
 def test_a_config_survives_json():

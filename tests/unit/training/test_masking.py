@@ -21,7 +21,7 @@ from stratus.training.masking import (
     TokenMasker,
     mask_tokens,
 )
-from stratus.views.keys import GROUPS, MASK, TOKENS
+from stratus.views.keys import GROUPS, MASK, SITES, TOKENS
 from stratus.views.table import VIEWS, view
 
 V = vocabulary()
@@ -136,11 +136,19 @@ def test_nothing_but_the_chosen_places_changes(name):
     restored[tuple(found[WHERE].T)] = found[TARGETS]
     assert torch.equal(restored, before)
     assert {WHERE, TARGETS, PLACES} == found.keys() - batch.keys()
-    assert all(found[key] is batch[key] for key in batch if key != TOKENS)
+    assert all(found[key] is batch[key] for key in batch if key not in {TOKENS, SITES})
     assert found[WHERE].dtype == found[TARGETS].dtype == found[TOKENS].dtype == torch.int64
     assert found[WHERE].shape == (len(found[TARGETS]), batch[TOKENS].ndim)
     rows, slots = found[WHERE][:, 0], found[WHERE][:, 1]
     assert batch[MASK][rows, slots].all()
+
+
+def test_an_orbit_with_a_masked_word_does_not_tell_its_site_symmetry():
+    batch, found = masked(samples(100), name="orbit-set")
+    chosen = torch.zeros_like(batch[MASK])
+    chosen[found[WHERE][:, 0], found[WHERE][:, 1]] = True
+    assert (batch[SITES][chosen] > 0).any()
+    assert torch.equal(found[SITES], batch[SITES] * ~chosen)
 
 
 @pytest.mark.parametrize("whole_orbits", [False, True])

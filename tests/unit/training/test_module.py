@@ -14,9 +14,9 @@ from stratus.training.module import sums_of, weight_groups
 def test_biases_and_norms_never_decay_and_everything_else_does():
     for name in ("cloud", "orbit-set"):
         sizes = {"hidden": 16, "layers": 2, "heads": 2, "feed_forward": 32}
-        config = configure(name, "nano", vocabulary_size=50, **sizes)
+        config = configure(name, "nano", vocabulary_size=595, **sizes)
         module = nn.ModuleDict(
-            {"encoder": architecture(name).build(config), "head": MaskedTokenHead(16, 50, 4)}
+            {"encoder": architecture(name).build(config), "head": MaskedTokenHead(16, 595, 4)}
         )
         decays, stays = weight_groups(module, 0.1)
         assert (decays["weight_decay"], stays["weight_decay"]) == (0.1, 0.0)

@@ -8,8 +8,10 @@ import torch
 
 import stratus
 from stratus.crystals.synthesis import random_crystal, random_orbits
+from stratus.crystals.wyckoff import POINT_GROUPS
 from stratus.errors import InputError, ScopeSyntaxError
 from stratus.scope import Scope, vocabulary
+from stratus.scope.partial import Known, hide
 from stratus.scope.vocabulary import Role, Vocabulary
 from stratus.views import keys
 from stratus.views.table import VIEWS, view
@@ -62,7 +64,7 @@ def slow_sequence(texts: list[str]) -> tuple[list[list[str]], list[list[int]]]:
 def slow_slots(text: str) -> list[tuple[int, int, list[str]]]:
     """(segment, orbit number, words) of each slot."""
     group, orbits, composition, atoms = (part.split() for part in text.split(" | "))
-    slots = [(0, 0, ["[CLS]"]), *((1, 0, [word]) for word in group)]
+    slots = [(0, 0, ["[CLS]"]), (1, 0, group)]
     slots += [(2, k // 2 + 1, orbits[k : k + 2]) for k in range(0, len(orbits), 2)]
     for word in composition:
         if V.role(word) is Role.ELEMENT:
@@ -90,11 +92,12 @@ def test_orbit_set_is_what_the_words_say():
     segments, mask = batch[keys.SEGMENTS].tolist(), batch[keys.MASK].tolist()
     expected = [slow_slots(text) for text in TEXTS]
     assert len(tokens[0]) == max(map(len, expected))
-    assert len(tokens[0][0]) == max(len(words) for slots in expected for _, _, words in slots) == 4
+    width = len(tokens[0][0])
+    assert width == max(len(words) for slots in expected for _, _, words in slots)
     for b, slots in enumerate(expected):
         for s in range(len(tokens[0])):
             segment, orbit, words = slots[s] if s < len(slots) else (0, 0, [])
-            empty = 4 - len(words)
+            empty = width - len(words)
             assert [V.tokens[k] for k in tokens[b][s]] == words + ["[PAD]"] * empty
             assert groups[b][s] == [orbit] * len(words) + [0] * empty
             assert segments[b][s] == segment
@@ -102,13 +105,45 @@ def test_orbit_set_is_what_the_words_say():
 
 
 def test_a_slot_is_as_wide_as_the_widest_of_the_batch():
-    assert collated("orbit-set", [ROCK_SALT])[keys.TOKENS].shape == (1, 13, 2)
+    assert collated("orbit-set", [ROCK_SALT])[keys.TOKENS].shape == (1, 7, 7)
+    assert collated("orbit-set", ["i0 | H 1a | H 1 | 1"])[keys.TOKENS].shape == (1, 5, 2)
+
+
+def test_no_slot_has_more_words_than_the_view_says():
+    groups = [str(Scope.from_orbits(number, [("H", "a")])) for number in range(1, 231)]
+    batch = collated("orbit-set", [*groups, LARGE])
+    assert batch[keys.TOKENS].shape[2] == VIEWS["orbit-set"].fields
+
+
+def test_an_orbit_has_the_point_group_of_its_site():
+    batch = collated(
+        "orbit-set", [ROCK_SALT, "i0 | H 1a | H 1 | 1", hide(ROCK_SALT, Known.FORMULA)]
+    )
+    names = [[POINT_GROUPS[k - 1] if k else "" for k in row] for row in batch[keys.SITES].tolist()]
+    assert names[0] == ["", "", "m-3m", "m-3m", "", "", ""]
+    assert names[1] == ["", "", "1", "", "", "", ""]
+    assert names[2] == [""] * 7
+
+
+def test_what_is_unknown_is_one_slot_with_mask():
+    batch = collated("orbit-set", [hide(ROCK_SALT, Known.FORMULA)])
+    words = [[V.tokens[k] for k in slot] for slot in batch[keys.TOKENS].tolist()[0]]
+    assert words == [
+        ["[CLS]", "[PAD]"],
+        ["[MASK]", "[PAD]"],
+        ["[MASK]", "[PAD]"],
+        ["Na", "1"],
+        ["Cl", "1"],
+        ["[MASK]", "[PAD]"],
+    ]
+    assert batch[keys.SEGMENTS].tolist() == [[0, 1, 2, 3, 3, 4]]
 
 
 @pytest.mark.parametrize("name", [name for name, kind in VIEWS.items() if kind.fields])
 def test_dtypes_and_shapes_are_those_of_the_registry(name):
     batch = collated(name, TEXTS)
-    assert set(batch) <= {keys.TOKENS, keys.MASK, keys.PADDING, keys.SEGMENTS, keys.GROUPS}
+    known = {keys.TOKENS, keys.MASK, keys.PADDING, keys.SEGMENTS, keys.GROUPS, keys.SITES}
+    assert set(batch) <= known
     assert batch[keys.MASK].dtype is torch.bool
     assert all(batch[key].dtype is torch.int64 for key in set(batch) - {keys.MASK})
     assert batch[keys.GROUPS].shape == batch[keys.TOKENS].shape
@@ -137,7 +172,7 @@ def test_lengths_are_those_of_the_batch_and_under_the_bound(name):
 
 def test_the_bound_of_the_orbit_set_is_reached():
     seen = view("orbit-set", V, 512)
-    smallest = seen.tokens("i0 | H 1a | H 1 | 1")
+    smallest = seen.tokens(hide("i0 | H 1a | H 1 | 1", Known.FORMULA))
     assert seen.lengths([smallest])[0] == seen.length(len(smallest))
 
 
@@ -148,7 +183,7 @@ def test_samples_are_small_and_without_special_tokens(name):
     assert V.text(sample.tolist()) == ROCK_SALT
 
 
-@pytest.mark.parametrize(("name", "rows"), [("sequence", 21), ("orbit-set", 13)])
+@pytest.mark.parametrize(("name", "rows"), [("sequence", 21), ("orbit-set", 7)])
 def test_a_crystal_that_is_too_long_is_refused_with_its_numbers_and_string(name, rows):
     short = "i0 | H 1a | H 1 | 1"
     assert collated(name, [short, ROCK_SALT], rows)[keys.TOKENS].shape[1] == rows
