@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from stratus.corpora.encoding.summary import EncodeSummary, Progress
     from stratus.corpora.labelled.disjoint import Overlap, check_disjoint, digest
     from stratus.corpora.labelled.folds import Fold, from_column, kfold
+    from stratus.corpora.labelled.joining import join_tables
     from stratus.corpora.labelled.reading import read_labelled
+    from stratus.corpora.labelled.several import read_tables
     from stratus.corpora.labelled.table import Kind, LabelledTable
     from stratus.corpora.tokens.build import build_tokens
     from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus, open_tokens
@@ -32,9 +34,11 @@ __all__ = [
     "digest",
     "encode_corpus",
     "from_column",
+    "join_tables",
     "kfold",
     "open_tokens",
     "read_labelled",
+    "read_tables",
 ]
 
 _HOME = {
@@ -48,7 +52,9 @@ _HOME = {
     "Fold": "stratus.corpora.labelled.folds",
     "from_column": "stratus.corpora.labelled.folds",
     "kfold": "stratus.corpora.labelled.folds",
+    "join_tables": "stratus.corpora.labelled.joining",
     "read_labelled": "stratus.corpora.labelled.reading",
+    "read_tables": "stratus.corpora.labelled.several",
     "Kind": "stratus.corpora.labelled.table",
     "LabelledTable": "stratus.corpora.labelled.table",
     "build_tokens": "stratus.corpora.tokens.build",

@@ -41,6 +41,8 @@ class Code(StrEnum):
     CRASHED = "crashed"
     DUPLICATE_ID = "duplicate-id"
     UNSAFE_ARCHIVE = "unsafe-archive"
+    BAD_FORMULA = "bad-formula"
+    BAD_SPACE_GROUP = "bad-space-group"
 
 
 @dataclass(frozen=True, slots=True)

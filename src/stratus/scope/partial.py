@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Final
 
 from stratus.crystals.composition import Composition, reduce_composition
+from stratus.crystals.elements import NUMBERS
 from stratus.crystals.formula import read_formula
-from stratus.crystals.spacegroups import read_space_group
+from stratus.crystals.spacegroups import find_space_group, read_space_group
 from stratus.errors import InputError
 from stratus.scope.orbit import group_text
-from stratus.scope.vocabulary import SEPARATOR, number_words
+from stratus.scope.vocabulary import SEPARATOR, number_words, vocabulary
 
 UNKNOWN: Final = "[MASK]"
 _BETWEEN: Final = f" {SEPARATOR} "
@@ -76,6 +77,25 @@ def known(text: str) -> Known:
     )
 
 
+def check_partial(text: str) -> Known:
+    """Return how much a partial string tells, if it is written as :func:`write_partial` does.
+
+    Raises:
+        stratus.errors.InputError: it is not; says how it has to be written where that is clear.
+    """
+    kind = known(text)
+    if kind is Known.WHOLE:
+        raise InputError(f"{text!r} has no unknown part; read it with Scope.parse")
+    vocabulary().ids(text)  # every word is a token, or an error
+    group, _, composition, _ = _parts(text)
+    amounts = _amounts(composition)
+    number = None if group == UNKNOWN else _group_number(group)
+    if not amounts or (right := write_partial(amounts, number)) != text:
+        hint = f"; write {right!r}" if amounts else ""
+        raise InputError(f"{text!r} is not as a partial crystal is written{hint}")
+    return kind
+
+
 def hide(text: str, kind: Known) -> str:
     """Return a string of which no more is known than a kind says.
 
@@ -99,6 +119,30 @@ def _parts(text: str) -> list[str]:
     if len(parts) != _PARTS:
         raise InputError(f"{text!r} is no string of the orbit dialect, which has four parts")
     return parts
+
+
+def _amounts(composition: str) -> dict[str, int]:
+    """Return the amounts of a composition; none where it is not one."""
+    amounts: dict[str, int] = {}
+    symbol = ""
+    for word in composition.split(" "):
+        if word in NUMBERS:
+            symbol = word
+            amounts[symbol] = 0
+        elif symbol and word.rstrip("_").isdigit():
+            amounts[symbol] = 100 * amounts[symbol] + int(word.rstrip("_"))
+        else:
+            return {}
+    return amounts if all(amounts.values()) else {}
+
+
+def _group_number(group: str) -> int:
+    first, *generators = group.split(" ")
+    origin = generators.pop()[1:] if generators and generators[-1].startswith("o") else ""
+    found = find_space_group(inversion=first == "i1", generators=tuple(generators), origin=origin)
+    if found is None:
+        raise InputError(f"no space group is written with the generators {group!r}")
+    return found.number
 
 
 def _composition(composition: Composition) -> str:

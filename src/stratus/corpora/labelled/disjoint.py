@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from stratus.errors import InputError
+from stratus.scope.partial import UNKNOWN
 
 if TYPE_CHECKING:
     from stratus.corpora.labelled.folds import Fold
@@ -21,11 +22,17 @@ _SHOWN = 5
 class Overlap(BaseModel):
     """How many crystals the parts of a fold share: different rows with one SCOPE string.
 
+    A twin may also be a partial crystal, or another crystal of the same elements; that is counted
+    by formula, and by formula with space group. A row whose space group is unknown has no twin in
+    the last sense.
+
     Attributes:
         train_validation: strings in both.
         train_test: strings in both.
         validation_test: strings in both.
         test_rows: test rows whose string is a training or validation row too.
+        test_formula_and_group: test rows whose formula and space group are those of such a row.
+        test_formula: test rows whose formula is that of such a row.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +41,8 @@ class Overlap(BaseModel):
     train_test: int
     validation_test: int
     test_rows: int
+    test_formula_and_group: int
+    test_formula: int
 
 
 def check_disjoint(fold: Fold, table: LabelledTable, *, strict: bool = False) -> Overlap:
@@ -83,11 +92,17 @@ def check_disjoint(fold: Fold, table: LabelledTable, *, strict: bool = False) ->
             f"fold {fold.name}: {len(touched)} test rows are crystals that are training or "
             f"validation rows too, by their SCOPE strings: {_some(touched)}; split by string"
         )
+    learned = [*fold.train.tolist(), *fold.validation.tolist()]
+    test, groups, formulas = fold.test.tolist(), table.groups, table.compositions
+    seen_formulas = {formulas[row] for row in learned}
+    seen_pairs = {(groups[row], formulas[row]) for row in learned if groups[row] != UNKNOWN}
     return Overlap(
         train_validation=len(scopes["train"] & scopes["validation"]),
         train_test=len(scopes["train"] & scopes["test"]),
         validation_test=len(scopes["validation"] & scopes["test"]),
         test_rows=len(touched),
+        test_formula_and_group=sum((groups[row], formulas[row]) in seen_pairs for row in test),
+        test_formula=sum(formulas[row] in seen_formulas for row in test),
     )
 
 

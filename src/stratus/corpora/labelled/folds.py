@@ -39,7 +39,11 @@ _SPLITS: Final = {
 
 
 class Group(StrEnum):
-    """Which rows stay together."""
+    """Which rows stay together.
+
+    A crystal may stand in a table whole and as its formula; these are not one string, but they are
+    one composition.
+    """
 
     NONE = "none"
     SCOPE = "scope"
@@ -82,8 +86,9 @@ def kfold(
         rows: the table, or how many rows there are.
         k: number of folds, at least 2.
         seed: which split; the same seed gives the same folds.
-        group: rows that stay together: ``scope`` (the default for a table) those of one string,
-            ``composition`` those of one reduced composition, ``none`` (the default for a number).
+        group: rows that stay together: ``scope`` those of one string, ``composition`` those of one
+            reduced composition, ``none`` none. If not said: ``composition`` for a table with
+            partial crystals, ``scope`` for any other, ``none`` for a number.
         validation: share of the training rows that is taken out of them to choose with.
 
     Raises:
@@ -116,7 +121,7 @@ def from_column(
     table: LabelledTable,
     *,
     seed: int = 0,
-    group: str = Group.SCOPE,
+    group: str | None = None,
     validation: float = VALIDATION_SHARE,
 ) -> list[Fold]:
     """Split as the table's column of folds or splits says (``fold_column`` of the reader).
@@ -206,8 +211,8 @@ def _fold(
 
 def _groups(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
     """Return the name of each row's group."""
-    is_table = isinstance(rows, LabelledTable)
-    group = group or (Group.SCOPE if is_table else Group.NONE)
+    if group is None:
+        group = _default_group(rows)
     known = [kind.value for kind in Group]
     if group not in known:
         raise InputError(f"{group!r} is no group of rows; {close(group, known)}")
@@ -220,6 +225,12 @@ def _groups(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
             f"rows can be kept together by {group} in a table, not in a number of rows"
         )
     return [str(row) for row in range(rows)]
+
+
+def _default_group(rows: int | LabelledTable) -> Group:
+    if not isinstance(rows, LabelledTable):
+        return Group.NONE
+    return Group.COMPOSITION if rows.is_partial else Group.SCOPE
 
 
 def _check(k: int, validation: float) -> None:

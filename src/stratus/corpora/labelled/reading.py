@@ -14,8 +14,9 @@ from stratus.corpora.encoding.job import encode_corpus
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.rows import label_name
 from stratus.corpora.labelled.columns import Gathered, Wanted, close
+from stratus.corpora.labelled.gathering import gather
+from stratus.corpora.labelled.layout import find_layout
 from stratus.corpora.labelled.places import row_in_words
-from stratus.corpora.labelled.strings import gather_strings, holds_strings
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import ReadOptions, Record, records
 from stratus.crystals.reading.table_rows import TableSlice
@@ -39,15 +40,20 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
     structure_column: str | None = None,
     id_column: str | None = None,
     fold_column: str | None = None,
+    formula_column: str | None = None,
+    space_group_column: str | None = None,
     scope_options: ScopeOptions | None = None,
     workers: int | None = None,
     timeout_s: float = 60.0,
 ) -> LabelledTable:
     """Read crystals with their labels.
 
-    A table with a column ``scope`` is taken as strings, such as ``stratus encode`` writes; anything
-    else that :func:`stratus.read` takes holds structures, and these are encoded. Naming a
-    ``structure_column`` says that it is structures. Every row is a row of the result or a reject.
+    A table with a column ``scope`` is taken as strings, such as ``stratus encode`` writes; some of
+    them may be partial. A table without structures but with a column ``formula`` or ``composition``
+    is taken as formulas, which become partial strings, with the space group if there is a column
+    ``space_group``, ``spg_num`` or ``space_group_number``. Anything else that :func:`stratus.read`
+    takes holds structures, and these are encoded. Naming a column says which of them it is. Every
+    row is a row of the result or a reject.
 
     Args:
         path: a CSV, Parquet or other file, or a folder.
@@ -56,12 +62,14 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
         structure_column: the column of the structures.
         id_column: the column of the ids.
         fold_column: the column of folds (0, 1, ...) or of splits (train, validation, test).
+        formula_column: the column of the formulas.
+        space_group_column: the column of the space groups that belong to formulas.
         scope_options: how structures become strings; the dialect is ``orbit``.
         workers: processes that encode structures; 0 encodes in this one, without a limit of time.
         timeout_s: longest time for one crystal, in s.
 
     Returns:
-        the table; absent labels are NaN.
+        the table; absent labels are NaN, and ``n_atoms`` of partial crystals 0.
 
     Raises:
         stratus.errors.InputError: the file can not be read, a column is missing, a label is no
@@ -72,9 +80,10 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
     scope = scope_options or ScopeOptions()
     if scope.dialect != Dialect.ORBIT:
         raise InputError(f"labelled tables are read in the orbit dialect, not in {scope.dialect}")
-    if structure_column is None and holds_strings(path, read):
+    layout = find_layout(path, read, wanted.names, formula_column, space_group_column)
+    if layout.reader is not None:
         gathered = Gathered(wanted)
-        return gathered.table(gather_strings(path, read, gathered), str(path))
+        return gathered.table(gather(path, read, layout.reader, gathered), str(path))
     _look_first(path, read, wanted)
     options = EncodeOptions(read=read, scope=scope, workers=workers, timeout_s=timeout_s)
     return _encoded(path, options, wanted)

@@ -11,6 +11,7 @@ import numpy as np
 
 from stratus.crystals.elements import NUMBERS
 from stratus.errors import InputError
+from stratus.scope.partial import Known, known
 from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from stratus.crystals.entry import Reject
 
 ELEMENTS = 118
-_COMPOSITION = 2
+_GROUP, _COMPOSITION = 0, 2
 
 
 class Kind(StrEnum):
@@ -39,7 +40,7 @@ class LabelledTable:
     Attributes:
         ids: the ids, each once.
         scopes: the strings, in the ``orbit`` dialect; identical strings are one crystal to a model.
-        n_atoms: shape (n,), atoms in the primitive cell.
+        n_atoms: shape (n,), atoms in the primitive cell; 0 where a string is partial.
         targets: names of the targets.
         kinds: kind of each target.
         classes: of each target that is no regression, the names of its classes; a label is a place
@@ -92,9 +93,46 @@ class LabelledTable:
         return dict(zip(self.targets, counts, strict=True))
 
     @cached_property
+    def known(self) -> tuple[Known, ...]:
+        """How much is known of each row."""
+        return tuple(
+            Known.WHOLE if atoms else known(scope)
+            for scope, atoms in zip(self.scopes, self.n_atoms.tolist(), strict=True)
+        )
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether there are rows of partial crystals."""
+        return bool((self.n_atoms == 0).any())
+
+    def require_atoms(self, target: str) -> None:
+        """Refuse labels of a target on rows whose atoms per cell are unknown.
+
+        Args:
+            target: one whose labels are of a cell, and grow with it.
+
+        Raises:
+            stratus.errors.InputError: there is one; names the row.
+        """
+        labelled = ~np.isnan(self.labels[:, self.targets.index(target)])
+        wrong = np.flatnonzero(labelled & (self.n_atoms == 0))
+        if len(wrong):
+            row = int(wrong[0])
+            raise InputError(
+                f"{target} is a target per cell, but of row {row} (id {self.ids[row]!r}) only the "
+                f"{self.known[row]} is known, not the atoms of its cell ({len(wrong)} such rows); "
+                "give these labels per atom, or leave them out"
+            )
+
+    @cached_property
     def compositions(self) -> tuple[str, ...]:
         """The reduced composition of each row, as the string writes it: ``Na 1 Cl 1``."""
         return tuple(_part(scope, _COMPOSITION) for scope in self.scopes)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The generators of the space group of each row; ``[MASK]`` where it is unknown."""
+        return tuple(_part(scope, _GROUP) for scope in self.scopes)
 
     def fractions(self) -> npt.NDArray[np.float64]:
         """Return the share of each element in each row, read from the strings.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,8 @@ from stratus.corpora import (
     kfold,
 )
 from stratus.errors import InputError
+from stratus.scope import Scope
+from stratus.scope.partial import Known, hide, write_partial
 
 METALS = ("Li", "Na", "K", "Rb", "Cs")
 ANIONS = ("F", "Cl", "Br", "I")
@@ -42,6 +46,12 @@ def make(rows: int = 60, splits: list[str | None] | None = None) -> LabelledTabl
 def with_scopes(scopes: tuple[str, ...]) -> LabelledTable:
     table = make(len(scopes))
     return LabelledTable(table.ids, scopes, table.n_atoms, table.targets, table.kinds, table.labels)
+
+
+def partial(scopes: tuple[str, ...]) -> LabelledTable:
+    """Make a table in which a row has atoms if its string tells them."""
+    atoms = np.array([0 if scope.endswith("[MASK]") else 2 for scope in scopes])
+    return dataclasses.replace(with_scopes(scopes), n_atoms=atoms)
 
 
 def reordered(table: LabelledTable, order: np.ndarray) -> LabelledTable:
@@ -203,13 +213,38 @@ def test_a_fold_of_another_table_is_refused(parts, said):
 
 
 def test_shared_strings_are_counted_and_refused_if_strict():
-    table = with_scopes(("A", "B", "C", "D", "A", "A", "C", "E"))
+    table = with_scopes(tuple(f"i0 | Na 1{x} | Na 1 | 1" for x in "abcdaace"))
     fold = Fold("0", np.array([0, 1]), np.array([2, 3]), np.array([4, 5, 6, 7]))
     found = check_disjoint(fold, table)
     assert (found.train_validation, found.train_test, found.validation_test) == (0, 1, 1)
     assert found.test_rows == 3
     with pytest.raises(InputError, match=r"3 test rows .* id004, id005, id006"):
         check_disjoint(fold, table, strict=True)
+
+
+def test_twins_that_are_partial_crystals_are_counted_by_formula_and_group():
+    salt, caesium = write_partial({"Na": 1, "Cl": 1}), write_partial({"Cs": 1, "I": 1}, 221)
+    whole = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
+    table = partial(
+        (salt, caesium, "i0 | K 1a | K 1 | 1", salt, whole, caesium, "i1 | K 1a | K 1 | 1")
+    )
+    fold = Fold("0", np.array([0, 1]), np.array([2]), np.array([3, 4, 5, 6]))
+    found = check_disjoint(fold, table)
+    assert found.test_rows == 2  # the formula of salt, and the iodide with its group
+    assert found.test_formula_and_group == 1  # salt has a group in one row only; that of K differs
+    assert found.test_formula == 4
+
+
+def test_rows_of_one_formula_stay_together_where_some_are_partial():
+    salt = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
+    others = [write_partial({name: 1}) for name in ("K", "Li", "Rb", "Cs", "Fe", "Co")]
+    table = partial((salt, hide(salt, Known.SPACE_GROUP), hide(salt, Known.FORMULA), *others))
+    for seed in range(5):
+        for fold in kfold(table, 3, seed):
+            assert check_disjoint(fold, table).test_formula == 0
+    apart = [check_disjoint(f, table) for f in kfold(table, 3, 0, group="scope")]
+    assert sum(overlap.test_rows for overlap in apart) == 0
+    assert sum(overlap.test_formula for overlap in apart) > 0
 
 
 def test_the_digest_sees_a_row_that_changes_its_part():

@@ -1,0 +1,147 @@
+"""From the rows of a table that need no encoding to a labelled table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from stratus.corpora.labelled.places import row_in_words
+from stratus.crystals.entry import Code, Reject, Stage
+from stratus.crystals.reading import ReadOptions, Record, records
+from stratus.crystals.reading.table_rows import TableSlice
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from stratus.corpora.labelled.columns import Gathered
+
+    Where = Callable[[int], str]
+
+
+class Row(NamedTuple):
+    """What a row came to.
+
+    Attributes:
+        text: its string; where there is a ``code``, why there is none.
+        n_atoms: atoms in the primitive cell; 0 where they are unknown.
+        code: why it is a reject, if it is one.
+    """
+
+    text: str
+    n_atoms: int = 0
+    code: Code | None = None
+
+
+class RowReader(Protocol):
+    """How rows become strings."""
+
+    @property
+    def column(self) -> str:
+        """The column that makes a table one of this kind."""
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The columns that are no labels."""
+
+    def rows(self, batch: pa.RecordBatch, where: Where) -> Sequence[Row]:
+        """Return what each row came to; ``where`` says in words where the row at a place is."""
+
+
+def gather(
+    path: str | os.PathLike[str], read: ReadOptions, of: RowReader, gathered: Gathered
+) -> list[Reject]:
+    """Take the rows of a table; return the rejects.
+
+    Args:
+        path: the table.
+        read: the column of ids.
+        of: how rows become strings.
+        gathered: where the rows go.
+
+    Raises:
+        stratus.errors.InputError: a column is missing, or a label is a mistake.
+    """
+    rejects: list[Reject] = []
+    taken: dict[str, str] = {}
+    for record in records([Path(path)], with_column(read, of.column)):
+        if isinstance(record, Reject):
+            rejects.append(record)
+        elif isinstance(record.payload, TableSlice):
+            _gather(record.payload, record.id, of, gathered, rejects, taken)
+    return rejects
+
+
+def first_slice(path: str | os.PathLike[str], read: ReadOptions) -> TableSlice | None:
+    """Return the first rows of a table, none if a file is no table or is broken.
+
+    Raises:
+        stratus.errors.InputError: a column that ``read`` names is missing.
+    """
+    for record in records([Path(path)], read):
+        if isinstance(record, Record):
+            return record.payload if isinstance(record.payload, TableSlice) else None
+    return None
+
+
+def with_column(read: ReadOptions, column: str) -> ReadOptions:
+    """Return options that take a column for what makes a crystal."""
+    return read.model_copy(update={"structure_column": column})
+
+
+def _gather(
+    payload: TableSlice,
+    stem: str,
+    of: RowReader,
+    gathered: Gathered,
+    rejects: list[Reject],
+    taken: dict[str, str],
+) -> None:
+    """Take a slice.
+
+    Args:
+        payload: some rows.
+        stem: what the id of a row without one begins with.
+        of: how rows become strings.
+        gathered: where the rows go.
+        rejects: where the others go.
+        taken: the source of each id so far.
+    """
+    batch, id_column = payload.batch, payload.columns.id
+    own = {*of.own, id_column}
+    gathered.wanted.require([n for n in batch.schema.names if n not in own], payload.table)
+    rows = range(payload.first_row, payload.first_row + batch.num_rows)
+    sources = [f"{payload.table}:{row}" for row in rows]
+    named = batch.column(id_column).to_pylist() if id_column else [None] * batch.num_rows
+    ids = [_id(value, f"{stem}:{row}") for value, row in zip(named, rows, strict=True)]
+    columns = {name: batch.column(name) for name in gathered.wanted.names}
+
+    def where(place: int) -> str:
+        return row_in_words(sources[place], ids[place])
+
+    gathered.look(columns, where)
+    found = of.rows(batch, where)
+    good: list[int] = []
+    for place, (name, source, row) in enumerate(zip(ids, sources, found, strict=True)):
+        if row.code is not None:
+            rejects.append(Reject(name, source, Stage.READING, row.code, row.text))
+        elif name in taken:
+            detail = f"The id is taken by {taken[name]}, which came first; give this one another."
+            rejects.append(Reject(name, source, Stage.COLLECTING, Code.DUPLICATE_ID, detail))
+        else:
+            taken[name] = source
+            good.append(place)
+    gathered.add(
+        [ids[place] for place in good],
+        [found[place].text for place in good],
+        [found[place].n_atoms for place in good],
+        {name: column.take(pa.array(good, pa.int64())) for name, column in columns.items()},
+        lambda place: where(good[place]),
+    )
+
+
+def _id(value: Any, otherwise: str) -> str:
+    text = "" if value is None else str(value).strip()
+    return text or otherwise

@@ -1,0 +1,92 @@
+"""Several files of labelled crystals to one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stratus.corpora.labelled.columns import Wanted, close
+from stratus.corpora.labelled.joining import join_tables
+from stratus.corpora.labelled.layout import find_layout
+from stratus.corpora.labelled.reading import read_labelled
+from stratus.crystals.reading import ReadOptions
+from stratus.errors import InputError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from stratus.corpora.labelled.table import LabelledTable
+
+
+def read_tables(
+    paths: Sequence[str | os.PathLike[str]],
+    targets: Sequence[str],
+    *,
+    kinds: Mapping[str, str] | None = None,
+    **options: Any,
+) -> LabelledTable:
+    """Read several files and join them; a file need not have all of the targets.
+
+    Args:
+        paths: files as :func:`read_labelled` takes them, strings, structures and formulas mixed.
+        targets: the columns that hold the labels; each is in one of the files at least, and each
+            file has one of them at least.
+        kinds: as of :func:`read_labelled`.
+        options: the other arguments of :func:`read_labelled`, the same for all files.
+
+    Raises:
+        stratus.errors.InputError: as :func:`read_labelled` and :func:`join_tables`; no file has a
+            target, or a file has none.
+    """
+    Wanted.of(targets, kinds, options.get("fold_column"))
+    if len(paths) == 1:
+        return read_labelled(paths[0], targets, kinds=kinds, **options)
+    here = {str(path): _targets(path, targets, options) for path in paths}
+    if len(here) < len(paths):
+        raise InputError(f"a file is named twice among {', '.join(map(str, paths))}")
+    found = {name for names in here.values() for name in names}
+    for name in targets:
+        if name not in found:
+            raise InputError(f"no file has the label column {name!r}; {close(name, found)}")
+    tables = {
+        name: read_labelled(
+            path,
+            here[str(path)],
+            kinds={n: kind for n, kind in (kinds or {}).items() if n in here[str(path)]},
+            **options,
+        )
+        for name, path in zip(_names(paths), paths, strict=True)
+    }
+    return join_tables(tables)
+
+
+def _targets(
+    path: str | os.PathLike[str], targets: Sequence[str], options: Mapping[str, Any]
+) -> list[str]:
+    """Return the targets that a file has; all of them where that is not known before reading."""
+    read = ReadOptions(
+        structure_column=options.get("structure_column"), id_column=options.get("id_column")
+    )
+    columns = find_layout(
+        path,
+        read,
+        targets,
+        options.get("formula_column"),
+        options.get("space_group_column"),
+    ).columns
+    if columns is None:
+        return list(targets)
+    named = [name for name in targets if name in columns]
+    if not named:
+        raise InputError(
+            f"{path} has none of the label columns {', '.join(targets)}; "
+            f"{close(targets[0], columns)}"
+        )
+    return named
+
+
+def _names(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Return a name for each file: its stem, or all of its path where two stems are alike."""
+    stems = [Path(path).stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
