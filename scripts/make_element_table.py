@@ -23,27 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TABLE = Path(__file__).parents[1] / "src/stratus/encoders/data/elements.csv"
-FILLING = [
-    "1s",
-    "2s",
-    "2p",
-    "3s",
-    "3p",
-    "4s",
-    "3d",
-    "4p",
-    "5s",
-    "4d",
-    "5p",
-    "6s",
-    "4f",
-    "5d",
-    "6p",
-    "7s",
-    "5f",
-    "6d",
-    "7p",
-]
+ORDER = "1s 2s 2p 3s 3p 4s 3d 4p 5s 4d 5p 6s 4f 5d 6p 7s 5f 6d 7p"
+FILLING = ORDER.split()
 CAPACITY = {"s": 2, "p": 6, "d": 10, "f": 14}
 NOBLE_GASES = (2, 10, 18, 36, 54, 86)
 

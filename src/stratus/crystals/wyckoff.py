@@ -26,42 +26,11 @@ from stratus.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-POINT_GROUPS: Final = tuple(
-    [
-        "1",
-        "-1",
-        "2",
-        "m",
-        "2/m",
-        "222",
-        "mm2",
-        "mmm",
-        "4",
-        "-4",
-        "4/m",
-        "422",
-        "4mm",
-        "-42m",
-        "4/mmm",
-        "3",
-        "-3",
-        "32",
-        "3m",
-        "-3m",
-        "6",
-        "-6",
-        "6/m",
-        "622",
-        "6mm",
-        "-6m2",
-        "6/mmm",
-        "23",
-        "m-3",
-        "432",
-        "-43m",
-        "m-3m",
-    ]
-)
+_POINT_GROUPS: Final = """
+1 -1 2 m 2/m 222 mm2 mmm 4 -4 4/m 422 4mm -42m 4/mmm 3 -3 32 3m -3m 6 -6 6/m 622 6mm -6m2 6/mmm
+23 m-3 432 -43m m-3m
+"""
+POINT_GROUPS: Final = tuple(_POINT_GROUPS.split())
 """The 32 crystallographic point groups, in the order of International Tables A."""
 
 _OTHER_AXES: Final = {"2mm": "mm2", "m2m": "mm2", "-4m2": "-42m", "-62m": "-6m2"}

@@ -51,9 +51,7 @@ class OrbitSetConfig(TransformerConfig):
     element_properties: bool = Field(default=True, description="Properties of the elements.")
     shares: bool = Field(default=True, description="Shares of the atoms, and atoms of the cell.")
     site_symmetry: bool = Field(default=True, description="Point group of the site of an orbit.")
-    mean_of_orbits: bool = Field(
-        default=True, description="Mean over orbits beside the row of [CLS]."
-    )
+    mean_of_orbits: bool = Field(default=True, description="Mean of the orbits beside [CLS].")
 
 
 class OrbitSet(nn.Module):
