@@ -30,7 +30,7 @@ MOST_ATOMS: Final = 1000
 _SHARE_OF_RADIUS: Final = 0.45
 _AT_A_FACE: Final = 0.01
 _TURN, _TILT = np.radians(24.0), np.radians(14.0)
-_MARGIN: Final = 18.0
+_MARGIN: Final = 22.0
 _CORNERS: Final = np.array(list(product((0.0, 1.0), repeat=3)))
 _EDGES: Final = [
     (corner, axis) for corner in product((0, 1), repeat=3) for axis in range(3) if not corner[axis]
@@ -142,7 +142,7 @@ class _Page:
         x, y = self.place(at)
         middle = self.size[0] / 2, self.size[1] / 2
         outward = np.array([x - middle[0], y - middle[1]])
-        x, y = np.array([x, y]) + 13 * outward / max(float(np.hypot(*outward)), 1.0)
+        x, y = np.array([x, y]) + 17 * outward / max(float(np.hypot(*outward)), 1.0)
         return f'<text x="{x:.1f}" y="{y + 4:.1f}">{letter}</text>'
 
 

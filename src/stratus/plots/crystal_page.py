@@ -154,7 +154,7 @@ def _key(cards: Sequence[CrystalCard]) -> str:
 def _card(
     card: CrystalCard, place: int, ranges: Mapping[tuple[str, str], Range], interval: str
 ) -> str:
-    space_group = f", space group {escape(card.space_group)}" if card.space_group else ""
+    space_group = f", space group {_symbol(card.space_group)}" if card.space_group else ""
     return "\n".join(
         [
             f'<article class="crystal" id="crystal-{place}"><div class="picture">',
@@ -199,6 +199,11 @@ def _word(word: str, role: str) -> str:
 def _formula(formula: str) -> str:
     """Return a formula with its amounts below the line."""
     return re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", escape(formula))
+
+
+def _symbol(space_group: str) -> str:
+    """Return a symbol such as ``P6_3/mmc`` with its screw axes below the line."""
+    return re.sub(r"_(\d)", r"<sub>\1</sub>", escape(space_group))
 
 
 def _table(

@@ -72,7 +72,7 @@ def card(name="rock-salt", **changes):
 
 def test_the_page_shows_what_it_was_given():
     page = crystal_page(
-        [card(), card("corundum", formula="Al2O3", note="a warning")],
+        [card(), card("corundum", formula="Al2O3", space_group="194 P6_3/mmc", note="a warning")],
         title="My crystals", lead="By a model.", level=0.9, rejects=[("alloy", "is mixed")],
     )  # fmt: skip
     found = parsed(page)
@@ -84,6 +84,7 @@ def test_the_page_shows_what_it_was_given():
     ):  # fmt: skip
         assert said.replace(" ", "") in text.replace(" ", ""), said
     assert "Al<sub>2</sub>O<sub>3</sub>" in page
+    assert "P6<sub>3</sub>/mmc" in page
     assert found.tags.count("article") == 2
     assert page.startswith("<!doctype html>")
 
