@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from stratus.corpora.encoding.options import EncodeOptions
     from stratus.corpora.encoding.summary import EncodeSummary, Progress
     from stratus.corpora.labelled.disjoint import Overlap, check_disjoint, digest
-    from stratus.corpora.labelled.folds import Fold, from_column, kfold
+    from stratus.corpora.labelled.folds import Fold, from_column, kfold, without_test
     from stratus.corpora.labelled.joining import join_tables
     from stratus.corpora.labelled.reading import read_labelled
     from stratus.corpora.labelled.several import read_tables
@@ -39,6 +39,7 @@ __all__ = [
     "open_tokens",
     "read_labelled",
     "read_tables",
+    "without_test",
 ]
 
 _HOME = {
@@ -52,6 +53,7 @@ _HOME = {
     "Fold": "stratus.corpora.labelled.folds",
     "from_column": "stratus.corpora.labelled.folds",
     "kfold": "stratus.corpora.labelled.folds",
+    "without_test": "stratus.corpora.labelled.folds",
     "join_tables": "stratus.corpora.labelled.joining",
     "read_labelled": "stratus.corpora.labelled.reading",
     "read_tables": "stratus.corpora.labelled.several",

@@ -45,7 +45,9 @@ class Overlap(BaseModel):
     test_formula: int
 
 
-def check_disjoint(fold: Fold, table: LabelledTable, *, strict: bool = False) -> Overlap:
+def check_disjoint(
+    fold: Fold, table: LabelledTable, *, strict: bool = False, needs_test: bool = True
+) -> Overlap:
     """Check that no row is in two parts of a fold; count the strings that are.
 
     Official folds may hold one crystal twice, under two ids; that is counted, and refused only if
@@ -55,14 +57,15 @@ def check_disjoint(fold: Fold, table: LabelledTable, *, strict: bool = False) ->
         fold: the fold.
         table: its table.
         strict: refuse a string that a test row shares with a training or validation row.
+        needs_test: refuse a fold without test rows; without any, nothing is measured.
 
     Returns:
         the counts.
 
     Raises:
         stratus.errors.InputError: a part holds a row twice or one that is not in the table, two
-            parts share an id (names it), a part but ``validation`` is empty, or, if ``strict``, a
-            string is shared.
+            parts share an id (names it), there are no training or test rows, or, if ``strict``,
+            a string is shared.
     """
     ids: dict[str, set[str]] = {}
     scopes: dict[str, set[str]] = {}
@@ -72,7 +75,7 @@ def check_disjoint(fold: Fold, table: LabelledTable, *, strict: bool = False) ->
                 f"the {name} rows of fold {fold.name} reach from {rows.min()} to {rows.max()}, but "
                 f"the table has rows 0 to {len(table) - 1}; was it made for another table?"
             )
-        if not len(rows) and name != "validation":
+        if not len(rows) and (name == "train" or (name == "test" and needs_test)):
             raise InputError(f"fold {fold.name} has no {name} rows")
         ids[name] = {table.ids[row] for row in rows}
         scopes[name] = {table.scopes[row] for row in rows}

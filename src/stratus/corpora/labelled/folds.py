@@ -117,6 +117,29 @@ def kfold(
     return [_fold(of_row == number, str(number), groups, seed, validation) for number in range(k)]
 
 
+def without_test(
+    table: LabelledTable,
+    seed: int,
+    *,
+    group: str | None = None,
+    validation: float = VALIDATION_SHARE,
+) -> Fold:
+    """Split into rows to learn from and rows to choose with, when nothing is to be scored.
+
+    Args:
+        table: the table.
+        seed: which split.
+        group: rows that stay together, as in :func:`kfold`.
+        validation: share of the rows to choose with.
+
+    Raises:
+        stratus.errors.InputError: no row is left to learn from, or an option that can not be.
+    """
+    _check_share(validation)
+    nowhere = np.zeros(len(table), dtype=np.bool_)
+    return _fold(nowhere, "all", _groups(table, group), seed, validation)
+
+
 def from_column(
     table: LabelledTable,
     *,
@@ -236,6 +259,10 @@ def _default_group(rows: int | LabelledTable) -> Group:
 def _check(k: int, validation: float) -> None:
     if k < 2:
         raise InputError(f"{k} folds make no test; take at least 2")
+    _check_share(validation)
+
+
+def _check_share(validation: float) -> None:
     if not 0 <= validation < 1:
         raise InputError(
             f"the share of validation rows is at least 0 and below 1, not {validation}"

@@ -15,6 +15,7 @@ from stratus.corpora import (
     digest,
     from_column,
     kfold,
+    without_test,
 )
 from stratus.errors import InputError
 from stratus.scope import Scope
@@ -210,6 +211,20 @@ def test_a_fold_of_another_table_is_refused(parts, said):
     fold = Fold("0", *(np.array(part, dtype=np.int64) for part in parts))
     with pytest.raises(InputError, match=said):
         check_disjoint(fold, make())
+
+
+def test_all_rows_can_be_learned_from_where_nothing_is_scored():
+    table = make(60)
+    fold = without_test(table, 4, validation=0.25)
+    rows = np.concatenate([fold.train, fold.validation])
+    assert sorted(rows.tolist()) == list(range(60))
+    assert not len(fold.test)
+    assert 15 <= len(fold.validation) < 30
+    assert check_disjoint(fold, table, needs_test=False).train_validation == 0
+    with pytest.raises(InputError, match="no test rows"):
+        check_disjoint(fold, table)
+    with pytest.raises(InputError, match="at least 0 and below 1"):
+        without_test(table, 4, validation=1.0)
 
 
 def test_shared_strings_are_counted_and_refused_if_strict():
