@@ -22,6 +22,7 @@ class Stage(StrEnum):
     CHECKING = "checking"  # is that a crystal?
     SYMMETRY = "symmetry"  # its space group and orbits
     COLLECTING = "collecting"  # its place in the output table
+    PREDICTING = "predicting"  # its string to a model
 
 
 class Code(StrEnum):
@@ -43,6 +44,8 @@ class Code(StrEnum):
     UNSAFE_ARCHIVE = "unsafe-archive"
     BAD_FORMULA = "bad-formula"
     BAD_SPACE_GROUP = "bad-space-group"
+    TOO_LONG = "too-long"
+    UNKNOWN_WORD = "unknown-word"
 
 
 @dataclass(frozen=True, slots=True)

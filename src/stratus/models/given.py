@@ -1,0 +1,72 @@
+"""What a model is told of a crystal: its string, how much that tells, and the atoms of its cell."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from stratus.crystals.entry import Reject
+from stratus.errors import InputError
+from stratus.scope.encode import encode
+from stratus.scope.orbit import Scope
+from stratus.scope.paper import PaperScope
+from stratus.scope.partial import UNKNOWN, Known, check_partial
+from stratus.scope.vocabulary import SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CLASSES: Final[Mapping[str, type[Scope | PaperScope]]] = MappingProxyType(
+    {"orbit": Scope, "paper": PaperScope}
+)
+
+
+class Given(NamedTuple):
+    """What is known of a crystal.
+
+    Attributes:
+        text: its string, in the dialect of the model.
+        n_atoms: atoms in the primitive cell; 0 where they are unknown.
+        known: how much the string tells.
+    """
+
+    text: str
+    n_atoms: int
+    known: Known = Known.WHOLE
+
+
+def given(crystal: Any, dialect: str) -> Given:
+    """Return what a model of a dialect is told of a crystal.
+
+    Args:
+        crystal: what :meth:`stratus.models.model.Model.predict` takes for one.
+        dialect: ``orbit`` or ``paper``.
+
+    Raises:
+        stratus.errors.StratusError: it has no string of the dialect; the message says why.
+    """
+    if isinstance(crystal, Reject):
+        raise InputError(f"{crystal.source or crystal.id}: {crystal.detail} ({crystal.code})")
+    if isinstance(crystal, Scope | PaperScope):
+        if not isinstance(crystal, _CLASSES[dialect]):
+            raise InputError(
+                f"it is a {type(crystal).__name__}, but the model reads the {dialect} "
+                f"dialect: encode the crystal with dialect={dialect!r}"
+            )
+        return Given(str(crystal), crystal.n_atoms)
+    if isinstance(crystal, str) and SEPARATOR in crystal.split(" "):
+        return read_text(crystal, dialect)
+    scope = encode(crystal, dialect=dialect)
+    return Given(str(scope), scope.n_atoms)
+
+
+def read_text(text: str, dialect: str) -> Given:
+    """Read a string, of a whole crystal or (``orbit`` dialect) of a partial one.
+
+    Raises:
+        stratus.errors.InputError: it is no such string; the message says where.
+    """
+    if UNKNOWN in text and dialect == "orbit":
+        return Given(text, 0, check_partial(text))
+    scope = _CLASSES[dialect].parse(text)
+    return Given(str(scope), scope.n_atoms)
