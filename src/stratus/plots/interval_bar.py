@@ -28,8 +28,8 @@ class Predicted:
         unit: of all four numbers.
         value: the prediction.
         std: standard deviation.
-        low: lower end of the interval.
-        high: upper end of it.
+        low: lower end of the interval; may be infinite.
+        high: upper end of it, likewise.
     """
 
     name: str
@@ -41,7 +41,12 @@ class Predicted:
 
     @property
     def has_interval(self) -> bool:
-        """Whether both ends are numbers."""
+        """Whether both ends are known; they may be infinite."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether both ends are finite."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
 
@@ -62,7 +67,7 @@ def rounded(found: Predicted) -> tuple[str, str, str]:
     That is two digits of the standard deviation, or else of half the interval.
     """
     spread = found.std
-    if not (math.isfinite(spread) and spread > 0) and found.has_interval:
+    if not (math.isfinite(spread) and spread > 0) and found.is_bounded:
         spread = (found.high - found.low) / 2
     if math.isfinite(spread) and spread > 0:
         places = max(0, 1 - math.floor(math.log10(spread)))
@@ -90,7 +95,7 @@ def interval_bar(found: Predicted, range_: Range) -> str:
     said = f"{found.name} {value} {found.unit}".rstrip()
     said += f", {ends}" if found.has_interval else ""
     bar = ""
-    if found.has_interval:
+    if found.is_bounded:
         bar = (
             f'<rect x="{at(found.low):.1f}" y="{middle - 4:.1f}" height="8" rx="2" '
             f'width="{max(1.0, at(found.high) - at(found.low)):.1f}" fill="#8CC3E4"/>'
@@ -104,8 +109,8 @@ def interval_bar(found: Predicted, range_: Range) -> str:
 
 
 def _fixed(number: float, places: int) -> str:
-    if not math.isfinite(number):
+    if math.isnan(number):
         return _ABSENT
     text = f"{number:.{places}f}"
     text = text.removeprefix("-") if not float(text) else text
-    return text.replace("-", "−")
+    return text.replace("inf", "∞").replace("-", "−")

@@ -161,7 +161,9 @@ def test_the_page_stays_small():
         (Predicted("x", "", 0.012345, 0.0012, nan, nan), ("0.0123", "0.0012", "–")),
         (Predicted("x", "", 5.1234, 0.0, 4.5, 5.5), ("5.12", "0.00", "4.50 to 5.50")),
         (Predicted("x", "", 5.1234), ("5.123", "–", "–")),
-        (Predicted("x", "", -0.001, 0.1, -1, inf), ("0.00", "0.10", "–")),
+        (Predicted("x", "", -0.001, 0.1, -1, inf), ("0.00", "0.10", "−1.00 to ∞")),
+        (Predicted("x", "", 1, 0.1, -inf, inf), ("1.00", "0.10", "−∞ to ∞")),
+        (Predicted("x", "", 1, 0.1, 0.5, nan), ("1.00", "0.10", "–")),
         (Predicted("x", "", -1.5, 0.5), ("−1.50", "0.50", "–")),
         (Predicted("x", "", 0.0), ("0.00", "–", "–")),
         (Predicted("x", "", nan), ("–", "–", "–")),
@@ -185,6 +187,7 @@ def test_bars_of_one_property_share_a_scale():
     assert 'aria-label="gap 2.0 eV, 1.0 to 3.0"' in bar
     assert 'cx="75.0"' in interval_bar(other, ranges["gap", "meV"])
     assert not interval_bar(Predicted("gap", "eV", nan), (0, 1))
+    assert "<rect" not in interval_bar(Predicted("gap", "eV", 2, low=1, high=inf), (1, 5))
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path):
