@@ -54,7 +54,7 @@ def finetune(
 
     Args:
         table: crystals with labels; absent labels are left out of every loss and metric.
-        folds: how its rows are split.
+        folds: how its rows are split; without test rows nothing is measured.
         tasks: what is learned, all at once.
         options: what may be set.
         model: a loaded bundle to start from; None starts from fresh weights.
@@ -69,7 +69,7 @@ def finetune(
     start = make_start(options, model)
     check_tasks(table, tasks)
     _check_folds(folds)
-    overlaps = [check_disjoint(fold, table) for fold in folds]
+    overlaps = [check_disjoint(fold, table, needs_test=False) for fold in folds]
     seen = read_samples(table, start.view)
     results = []
     for fold, overlap in zip(folds, overlaps, strict=True):
@@ -135,6 +135,8 @@ def _fresh_net(
 
 def _predicted(net: PropertyNet, rows: Rows, batch_size: int) -> dict[str, Tensor]:
     """Return what the heads give for each row, ``[n, outputs]`` by task."""
+    if not len(rows):
+        return {name: torch.empty(0, head.task.outputs) for name, head in net.by_task.items()}
     net.to(device_here())
     found = list(raw_of(net, rows, batch_size))
     net.cpu()
