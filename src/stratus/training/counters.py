@@ -26,6 +26,7 @@ class Purpose(IntEnum):
     MASKS = 0
     ROW_ORDER = 1
     BATCH_ORDER = 2
+    HIDING = 3
 
 
 def key(purpose: Purpose, seed: int, epoch: int) -> Words:

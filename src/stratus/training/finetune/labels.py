@@ -53,7 +53,8 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
 
     Raises:
         stratus.errors.InputError: there is no task, two have one name, a column is not among the
-            targets, or it is of another kind or has other classes.
+            targets, or it is of another kind or has other classes, or a label is of a cell whose atoms
+            are unknown.
     """
     check_names(tasks)
     kinds = dict(zip(table.targets, table.kinds, strict=True))
@@ -70,6 +71,8 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
                 f"{task.name} has the classes {', '.join(task.classes)}, but the table "
                 f"{', '.join(classes)}; give the task those of the table, in their order"
             )
+        if task.per == "cell":
+            table.require_atoms(task.column)
 
 
 def labels_of(table: LabelledTable, task: Task) -> npt.NDArray[np.float64]:

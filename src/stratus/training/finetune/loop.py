@@ -203,7 +203,7 @@ def fit(
     Raises:
         stratus.errors.StratusError: a validation loss is not finite.
     """
-    batches = EndlessRows(train, options.batch_size, seed)
+    batches = EndlessRows(train, options.batch_size, seed, options.hide)
     module = PropertyModule(net, tasks, options, batches.per_epoch, seed)
     best = BestOfEpochs(validation, options, on_epoch)
     device = device_here()

@@ -47,6 +47,13 @@ class FinetuneOptions(BaseModel):
     ema: float | None = Field(
         None, gt=0, lt=1, description="Decay of averaged weights, which are then used; null: none."
     )
+    hide: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the training crystals that an epoch shows without orbits (half of "
+        "them without space group too), so that partial ones can be predicted.",
+    )
     patience: int | None = Field(
         20, ge=1, description="Epochs without a better validation loss before it stops; null: all."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from stratus.training.epochs import n_batches, plan_epoch
+from stratus.training.finetune.hiding import Hiding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,10 +58,11 @@ class Rows:
         """Return the number of crystals."""
         return len(self.samples)
 
-    def batch(self, rows: Indices) -> LabelledBatch:
-        """Return some rows as a batch."""
+    def batch(self, rows: Indices, shown: Sequence[Sample] | None = None) -> LabelledBatch:
+        """Return some rows as a batch, or their labels with what is shown instead of them."""
+        samples = [self.samples[row] for row in rows] if shown is None else shown
         return LabelledBatch(
-            inputs=self.view.collate([self.samples[row] for row in rows]),
+            inputs=self.view.collate(samples),
             targets={name: torch.from_numpy(all_[rows]) for name, all_ in self.targets.items()},
             present={name: torch.from_numpy(all_[rows]) for name, all_ in self.present.items()},
         )
@@ -79,13 +81,17 @@ class EndlessRows:
     Args:
         rows: what to learn from.
         batch_size: crystals in a batch on average.
-        seed: decides the order.
+        seed: decides the order, and what is hidden.
+        hide: share of the rows that are shown as partial crystals in an epoch, others in each.
     """
 
-    def __init__(self, rows: Rows, batch_size: int, seed: int) -> None:
+    def __init__(self, rows: Rows, batch_size: int, seed: int, hide: float = 0.0) -> None:
         self._rows = rows
         self._batch_size = batch_size
         self._seed = seed
+        self._hiding = (
+            Hiding(rows.view, rows.samples, rows.lengths, hide, seed) if hide > 0 else None
+        )
 
     @property
     def per_epoch(self) -> int:
@@ -96,7 +102,13 @@ class EndlessRows:
         """Give batches for ever."""
         epoch = 0
         while True:
-            plan = plan_epoch(self._rows.lengths, self._batch_size, self._seed, epoch)
-            for number in range(self.per_epoch):
-                yield self._rows.batch(plan.rows(number))
+            yield from self._epoch(epoch)
             epoch += 1
+
+    def _epoch(self, epoch: int) -> Iterator[LabelledBatch]:
+        shown = None if self._hiding is None else self._hiding.epoch(epoch)
+        lengths = self._rows.lengths if shown is None else shown.lengths
+        plan = plan_epoch(lengths, self._batch_size, self._seed, epoch)
+        for number in range(self.per_epoch):
+            rows = plan.rows(number)
+            yield self._rows.batch(rows, None if shown is None else shown.samples(rows))

@@ -9,6 +9,7 @@ import pytest
 
 from stratus.corpora import Fold
 from stratus.errors import InputError
+from stratus.scope.partial import Known, hide
 from stratus.tasks.task import make_task
 from stratus.training.finetune.labels import check_tasks, fold_rows, read_samples
 from stratus.training.finetune.options import FinetuneOptions
@@ -95,3 +96,13 @@ def test_every_row_comes_once_in_the_batches_of_a_prediction(made, fold, tasks):
     test = rows_of(made, fold, tasks).test
     found = np.concatenate([places for places, _ in test.once(5)])
     assert sorted(found.tolist()) == list(range(len(test)))
+
+
+def test_a_label_of_a_cell_on_a_partial_crystal_names_the_row(made, tasks):
+    n_atoms = made.n_atoms.copy()
+    n_atoms[5] = 0
+    scopes = (*made.scopes[:5], hide(made.scopes[5], Known.FORMULA), *made.scopes[6:])
+    table = dataclasses.replace(made, n_atoms=n_atoms, scopes=scopes)
+    check_tasks(table, [tasks[0], *tasks[2:]])
+    with pytest.raises(InputError, match=r"heat is a target per cell.*id 'c5'.*formula is known"):
+        check_tasks(table, tasks)

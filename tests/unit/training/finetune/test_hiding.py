@@ -1,0 +1,164 @@
+"""What an epoch hides is drawn anew, repeats, is what the words say, and is of use."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from stratus import Scope
+from stratus.corpora import Fold, Kind, LabelledTable
+from stratus.crystals.wyckoff import wyckoff_positions
+from stratus.errors import InputError
+from stratus.models.task_head import make_task_head
+from stratus.scope import vocabulary
+from stratus.scope.partial import Known, hide
+from stratus.tasks.task import make_task
+from stratus.training.epochs import plan_epoch
+from stratus.training.finetune.hiding import KINDS, Hiding
+from stratus.training.finetune.labels import fold_rows, read_samples
+from stratus.training.finetune.loop import fit, raw_of
+from stratus.training.finetune.network import PropertyNet
+from stratus.training.finetune.options import make_finetune_options
+from stratus.training.finetune.rows import EndlessRows, Rows
+from stratus.training.finetune.start import make_start
+from stratus.views.table import view
+
+SEQUENCE = view("sequence", vocabulary(), 512)
+
+
+def hiding(texts, share, seed=0, seen=SEQUENCE):
+    samples = [seen.tokens(text) for text in texts]
+    return Hiding(seen, samples, seen.lengths(samples), share, seed)
+
+
+@pytest.mark.parametrize("name", ["sequence", "orbit-set", "composition"])
+def test_a_hidden_row_is_the_hidden_string(made, name):
+    seen = view(name, vocabulary(), 512)
+    texts = [*made.scopes, *(hide(text, kind) for text in made.scopes[:9] for kind in Known)]
+    shown = hiding(texts, 0.7, seen=seen).epoch(0)
+    assert set(shown.kinds.tolist()) == {0, 1, 2}
+    found = shown.samples(np.arange(len(texts)))
+    for text, kind, sample in zip(texts, shown.kinds, found, strict=True):
+        assert seen.vocabulary.text(sample.tolist()) == hide(text, KINDS[kind])
+    assert shown.lengths.tolist() == seen.lengths(found).tolist()
+
+
+def test_shares_are_as_asked_and_half_of_them_are_formulas(made):
+    kinds = hiding(made.scopes * 300, 0.3).epoch(5).kinds
+    counts = np.bincount(kinds, minlength=3) / len(kinds)
+    np.testing.assert_allclose(counts, [0.7, 0.15, 0.15], atol=0.01)
+    assert set(hiding(made.scopes, 1.0).epoch(0).kinds.tolist()) == {1, 2}
+
+
+def test_rows_are_drawn_anew_each_epoch_and_the_same_again(made):
+    one, again = (hiding(made.scopes, 0.5, seed=4) for _ in range(2))
+    kinds = [one.epoch(epoch).kinds.tolist() for epoch in range(3)]
+    assert [again.epoch(epoch).kinds.tolist() for epoch in (2, 1, 0)] == kinds[::-1]
+    assert kinds[0] != kinds[1] != kinds[2]
+    assert hiding(made.scopes, 0.5, seed=5).epoch(0).kinds.tolist() != kinds[0]
+
+
+def test_strings_of_another_dialect_are_refused():
+    sample = np.array([5, 6, 7], dtype=np.uint16)
+    with pytest.raises(InputError, match="orbit dialect"):
+        Hiding(SEQUENCE, [sample], np.array([5]), 0.5, 0)
+
+
+def rows_of(table: LabelledTable) -> Rows:
+    samples = [SEQUENCE.tokens(text) for text in table.scopes]
+    places = np.arange(len(table), dtype=np.float64)  # the label says which row it is
+    here = np.ones(len(table), dtype=np.bool_)
+    return Rows(SEQUENCE, samples, SEQUENCE.lengths(samples), {"y": places}, {"y": here})
+
+
+def test_batches_hold_what_the_epoch_shows_with_the_labels_of_the_rows(made):
+    rows = rows_of(made)
+    batches = EndlessRows(rows, 16, seed=3, hide=0.5)
+    stream = iter(batches)
+    for epoch in range(2):
+        shown = hiding(made.scopes, 0.5, seed=3).epoch(epoch)
+        plan = plan_epoch(shown.lengths, 16, 3, epoch)
+        for number, batch in enumerate(islice(stream, batches.per_epoch)):
+            places = plan.rows(number)
+            assert batch.targets["y"].tolist() == places.tolist()
+            expected = SEQUENCE.collate(shown.samples(places))
+            assert all(torch.equal(batch.inputs[key], expected[key]) for key in expected)
+
+
+def test_nothing_is_hidden_if_not_asked(made):
+    rows = rows_of(made)
+    plain, asked = EndlessRows(rows, 16, 3), EndlessRows(rows, 16, 3, hide=0.0)
+    for one, other in islice(zip(plain, asked, strict=False), 8):
+        assert torch.equal(one.inputs["tokens"], other.inputs["tokens"])
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_is_from_0_to_1(share):
+    with pytest.raises(InputError, match="hide can not be"):
+        make_finetune_options({"hide": share})
+
+
+ELEMENTS = ("Li", "O", "Na", "Cl", "Fe", "Ti")
+GROUPS = (221, 225, 166, 194)
+
+
+def formulas_to_test(seed: int = 0) -> LabelledTable:
+    """Make 300 crystals, then 100 formulas, of a property of composition, group and size."""
+    random = np.random.default_rng(seed)
+    crystals: dict[str, Scope] = {}
+    while len(crystals) < 400:
+        group = int(random.choice(GROUPS))
+        letters = random.choice(
+            list(wyckoff_positions(group)), size=int(random.integers(1, 4)), replace=False
+        )
+        one = Scope.from_orbits(group, [(str(random.choice(ELEMENTS)), w) for w in letters])
+        crystals.setdefault(str(one), one)
+    texts, all_ = list(crystals), list(crystals.values())
+    n_atoms = np.array([one.n_atoms for one in all_])
+    n_atoms[300:] = 0
+    weights = dict(zip(ELEMENTS, random.normal(size=len(ELEMENTS)), strict=True))
+    labels = [
+        sum(weights[e] * n for e, n in one.composition) / sum(n for _, n in one.composition)
+        + np.log(one.n_atoms) + 0.5 * GROUPS.index(one.space_group)
+        for one in all_
+    ]  # fmt: skip
+    return LabelledTable(
+        ids=tuple(f"c{k}" for k in range(400)),
+        scopes=(*texts[:300], *(hide(text, Known.FORMULA) for text in texts[300:])),
+        n_atoms=n_atoms,
+        targets=("y",),
+        kinds=(Kind.REGRESSION,),
+        labels=np.array(labels)[:, None],
+    )
+
+
+def error_on_formulas(table: LabelledTable, share: float) -> float:
+    """Return the mean absolute error of a model that learned from whole crystals."""
+    tiny = {"layers": 2, "hidden": 32, "heads": 2, "feed_forward": 64}
+    options = make_finetune_options(
+        {"encoder": "cloud", "model": tiny, "epochs": 10, "learning_rate": 5e-3, "hide": share}
+    )
+    task = make_task({"column": "y"})
+    start = make_start(options, None)
+    fold = Fold("0", np.arange(260), np.arange(260, 300), np.arange(300, 400))
+    rows = fold_rows(table, fold, [task], start.view, read_samples(table, start.view))
+    generator = torch.Generator().manual_seed(0)
+    encoder = start.make_encoder(generator)
+    head = make_task_head(task, rows.normalisers["y"], 32, generator)
+    net = PropertyNet(encoder, [head]).train()
+    fit(
+        net, [task], train=rows.train, validation=rows.validation, options=options, seed=0,
+        on_epoch=lambda *_: None,
+    )  # fmt: skip
+    found = np.empty(100)
+    for places, _, raw in raw_of(net, rows.test, 32):
+        found[places] = net.by_task["y"].values(raw["y"], np.ones(len(places), int)).values
+    return float(np.abs(found - table.labels[300:, 0]).mean())
+
+
+def test_a_model_that_saw_formulas_predicts_formulas_better():
+    table = formulas_to_test()
+    assert error_on_formulas(table, 0.5) < 0.8 * error_on_formulas(table, 0.0)
