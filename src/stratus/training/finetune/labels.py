@@ -53,7 +53,7 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
 
     Raises:
         stratus.errors.InputError: there is no task, two have one name, a column is not among the
-            targets, or it is of another kind or has other classes, or a label is of a cell whose atoms
+            targets or of another kind or has other classes, or a label is of a cell whose atoms
             are unknown.
     """
     check_names(tasks)
