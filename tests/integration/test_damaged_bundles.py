@@ -18,6 +18,7 @@ from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
+from stratus.models.member import Member
 from stratus.scope import Vocabulary, vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
 
@@ -25,6 +26,7 @@ NAMES = [
     "MANIFEST.json", "card.yaml", "metrics.json", "model.json", "vocabulary.json",
     "weights.safetensors",
 ]  # fmt: skip
+HEAD = ("members", 0, "heads", "masked")
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +41,17 @@ def _whole(tmp_path_factory) -> Path:
     generator = torch.Generator().manual_seed(0)
     save_bundle(
         folder,
-        encoder=kind.build(config, generator),
+        members=[
+            Member(
+                kind.build(config, generator),
+                {"masked": MaskedTokenHead(4, 595, 4, generator=generator)},
+            )
+        ],
         architecture="orbit-set",
         dialect="orbit",
         vocabulary=vocabulary(),
         max_length=64,
         card=card,
-        heads={"masked": MaskedTokenHead(4, 595, 4, generator=generator)},
         metrics={"accuracy": 0.5},
     )
     return folder
@@ -140,6 +146,8 @@ def edit(path: Path, *keys: str | int, to: object) -> None:
         inner = inner[key]
     if to is None:
         del inner[keys[-1]]
+    elif keys[-1] == len(inner):
+        inner.append(to)
     else:
         inner[keys[-1]] = to
     path.write_text(json.dumps(table))
@@ -150,12 +158,18 @@ def edit(path: Path, *keys: str | int, to: object) -> None:
     [
         (["colour"], "red", "the key 'colour' is unknown"),
         (["view"], None, "the key 'view' is missing"),
-        (["heads", "masked", "colour"], "red", "'heads.masked.colour' is unknown"),
+        ([*HEAD, "colour"], "red", "'members.0.heads.masked.colour' is unknown"),
         (["config", "colour"], "red", "the key 'colour' is unknown"),
         (["config", "hidden"], None, "the key 'hidden' is missing"),
-        (["heads", "masked", "config", "colour"], "red", "the key 'colour' is unknown"),
-        (["format"], 2, "has format 2; this version of stratus reads 1"),
-        (["format"], "1", "has format '1'"),
+        ([*HEAD, "config", "colour"], "red", "the key 'colour' is unknown"),
+        (["format"], 1, "has format 1; this version of stratus reads 2"),
+        (["format"], "2", "has format '2'"),
+        (["members"], [], "members"),
+        (["members"], {}, "members"),
+        (["members"], None, "the key 'members' is missing"),
+        (["members", 0, "colour"], "red", "'members.0.colour' is unknown"),
+        (["members", 0, "group"], 1, "members.0.group"),
+        (["members", 1], {"group": "", "heads": {}}, "members.1 has the heads none, but"),
         (["numerics"], 99, "version 99 of what orbit-set computes"),
         (["numerics"], 0, "version 0 of what orbit-set computes"),
         (["architecture"], "orbit-sat", "no architecture 'orbit-sat'; did you mean orbit-set"),
@@ -163,9 +177,9 @@ def edit(path: Path, *keys: str | int, to: object) -> None:
         (["architecture"], "cloud", "cloud reads the view 'sequence'"),
         (["view"], "orbit-sett", "no view 'orbit-sett'; did you mean orbit-set"),
         (["view"], "sequence", "orbit-set reads the view 'orbit-set', not 'sequence'"),
-        (["heads", "masked", "kind"], "masked-token", "no kind of head 'masked-token'; did you"),
-        (["heads", "other"], {"kind": "masked-tokens", "config": {}}, "heads.other"),
-        (["heads"], {}, "heads.masked.* belongs to nothing"),
+        ([*HEAD, "kind"], "masked-token", "no kind of head 'masked-token'; did you"),
+        (["members", 0, "heads", "other"], {"kind": "masked-tokens", "config": {}}, "heads.other"),
+        (["members", 0, "heads"], {}, "heads.masked.* belongs to nothing"),
         (["dialect"], "paper", "orbit-set does not read the paper dialect"),
         (["dialect"], "french", "dialect"),
         (["max_length"], 0, "max_length"),
@@ -178,13 +192,13 @@ def edit(path: Path, *keys: str | int, to: object) -> None:
         (["config", "hidden"], 8, "hidden 4, but the encoder has 8"),
         (["config", "feed_forward"], 8, r"feed_forward_\w+.\w+ has shape"),
         (["config", "heads"], 3, "can not be shared by 3 heads"),
-        (["config", "layers"], 2, "tensor encoder.blocks.1.* is missing"),
-        (["heads", "masked", "config", "fields"], 5, "field_embedding has shape"),
-        (["heads", "masked", "config", "fields"], 1, "field_embedding belongs to nothing"),
+        (["config", "layers"], 2, "tensor members.0.encoder.blocks.1.* is missing"),
+        ([*HEAD, "config", "fields"], 5, "field_embedding has shape"),
+        ([*HEAD, "config", "fields"], 1, "field_embedding belongs to nothing"),
         (["config", "feed_forward"], 2**62, "feed_forward is 4611686018427387904; 16777216 is the"),
         (["config", "feed_forward"], 2**24, "has shape"),
         (["config", "layers"], 10**9, "layers is 1000000000; 1000 is the most"),
-        (["heads", "masked", "config", "fields"], 10**12, "fields is 1000000000000; 16777216 is"),
+        ([*HEAD, "config", "fields"], 10**12, "fields is 1000000000000; 16777216 is"),
     ],
 )
 def test_a_wrong_description_is_refused_even_if_the_manifest_agrees(bundle, keys, to, message):

@@ -19,53 +19,66 @@ from stratus.models.description import (
     DESCRIPTION_FILE,
     Description,
     HeadDescription,
+    MemberDescription,
     read_description,
 )
-from stratus.models.documents import read_json, read_text
+from stratus.models.documents import read_json, read_text, validated
 from stratus.models.heads import kind_of
 from stratus.models.layout import WEIGHTS_FILE, check_layout
+from stratus.models.member import check_alike, prefixed
 from stratus.models.model import Model
 from stratus.models.skeleton import build_skeleton
 from stratus.models.weights import fill, layout, write_weights
 from stratus.scope.vocabulary import Vocabulary
 from stratus.sealed import MANIFEST, sealing, verify
+from stratus.tasks.conformal import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import nn
 
+    from stratus.models.member import Member
+
 VOCABULARY_FILE: Final = "vocabulary.json"
 METRICS_FILE: Final = "metrics.json"
+CALIBRATION_FILE: Final = "calibration.json"
+CARRIED: Final = ("predictions.csv", "options.yaml")
+"""Files for people that a bundle may hold; they are sealed with it, and never read."""
+
 _ALWAYS: Final = frozenset({DESCRIPTION_FILE, WEIGHTS_FILE, VOCABULARY_FILE, CARD_FILE})
+_SOMETIMES: Final = frozenset({METRICS_FILE, CALIBRATION_FILE, *CARRIED})
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     folder: str | Path,
     *,
-    encoder: nn.Module,
+    members: Sequence[Member],
     architecture: str,
     dialect: str,
     vocabulary: Vocabulary,
     max_length: int,
     card: Card,
-    heads: Mapping[str, nn.Module] = _NOTHING,
     metrics: Mapping[str, Any] = _NOTHING,
+    calibration: Calibration | None = None,
+    carried: Mapping[str, str] = _NOTHING,
     replace: bool = False,
 ) -> None:
     """Save a model as a folder, which appears whole or not at all.
 
     Args:
         folder: where to; it must not be there yet.
-        encoder: a module of the architecture, with its ``config``, in float32.
+        members: encoders of the architecture, in float32, with their heads; all of one config
+            and with heads for the same things. Encoders and heads have their ``config``.
         architecture: its name in the table of architectures.
         dialect: ``orbit`` or ``paper``.
         vocabulary: what its token ids mean.
         max_length: most rows of the encoder that a crystal may have.
         card: what a person must know about it.
-        heads: modules with their ``config``, by a name of your choice.
         metrics: plain values for ``metrics.json``, which is written if there are any.
+        calibration: what intervals are made from, for ``calibration.json``.
+        carried: text of the files of :data:`CARRIED` that go with it, by name.
         replace: whether a folder that is there already is replaced.
 
     Raises:
@@ -74,28 +87,37 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     """
     folder = Path(folder)
     kind = find_architecture(architecture)
+    where = f"{folder} can not be saved"
+    members = tuple(members)
+    check_alike(members, where)
+    for name in carried:
+        if name not in CARRIED:
+            raise InputError(f"{where}: a bundle carries {' and '.join(CARRIED)}, not {name}")
     description = Description(
         architecture=architecture,
         numerics=kind.numerics,
-        config=_config(encoder),
+        config=_config(members[0].encoder),
         view=kind.view,
         dialect=_dialect(dialect),
         max_length=max_length,
         vocabulary_sha256=vocabulary.sha256,
-        heads={
-            name: HeadDescription(kind=kind_of(head).name, config=_config(head))
-            for name, head in heads.items()
-        },
+        members=[_describe(member) for member in members],
     )
-    modules = {"encoder": encoder, **{f"heads.{name}": head for name, head in heads.items()}}
-    skeleton = build_skeleton(description, vocabulary, f"{folder} can not be saved")
-    check_layout(layout(modules), layout(skeleton.modules()), f"{folder} can not be saved")
+    modules = prefixed(members)
+    skeleton = build_skeleton(description, vocabulary, where)
+    check_layout(layout(modules), layout(prefixed(skeleton.members)), where)
+    if calibration is not None:
+        _check_calibration(calibration, skeleton.members, where)
     with sealing(folder, replace=replace) as draft:
         _write(draft / DESCRIPTION_FILE, description.model_dump_json(indent=1))
         _write(draft / VOCABULARY_FILE, vocabulary.to_json())
         write_card(draft, card)
         if metrics:
             _write(draft / METRICS_FILE, _metrics_text(metrics))
+        if calibration is not None:
+            _write(draft / CALIBRATION_FILE, calibration.model_dump_json())
+        for name, text in carried.items():
+            (draft / name).write_text(text, encoding="utf-8", newline="")
         write_weights(draft, modules)
         copymode(draft / DESCRIPTION_FILE, draft / WEIGHTS_FILE)  # else only the owner may read it
 
@@ -121,16 +143,17 @@ def load_bundle(folder: str | Path) -> Model:
     skeleton = build_skeleton(description, vocabulary, folder / DESCRIPTION_FILE)
     card = read_card(folder)
     metrics = read_metrics(folder)
-    fill(skeleton.modules(), folder / WEIGHTS_FILE)
+    calibration = _read_calibration(folder, skeleton.members)
+    fill(prefixed(skeleton.members), folder / WEIGHTS_FILE)
     return Model(
-        encoder=skeleton.encoder,
+        members=skeleton.members,
         view=skeleton.view,
         vocabulary=vocabulary,
         dialect=description.dialect,
-        heads=skeleton.heads,
         card=card,
         architecture=description.architecture,
         metrics=metrics,
+        calibration=calibration,
     )
 
 
@@ -149,7 +172,7 @@ def check_files(folder: Path) -> dict[str, str]:
     digests = verify(folder)
     for name in sorted(_ALWAYS - digests.keys()):
         raise InputError(f"{folder} is no bundle: it has no {name}")
-    for name in sorted(digests.keys() - _ALWAYS - {METRICS_FILE}):
+    for name in sorted(digests.keys() - _ALWAYS - _SOMETIMES):
         raise InputError(f"{folder / name} is no file of a bundle; remove it")
     return digests
 
@@ -181,6 +204,38 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no table of metrics")
     return values
+
+
+def _read_calibration(folder: Path, members: Sequence[Member]) -> Calibration | None:
+    path = folder / CALIBRATION_FILE
+    if not path.exists():
+        return None
+    calibration = validated(Calibration, read_json(path), path)
+    _check_calibration(calibration, members, path)
+    return calibration
+
+
+def _check_calibration(calibration: Calibration, members: Sequence[Member], where: object) -> None:
+    groups = {member.group for member in members}
+    for task, of_task in calibration.tasks.items():
+        if task not in members[0].heads:
+            raise InputError(f"{where}: there is a calibration of {task!r}, but no such head")
+        for group in of_task:
+            if group not in groups:
+                raise InputError(
+                    f"{where}: {task} was calibrated for the group {group!r}, but no member is of "
+                    "that group"
+                )
+
+
+def _describe(member: Member) -> MemberDescription:
+    return MemberDescription(
+        group=member.group,
+        heads={
+            name: HeadDescription(kind=kind_of(head).name, config=_config(head))
+            for name, head in member.heads.items()
+        },
+    )
 
 
 def _config(module: nn.Module) -> dict[str, Any]:

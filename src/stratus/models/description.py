@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DESCRIPTION_FILE: Final = "model.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the layout of a bundle."""
+
+MOST_MEMBERS: Final = 1000
 
 
 class HeadDescription(BaseModel):
@@ -24,6 +26,15 @@ class HeadDescription(BaseModel):
 
     kind: str
     config: dict[str, Any]
+
+
+class MemberDescription(BaseModel):
+    """One member: its group, and its heads by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str = ""
+    heads: dict[str, HeadDescription] = Field(default_factory=dict)
 
 
 class Description(BaseModel):
@@ -38,7 +49,7 @@ class Description(BaseModel):
         dialect: how SCOPE is written.
         max_length: most rows of the encoder that a crystal may have.
         vocabulary_sha256: of the vocabulary that the ids belong to.
-        heads: by name.
+        members: encoders with their heads, all of the one config.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +62,17 @@ class Description(BaseModel):
     dialect: Literal["orbit", "paper"]
     max_length: int = Field(ge=2)
     vocabulary_sha256: str
-    heads: dict[str, HeadDescription] = Field(default_factory=dict)
+    members: list[MemberDescription] = Field(min_length=1, max_length=MOST_MEMBERS)
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """The unit of each property that is predicted, by its name."""
+        found = {}
+        for name, head in self.members[0].heads.items():
+            task = head.config.get("task")
+            if isinstance(task, dict):
+                found[name] = str(task.get("unit", ""))
+        return found
 
 
 def read_description(folder: Path) -> Description:

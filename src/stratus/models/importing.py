@@ -19,6 +19,7 @@ from stratus.errors import InputError
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource
 from stratus.models.documents import read_json, validated
+from stratus.models.member import Member
 from stratus.models.published_tokenizer import read_tokenizer
 from stratus.models.skeleton import check_bounds
 from stratus.sealed import sha256
@@ -122,13 +123,12 @@ def import_published(
         )
     save_bundle(
         bundle,
-        encoder=encoder,
+        members=[Member(encoder, heads)],
         architecture="cloud",
         dialect="paper",
         vocabulary=words,
         max_length=config.max_length,
         card=_card(name or folder.resolve().name, licence, path, config),
-        heads=heads,
     )
     return Imported(
         Path(bundle), len(words), left_out, tuple(heads), tuple(sorted(not_used)), tuple(notes)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from stratus.models.layout import WEIGHTS_FILE, read_layout
 from stratus.sealed import is_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Listed:
         path: where it is.
         name: of its card.
         architecture: name of the design.
-        parameters: of the encoder.
+        parameters: of one encoder.
+        members: how many encoders there are, each with its heads.
+        targets: units of the properties it predicts, by name.
         dialect: ``orbit`` or ``paper``.
         rows: crystals it learned from; None where nobody knows.
         licence: of the weights.
@@ -40,6 +42,8 @@ class Listed:
     name: str = ""
     architecture: str = ""
     parameters: int = 0
+    members: int = 0
+    targets: Mapping[str, str] = field(default_factory=dict)
     dialect: str = ""
     rows: int | None = None
     licence: str = ""
@@ -75,12 +79,15 @@ def _look_at(path: Path) -> Listed:
         tensors = read_layout(path / WEIGHTS_FILE)
     except InputError as error:
         return Listed(path, problem=str(error))
-    sizes = [math.prod(shape) for n, (shape, _) in tensors.items() if n.startswith("encoder.")]
+    first = "members.0.encoder."
+    sizes = [math.prod(shape) for n, (shape, _) in tensors.items() if n.startswith(first)]
     return Listed(
         path=path,
         name=card.name,
         architecture=description.architecture,
         parameters=sum(sizes),
+        members=len(description.members),
+        targets=description.targets,
         dialect=description.dialect,
         rows=card.rows,
         licence=card.licence_weights,

@@ -15,6 +15,7 @@ import torch
 
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError, StratusError
+from stratus.models.task_head import TaskHead
 from stratus.scope.encode import encode
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from stratus.models.card import Card
+    from stratus.models.member import Member
     from stratus.scope.vocabulary import Vocabulary
+    from stratus.tasks.conformal import Calibration
+    from stratus.tasks.task import Task
     from stratus.views.view import Sample, View
 
 Crystal: TypeAlias = "str | Path | Scope | PaperScope | Entry | Structure | Atoms"
@@ -45,27 +49,27 @@ _IN_MEMORY: Final = frozenset({"IStructure", "Structure", "Atoms"})
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """An encoder with everything that is needed to use it.
+    """Encoders and their heads with everything that is needed to use them.
 
     Attributes:
-        encoder: the module.
-        view: how it sees a crystal.
+        members: encoders with their heads, at least one, all of one config.
+        view: how an encoder sees a crystal.
         vocabulary: what its token ids mean.
         dialect: how SCOPE is written for it: ``orbit`` or ``paper``.
-        heads: modules that read the encoder's vectors, by name.
         card: what a person must know about it.
         architecture: name of the design.
         metrics: what was measured, as plain values.
+        calibration: what intervals are made from; None where there is none.
     """
 
-    encoder: nn.Module
+    members: tuple[Member, ...]
     view: View
     vocabulary: Vocabulary
     dialect: str
-    heads: Mapping[str, nn.Module]
     card: Card
     architecture: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -75,8 +79,24 @@ class Model:
         )
 
     @property
+    def encoder(self) -> nn.Module:
+        """The encoder of the first member."""
+        return self.members[0].encoder
+
+    @property
+    def heads(self) -> Mapping[str, nn.Module]:
+        """The heads of the first member, by name."""
+        return self.members[0].heads
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """What it predicts, by name; nothing for a model that was only pre-trained."""
+        heads = self.heads.items()
+        return {name: head.task for name, head in heads if isinstance(head, TaskHead)}
+
+    @property
     def parameters(self) -> int:
-        """Number of parameters of the encoder."""
+        """Number of parameters of one encoder."""
         return sum(parameter.numel() for parameter in self.encoder.parameters())
 
     def info(self) -> dict[str, Any]:
@@ -86,6 +106,9 @@ class Model:
             "architecture": self.architecture,
             "config": self.encoder.config.model_dump(mode="json"),  # type: ignore[union-attr,operator]
             "parameters": self.parameters,
+            "members": len(self.members),
+            "groups": list(dict.fromkeys(member.group for member in self.members)),
+            "targets": {name: task.unit for name, task in self.tasks.items()},
             "heads": {
                 name: sum(parameter.numel() for parameter in head.parameters())
                 for name, head in self.heads.items()

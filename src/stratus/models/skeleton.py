@@ -15,13 +15,12 @@ from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.models.documents import validated
 from stratus.models.heads import HEADS
+from stratus.models.member import Member, check_alike
 from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary
 from stratus.views.names import pick
 from stratus.views.table import view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic import BaseModel
     from torch import nn
 
@@ -35,21 +34,15 @@ _LARGEST_SIZE: Final = 2**24
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Modules without weights, and the view they read.
+    """Members without weights, and the view they read.
 
     Attributes:
-        encoder: on the meta device.
-        heads: by name, on the meta device.
-        view: how the encoder sees a crystal.
+        members: on the meta device.
+        view: how their encoders see a crystal.
     """
 
-    encoder: nn.Module
-    heads: Mapping[str, nn.Module]
+    members: tuple[Member, ...]
     view: View
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Return all modules, by the prefix of their tensors in ``weights.safetensors``."""
-        return {"encoder": self.encoder, **{f"heads.{n}": m for n, m in self.heads.items()}}
 
 
 def build_skeleton(description: Description, words: Vocabulary, where: object) -> Skeleton:
@@ -91,13 +84,16 @@ def _build(description: Description, words: Vocabulary, where: object) -> Skelet
     config = validated(kind.config, description.config, f"{where}: config")
     check_bounds(config, f"{where}: config")
     _check_sizes(description, config, words)
+    members = []
     with torch.device("meta"):
-        encoder = kind.build(config)
-        heads = {
-            name: _build_head(head, config, f"{where}: heads.{name}")
-            for name, head in description.heads.items()
-        }
-    return Skeleton(encoder.eval(), heads, seen)
+        for number, member in enumerate(description.members):
+            heads = {
+                name: _build_head(head, config, f"{where}: members.{number}.heads.{name}")
+                for name, head in member.heads.items()
+            }
+            members.append(Member(kind.build(config).eval(), heads, member.group))
+    check_alike(members, where)
+    return Skeleton(tuple(members), seen)
 
 
 def check_bounds(config: BaseModel, where: object) -> None:

@@ -50,8 +50,8 @@ def fill(modules: Mapping[str, nn.Module], path: Path) -> None:
     check_layout(read_layout(path), layout(modules), path)
     with safe_open(path, framework="pt", device="cpu") as file:
         for prefix, module in modules.items():
-            module.to_empty(device="cpu")
             tensors: dict[str, Tensor] = {
-                name: file.get_tensor(f"{prefix}.{name}") for name in module.state_dict()
+                name: file.get_tensor(f"{prefix}.{name}").clone()  # else it stays in the file
+                for name in module.state_dict()
             }
-            module.load_state_dict(tensors)
+            module.load_state_dict(tensors, assign=True)  # what is no weight stays as it was built

@@ -39,7 +39,7 @@ def predict(
     raw: Tensor,
     atoms: NDArray[np.int64] | None = None,
 ) -> Prediction:
-    """Turn the numbers of a head into values.
+    """Turn the numbers of a head into values, none below the minimum of the task.
 
     Args:
         task: what they are of.
@@ -57,7 +57,7 @@ def predict(
     first = given[:, 0]
     if task.kind == "binary":
         return Prediction(torch.sigmoid(first).numpy())
-    values = normaliser.restore(first.numpy(), atoms)
+    values = task.cut(normaliser.restore(first.numpy(), atoms))
     if task.loss != "gaussian":
         return Prediction(values)
     spread = torch.exp(bounded_log_std(given[:, 1]))

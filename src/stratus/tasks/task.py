@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,6 +22,8 @@ from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
 
 Kind = Literal["regression", "binary", "multiclass"]
 Per = Literal["atom", "cell", "crystal"]
@@ -77,6 +80,9 @@ class Task(BaseModel):
     layers: int = Field(1, ge=0, description="Hidden layers of the head.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share dropped before the head.")
     weight: float = Field(1.0, gt=0, allow_inf_nan=False, description="Its share in the loss.")
+    minimum: float | None = Field(
+        None, allow_inf_nan=False, description="Nothing below it is predicted; a band gap has 0."
+    )
 
     @field_validator(*_CHOICES, mode="before")
     @classmethod
@@ -105,6 +111,8 @@ class Task(BaseModel):
             raise ValueError(f"{who}, whose metric is {' or '.join(fitting)}, not {self.metric}")
         if self.kind != "regression" and (self.unit or self.per == "cell"):
             raise ValueError(f"{who}, so it has no unit and is not per cell")
+        if self.kind != "regression" and self.minimum is not None:
+            raise ValueError(f"{who}, so it has no minimum")
         if self.kind == "regression" and self.classes:
             raise ValueError(f"{who}, so it has no classes; say kind: multiclass")
         if self.kind == "binary" and len(self.classes) not in {0, 2}:
@@ -121,6 +129,10 @@ class Task(BaseModel):
         if self.kind == "multiclass":
             return len(self.classes)
         return 2 if self.loss == "gaussian" else 1
+
+    def cut(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values of a regression, none of which is below the minimum; NaN stays NaN."""
+        return values if self.minimum is None else np.maximum(values, self.minimum)
 
 
 def make_task(values: Mapping[str, Any]) -> Task:

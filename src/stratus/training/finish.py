@@ -12,6 +12,7 @@ from torch.nn import functional as fn
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.documents import validated
+from stratus.models.member import Member
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.baselines import Tally, TokenScore, fit_baselines, score_baselines
 from stratus.training.masking import TARGETS
@@ -146,7 +147,7 @@ def finish(
     )
     save_bundle(
         run.bundle,
-        encoder=module.encoder,
+        members=[Member(module.encoder, {HEAD: module.head})],
         architecture=options.encoder,
         dialect=info.dialect,
         vocabulary=vocabulary(),
@@ -158,7 +159,6 @@ def finish(
             rows=info.kept,
             digest=info.table_sha256,
         ),
-        heads={HEAD: module.head},
         metrics=summary.model_dump(mode="json"),
         replace=True,
     )

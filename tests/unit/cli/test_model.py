@@ -13,6 +13,7 @@ from stratus.cli.app import app
 from stratus.encoders.table import architecture
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource, Metric
+from stratus.models.member import Member
 from stratus.scope import vocabulary
 
 
@@ -40,7 +41,7 @@ def models(tmp_path) -> Path:
         )
         save_bundle(
             tmp_path / name,
-            encoder=kind.build(config, torch.Generator()),
+            members=[Member(kind.build(config, torch.Generator()))],
             architecture=name,
             dialect="orbit",
             vocabulary=vocabulary(),

@@ -11,6 +11,7 @@ import torch
 from stratus.encoders.table import architecture
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource, Metric
+from stratus.models.member import Member
 from stratus.scope import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.views.table import VIEWS
@@ -36,13 +37,17 @@ def parts(name: str) -> dict:
     )
     fields = VIEWS[kind.view].fields
     return {
-        "encoder": kind.build(config, generator),
+        "members": [
+            Member(
+                kind.build(config, generator),
+                {"masked": MaskedTokenHead(16, 595, fields, generator=generator)},
+            )
+        ],
         "architecture": name,
         "dialect": "orbit",
         "vocabulary": vocabulary(),
         "max_length": 48,
         "card": CARD,
-        "heads": {"masked": MaskedTokenHead(16, 595, fields, generator=generator)},
         "metrics": {"test": {"masked accuracy": 0.5}},
     }
 

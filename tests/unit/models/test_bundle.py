@@ -11,6 +11,7 @@ import stratus
 from stratus.errors import InputError
 from stratus.models.bundle import check_files, load_bundle, save_bundle
 from stratus.models.card import Card
+from stratus.models.member import Member
 from stratus.scope import Vocabulary, vocabulary
 from stratus.sealed import SealError
 from stratus.tasks.masked_tokens import MaskedTokenHead
@@ -23,15 +24,12 @@ def test_the_front_door_loads_a_bundle(bundles):
 def test_every_tensor_comes_back(tiny, tmp_path):
     save_bundle(tmp_path / "b", **tiny)
     model = load_bundle(tmp_path / "b")
-    for ours, theirs in ((model.encoder, tiny["encoder"]), (model.heads, tiny["heads"])):
-        modules = (
-            [(ours, theirs)] if ours is model.encoder else [(ours["masked"], theirs["masked"])]
-        )
-        for one, other in modules:
-            assert one.state_dict().keys() == other.state_dict().keys()
-            assert all(torch.equal(t, other.state_dict()[n]) for n, t in one.state_dict().items())
-    assert model.encoder.config == tiny["encoder"].config
-    assert model.heads["masked"].config == tiny["heads"]["masked"].config
+    [member] = tiny["members"]
+    pairs = ((model.encoder, member.encoder), (model.heads["masked"], member.heads["masked"]))
+    for one, other in pairs:
+        assert one.state_dict().keys() == other.state_dict().keys()
+        assert all(torch.equal(t, other.state_dict()[n]) for n, t in one.state_dict().items())
+        assert one.config == other.config
 
 
 def test_everything_else_comes_back(tiny, tmp_path):
@@ -62,20 +60,20 @@ def test_a_loaded_model_can_be_saved_again(bundles, tmp_path, card):
     model = load_bundle(bundles / "orbit-set")
     save_bundle(
         tmp_path / "again",
-        encoder=model.encoder,
+        members=model.members,
         architecture=model.architecture,
         dialect=model.dialect,
         vocabulary=model.vocabulary,
         max_length=model.view.max_length,
         card=card,
-        heads=model.heads,
         metrics=model.metrics,
     )
     assert check_files(tmp_path / "again") == check_files(bundles / "orbit-set")
 
 
 def test_heads_and_metrics_may_be_left_out(tiny, tmp_path):
-    del tiny["heads"], tiny["metrics"]
+    tiny["members"] = [Member(tiny["members"][0].encoder)]
+    del tiny["metrics"]
     save_bundle(tmp_path / "b", **tiny)
     assert not (tmp_path / "b" / "metrics.json").exists()
     model = load_bundle(tmp_path / "b")
@@ -119,22 +117,27 @@ def other_vocabulary(size: int) -> Vocabulary:
             {"vocabulary": other_vocabulary(590)},
             "encoder has 595 tokens, but the vocabulary has 590",
         ),
-        ({"heads": {"masked": torch.nn.Linear(2, 2)}}, "Linear is none"),
-        ({"heads": {"masked": MaskedTokenHead(8, 595)}}, "hidden 8, but the encoder has 16"),
-        ({"heads": {"masked": MaskedTokenHead(16, 9)}}, "vocabulary_size 9"),
+        ({"members": []}, "there is no member"),
+        ({"head": torch.nn.Linear(2, 2)}, "Linear is none"),
+        ({"head": MaskedTokenHead(8, 595)}, "hidden 8, but the encoder has 16"),
+        ({"head": MaskedTokenHead(16, 9)}, "vocabulary_size 9"),
+        ({"carried": {"notes.txt": "x"}}, "not notes.txt"),
         ({"metrics": {"x": float("nan")}}, "metrics.json holds plain values only"),
         ({"metrics": {"x": object()}}, "metrics.json holds plain values only"),
     ],
 )
 def test_what_does_not_fit_is_not_saved(tiny, tmp_path, change, message):
+    if "head" in change:
+        head = {"masked": change["head"]}
+        change = {"members": [Member(tiny["members"][0].encoder, head)]}
     with pytest.raises(InputError, match=message):
         save_bundle(tmp_path / "b", **{**tiny, **change})
     assert not list(tmp_path.iterdir())
 
 
 def test_only_float32_is_saved(tiny, tmp_path):
-    tiny["encoder"] = tiny["encoder"].bfloat16()
-    with pytest.raises(InputError, match=r"tensor encoder\.\S+ is torch.bfloat16, not F32"):
+    tiny["members"][0].encoder.bfloat16()
+    with pytest.raises(InputError, match=r"members\.0\.encoder\.\S+ is torch.bfloat16, not F32"):
         save_bundle(tmp_path / "b", **tiny)
 
 
@@ -150,6 +153,6 @@ def test_the_paper_dialect_is_not_for_sets_of_orbits(tiny, tmp_path):
 
 def test_the_description_is_names_and_numbers(bundles):
     table = json.loads((bundles / "orbit-set" / "model.json").read_text())
-    assert table["heads"]["masked"]["kind"] == "masked-tokens"
+    assert table["members"][0]["heads"]["masked"]["kind"] == "masked-tokens"
     assert table["numerics"] >= 1
     assert isinstance(Card.model_validate(load_bundle(bundles / "cloud").info()["card"]), Card)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from stratus.errors import InputError
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.description import DESCRIPTION_FILE
+from stratus.models.member import Member
 from stratus.models.task_head import TaskHead, TaskHeadConfig, make_task_head
 from stratus.sealed import sealing
 from stratus.tasks.normalise import Normaliser
@@ -31,7 +32,8 @@ def bundle(tiny, tmp_path):
         task.name: make_task_head(task, normaliser, 16, generator)
         for task, normaliser in ((HEAT, ODD), (FAMILY, PLAIN))
     }
-    save_bundle(tmp_path / "m", **tiny | {"heads": heads})
+    members = [Member(tiny["members"][0].encoder, heads)]
+    save_bundle(tmp_path / "m", **tiny | {"members": members})
     return tmp_path / "m", heads
 
 
@@ -78,7 +80,7 @@ def test_a_head_that_can_not_be_is_refused_by_name(bundle, tmp_path, changes, se
             if path.name != "MANIFEST.json":
                 shutil.copy(path, draft)
         values = json.loads((draft / DESCRIPTION_FILE).read_text())
-        values["heads"]["heat: C_v"]["config"].update(changes)
+        values["members"][0]["heads"]["heat: C_v"]["config"].update(changes)
         (draft / DESCRIPTION_FILE).write_text(json.dumps(values))
     with pytest.raises(InputError) as caught:
         load_bundle(tmp_path / "wrong")

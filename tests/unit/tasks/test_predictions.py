@@ -84,3 +84,9 @@ def test_outputs_of_half_precision_that_need_a_gradient_are_taken():
 
 def test_no_crystal_gives_no_value():
     assert predict(parse_target("gap"), UNCHANGED, torch.zeros(0, 1)).values.shape == (0,)
+
+
+def test_nothing_below_the_minimum_is_predicted():
+    task = parse_target("gap:eV", minimum=0.0)
+    found = predict(task, Normaliser(mean=0, std=2, rows=4), torch.tensor([[0.5], [-1.0]]))
+    assert found.values.tolist() == [1.0, 0.0]

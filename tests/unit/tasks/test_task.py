@@ -136,3 +136,11 @@ def test_reading_a_target_loads_neither_torch_nor_scikit_learn():
         "sys.exit(bool({'torch', 'sklearn', 'scipy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_only_a_regression_has_a_minimum():
+    assert make_task({"column": "gap", "minimum": 0}).minimum == 0.0
+    with pytest.raises(InputError, match="so it has no minimum"):
+        make_task({"column": "metal", "kind": "binary", "minimum": 0.0})
+    with pytest.raises(InputError, match="minimum can not be"):
+        make_task({"column": "gap", "minimum": float("nan")})

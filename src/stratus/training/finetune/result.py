@@ -11,6 +11,7 @@ from stratus.errors import InputError
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.documents import validated
+from stratus.models.member import Member
 from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.scores import MODEL, beside_baselines, over_folds
 from stratus.training.finetune.start import DIALECT
@@ -150,13 +151,12 @@ class FinetuneResult:
         start = self.start
         save_bundle(
             folder,
-            encoder=chosen.net.encoder,
+            members=[Member(chosen.net.encoder, chosen.net.by_task, chosen.name)],
             architecture=start.architecture,
             dialect=DIALECT,
             vocabulary=start.view.vocabulary,
             max_length=start.view.max_length,
             card=validated(Card, self._card(chosen) | dict(card or {}), "the card"),
-            heads=chosen.net.by_task,
             metrics=self.summary(),
             replace=replace,
         )
