@@ -94,6 +94,7 @@ def cell_picture(
             *(text for _, text in painted),
             (
                 '</g><g fill="#333" font-family="sans-serif" font-size="12" font-style="italic" '
+                'stroke="#FFF" stroke-width="3" paint-order="stroke" '
                 'text-anchor="middle">'
             ),
             *(page.letter(letter, _beside(axis, camera)) for axis, letter in enumerate("abc")),

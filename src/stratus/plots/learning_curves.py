@@ -90,7 +90,7 @@ def learning_curves(
             axes.set_yscale("log")
         axes.set_xlabel("epoch")
         axes.set_ylabel(literal(with_unit(loss, unit)))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         place_title(axes, title)
         key = _key(curves, names if by_name else [])
         place_key(figure, key, columns=min(4, len(key)))
@@ -130,7 +130,8 @@ def _wide(losses: NDArray[np.float64]) -> bool:
 
 def _key(curves: Sequence[Curve], names: Sequence[str]) -> list[Line2D]:
     """Say what colours, dashes and dots mean."""
-    train, validation = (GREY, GREY) if names else COLOURS[:2]
+    one = COLOURS[0] if len(names) == 1 else GREY
+    train, validation = (one, one) if names else COLOURS[:2]
     lines = [Line2D([], [], color=validation, label="validation")]
     if any(np.size(curve.train) for curve in curves):
         lines.insert(0, Line2D([], [], color=train, linestyle="--", label="training"))
