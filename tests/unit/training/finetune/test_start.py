@@ -10,6 +10,7 @@ import torch
 from stratus.encoders.table import configure
 from stratus.errors import InputError
 from stratus.models.card import Card
+from stratus.models.member import Member
 from stratus.models.model import Model
 from stratus.scope import vocabulary
 from stratus.scope.vocabulary import Vocabulary
@@ -31,11 +32,10 @@ CARD = Card(
 def model(quick) -> Model:
     start = make_start(quick(), None)
     return Model(
-        encoder=start.make_encoder(torch.Generator().manual_seed(5)),
+        members=(Member(start.make_encoder(torch.Generator().manual_seed(5))),),
         view=start.view,
         vocabulary=vocabulary(),
         dialect="orbit",
-        heads={},
         card=CARD,
         architecture="orbit-set",
     )
