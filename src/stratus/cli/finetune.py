@@ -11,13 +11,16 @@ from stratus.cli.failures import reported
 from stratus.cli.flags import given
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stratus.corpora import LabelledTable
     from stratus.tasks.task import Task
 
 
 def finetune(  # noqa: PLR0917 - one parameter for each flag
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="Crystals or SCOPE strings with labels.")
+        list[Path],
+        typer.Argument(metavar="TABLE...", help="Crystals, SCOPE strings or formulas with labels."),
     ],
     target: Annotated[
         list[str],
@@ -35,11 +38,18 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         typer.Option(metavar="COL", help="A target that doubles when the cell does."),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(help="Folds to make; strings stay whole.  [default: 5]")
+        int | None, typer.Option(help="Folds to make; no crystal is in two parts.  [default: 5]")
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
+    ] = None,
+    formula: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Column of formulas, where it is not called formula."),
+    ] = None,
+    space_group: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of the space groups of formulas.")
     ] = None,
     model: Annotated[
         Path | None,
@@ -62,6 +72,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         int | None, typer.Option(help="Crystals in a step on average.  [default: 32]")
     ] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.  [default: 5e-4]")] = None,
+    hide: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Share of crystals shown in part.  [default: 0]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of folds, weights, order and dropout.")] = None,
     card: Annotated[
         Path | None,
@@ -80,6 +94,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": lr,
+        "hide": hide,
         "seed": seed,
     }
     with reported():
@@ -102,7 +117,12 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.training.finetune.run import finetune as run
 
         loaded = load_bundle(model) if model is not None else None
-        read, tasks = _read(table, target, kind or [], per_cell or [], split)
+        columns = {
+            "fold_column": split,
+            "formula_column": formula,
+            "space_group_column": space_group,
+        }
+        read, tasks = _read(table, target, kind or [], per_cell or [], columns)
         made = (
             from_column(read, seed=options.seed)
             if split is not None
@@ -116,17 +136,21 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
 
 
 def _read(
-    path: Path, targets: list[str], kinds: list[str], per_cell: list[str], split: str | None
+    paths: list[Path],
+    targets: list[str],
+    kinds: list[str],
+    per_cell: list[str],
+    columns: Mapping[str, str | None],
 ) -> tuple[LabelledTable, list[Task]]:
-    """Read the table, and make the tasks, whose classes are those of the table."""
-    from stratus.corpora import read_labelled
+    """Read the tables as one, and make the tasks, whose classes are those of the table."""
+    from stratus.corpora import read_tables
     from stratus.errors import InputError
     from stratus.tasks.task import check_names, make_task, parse_target
     from stratus.views.names import pick
 
     given = [parse_target(text) for text in targets]
     check_names(given)
-    columns = dict.fromkeys(task.column for task in given)
+    learned = dict.fromkeys(task.column for task in given)
     of: dict[str, str] = {}
     for text in kinds:
         column, equals, kind = text.rpartition("=")
@@ -134,8 +158,8 @@ def _read(
             raise InputError(f"the kind {text!r} names no column; write COL=binary")
         of[column] = kind
     for column in (*of, *per_cell):
-        pick(columns, column, "target")
-    table = read_labelled(path, list(columns), kinds=of, fold_column=split)
+        pick(learned, column, "target")
+    table = read_tables(paths, list(learned), kinds=of, **columns)
     return table, [
         make_task(
             {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
 from stratus.training.finetune.scores import MODEL
@@ -36,6 +38,10 @@ class Report:
         """Show what was read."""
         lines = [f"rows        {table.rows_in:,}: {len(table):,} used, {len(table.rejects):,} not"]
         lines += [f"            {r.id}: {r.detail} ({r.code})" for r in table.rejects[:3]]
+        if table.is_partial:
+            known = Counter(table.known)
+            kinds = ", ".join(f"{kind} {known[kind]:,}" for kind in Known if known[kind])
+            lines.append(f"known       {kinds}")
         labels = ", ".join(f"{name} {count:,}" for name, count in table.labelled.items())
         lines.append(f"labels      {labels}")
         self._console.print("\n".join(lines), markup=False)
@@ -63,6 +69,11 @@ class Report:
         shared = sum(fold.overlap.test_rows for fold in result.folds)
         self._console.print(
             f"{shared:,} test rows have the SCOPE string of a row to learn from or to choose with"
+        )
+        formulas = sum(fold.overlap.test_formula for fold in result.folds)
+        both = sum(fold.overlap.test_formula_and_group for fold in result.folds)
+        self._console.print(
+            f"{formulas:,} have the formula of such a row, {both:,} its space group too"
         )
         for task in result.tasks:
             self._console.print(_scores(result, task))
