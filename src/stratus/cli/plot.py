@@ -1,0 +1,122 @@
+"""``stratus plot``: what a fine-tuned model is like, in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from stratus.cli.failures import reported
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from stratus.models.model import Model
+    from stratus.tasks.task import Task
+
+Part: TypeAlias = "tuple[str, Callable[[], Figure]]"
+"""The name of a picture, and what draws it."""
+
+
+def plot(
+    bundle: Annotated[
+        str, typer.Argument(metavar="BUNDLE", help="A model that `stratus finetune` wrote.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the pictures go.")
+    ],
+    embed: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="Crystals or SCOPE strings to draw a map of."),
+    ] = None,
+    colour: Annotated[
+        str | None,
+        typer.Option(metavar="COL[:UNIT]", help="The column of TABLE that colours the map."),
+    ] = None,
+    kind: Annotated[str, typer.Option("--format", metavar="KIND", help="png, svg or pdf.")] = "png",
+) -> None:
+    """Draw parity of a model by its predictions of the test rows, or a map of crystals it sees.
+
+    A map is drawn with --embed TABLE --colour COL.
+    """
+    with reported():
+        import stratus
+        from stratus.errors import InputError
+        from stratus.views.names import pick
+
+        pick(dict.fromkeys(("png", "svg", "pdf")), kind, "format")
+        if (embed is None) != (colour is None):
+            raise InputError("a map needs both --embed TABLE and --colour COL")
+        model = stratus.load(bundle)
+        if embed is not None and colour is not None:
+            parts = _map(model, embed, colour)
+        else:
+            parts = _of_test_rows(model, Path(bundle))
+        _draw(parts, output, kind, bundle)
+
+
+def _draw(parts: Iterator[Part], folder: Path, kind: str, bundle: str) -> None:
+    """Draw what can be drawn, and say of the rest what is missing."""
+    from stratus.cli.plot_files import MissingPart
+    from stratus.errors import InputError
+    from stratus.plots.figure import save_figure
+
+    drawn = 0
+    for name, draw in parts:
+        try:
+            figure = draw()
+        except MissingPart as missing:
+            typer.echo(f"no {name}: {missing}", err=True)
+            continue
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder} can not be made ({error.strerror})") from error
+        path = folder / f"{name}.{kind}"
+        save_figure(figure, path)
+        typer.echo(str(path))
+        drawn += 1
+    if not drawn:
+        raise InputError(f"nothing of {bundle} can be drawn; give a model of stratus finetune")
+
+
+def _of_test_rows(model: Model, folder: Path) -> Iterator[Part]:
+    for task in model.tasks.values():
+        if task.kind == "regression":
+            yield f"parity-{task.name}", partial(_parity, model, folder, task)
+
+
+def _parity(model: Model, folder: Path, task: Task) -> Figure:
+    from stratus.cli.plot_files import best_baseline, read_predictions
+    from stratus.plots.parity import parity
+
+    rows = read_predictions(folder, task.name)
+    return parity(
+        rows.labels,
+        rows.predictions,
+        name=task.name,
+        unit=task.unit,
+        baseline=best_baseline(model.metrics, task.name, rows),
+    )
+
+
+def _map(model: Model, table: Path, colour: str) -> Iterator[Part]:
+    from stratus.corpora import read_labelled
+    from stratus.plots.embedding_map import embedding_map, principal_axes
+    from stratus.tasks.task import parse_target
+
+    task = parse_target(colour)
+    read = read_labelled(table, [task.column])
+
+    def draw() -> Figure:
+        points, shares = principal_axes(model.embed(read.scopes))
+        title = f"{len(read):,} crystals, as {model.card.name} sees them"
+        values = read.labels[:, 0]
+        return embedding_map(
+            points, values, name=task.name, unit=task.unit, shares=shares, title=title
+        )
+
+    yield f"map-{task.name}", draw
