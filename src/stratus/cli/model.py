@@ -1,4 +1,4 @@
-"""``stratus model``: look at bundles."""
+"""``stratus model``: look at bundles, and export them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.model_export import export
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
 app = typer.Typer(
     name="model",
-    help="Look at models on disk.",
+    help="Look at models on disk, and export them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command("export")(export)
 _JSON = typer.Option("--json", help="Print JSON.")
 
 
@@ -43,13 +47,16 @@ def list_models(
             return
         from rich.table import Table
 
-        table = Table("model", "name", "architecture", "parameters", "dialect", "rows", "licence")
+        columns = ("model", "name", "architecture", "parameters", "members", "targets", "dialect")
+        table = Table(*columns, "rows", "licence")
         for one in (one for one in found if not one.problem):
             table.add_row(
                 _plain(one.path),
                 _plain(one.name),
                 _plain(one.architecture),
                 f"{one.parameters:,}",
+                f"{one.members:,}",
+                _plain(_targets(one.targets) or "none"),
                 one.dialect,
                 "unknown" if one.rows is None else f"{one.rows:,}",
                 _plain(one.licence),
@@ -125,7 +132,9 @@ def _facts(values: dict[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("architecture", values["architecture"]),
         ("config", ", ".join(f"{key} {value}" for key, value in values["config"].items())),
-        ("parameters", f"{values['parameters']:,}"),
+        ("parameters", f"{values['parameters']:,}{' each' * (values['members'] > 1)}"),
+        ("members", _members(values)),
+        ("targets", _targets(values["targets"]) or "none"),
         ("heads", heads or "none"),
         ("dialect", f"{values['dialect']}, {values['vocabulary_size']:,} tokens"),
         ("view", f"{values['view']}, {values['max_length']} rows at most"),
@@ -134,6 +143,15 @@ def _facts(values: dict[str, Any]) -> list[tuple[str, str]]:
         ("limits", card["limits"]),
     ]
     return facts + ([("citation", card["citation"])] if card["citation"] else [])
+
+
+def _members(values: dict[str, Any]) -> str:
+    groups = len(values["groups"])
+    return f"{values['members']:,}" + (f" in {groups:,} groups" if groups > 1 else "")
+
+
+def _targets(units: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({unit})" if unit else name for name, unit in units.items())
 
 
 def _plain(value: object) -> str:

@@ -1,0 +1,177 @@
+"""Proof that an exported graph gives the numbers of torch, on crystals that are made up for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+
+from stratus.crystals.synthesis import random_crystal, random_orbits
+from stratus.errors import StratusError
+from stratus.models.exporting_graph import CRYSTAL, property_heads
+from stratus.scope.encode import Dialect, encode
+from stratus.scope.partial import Known, hide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from stratus.models.exporting_graph import Inputs
+    from stratus.models.member import Member
+    from stratus.models.model import Model
+    from stratus.views.view import Sample
+
+TOLERANCE: Final = 1e-4
+"""Largest difference from torch, in shares of the spread of the target."""
+
+_MADE: Final = 24
+_ATTEMPTS: Final = 200
+_MOST_ORBITS: Final = 6
+
+
+@dataclass(frozen=True)
+class Made:
+    """A made-up crystal as the model sees it.
+
+    Attributes:
+        text: its SCOPE string.
+        sample: of the view.
+        rows: of the encoder.
+        atoms: of the primitive cell.
+    """
+
+    text: str
+    sample: Sample
+    rows: int
+    atoms: int
+
+
+def make_crystals(model: Model, count: int = _MADE) -> list[Made]:
+    """Make crystals that a model can read, the shortest first; always the same ones.
+
+    Raises:
+        stratus.errors.StratusError: it can read too few, or all have one length.
+    """
+    made = sorted(islice(_made(model), count), key=lambda one: one.rows)
+    if len(made) < count or made[0].rows == made[-1].rows:
+        raise StratusError(
+            f"of {_ATTEMPTS} made-up crystals the model can read {len(made)}, too few to check an "
+            f"export with; {model.view.max_length} rows may be too short a limit"
+        )
+    return made
+
+
+def _made(model: Model) -> Iterator[Made]:
+    rng = np.random.default_rng(0)
+    kinds = cycle([Known.WHOLE, Known.WHOLE, Known.SPACE_GROUP, Known.WHOLE, Known.FORMULA])
+    for _ in range(_ATTEMPTS):
+        number = int(rng.integers(1, 231))
+        orbits = random_orbits(number, rng, max_orbits=_MOST_ORBITS, max_atoms=20)
+        try:
+            scope = encode(random_crystal(number, orbits, rng), dialect=model.dialect)
+            known = next(kinds)
+            text = hide(str(scope), known) if model.dialect == Dialect.ORBIT else str(scope)
+            sample = model.view.tokens(text)
+            [rows] = model.view.lengths([sample]).tolist()
+            model.view.collate([sample])
+        except StratusError:  # too long, a word that is unknown, no place for the atoms
+            continue
+        yield Made(text, sample, rows, scope.n_atoms)
+
+
+def batches(made: Sequence[Made]) -> list[Sequence[Made]]:
+    """Return batches of several sizes and lengths: with padding, without, and of one crystal."""
+    short, long = made[0], made[-1]
+    middle = made[len(made) // 2]
+    return [made, [short], [long], [middle] * 3, [short, long], made[::5]]
+
+
+def feed(model: Model, inputs: Inputs, made: Sequence[Made]) -> dict[str, torch.Tensor]:
+    """Return what a graph is fed with for some crystals."""
+    batch = model.view.collate([one.sample for one in made])
+    return inputs.of(batch, torch.tensor([one.atoms for one in made]))
+
+
+def differences(
+    model: Model, members: Sequence[Member], inputs: Inputs, session: Any, made: Sequence[Made]
+) -> dict[str, float]:
+    """Compare a graph with torch.
+
+    Torch gets the batch of the view as it is, with ``padding``, and values are made in NumPy from
+    what the heads give; so the graph shares with it the weights alone.
+
+    Args:
+        model: what was exported.
+        members: those of its members that were.
+        inputs: of the graph.
+        session: an ``onnxruntime.InferenceSession`` of it.
+        made: of :func:`make_crystals`.
+
+    Returns:
+        by output, the largest difference in shares of the spread: the standard deviation of the
+        labels that a regression was trained on, 1 of a probability, and the root mean square of
+        the vectors.
+
+    Raises:
+        stratus.errors.StratusError: an output has another shape than it should.
+    """
+    worst: dict[str, float] = {}
+    for chosen in batches(made):
+        fed = feed(model, inputs, chosen)
+        found = session.run(None, {name: tensor.numpy() for name, tensor in fed.items()})
+        rights = expected(model, members, chosen)
+        for (name, (right, spread)), got in zip(rights.items(), found, strict=True):
+            if got.shape != right.shape:
+                raise StratusError(
+                    f"the exported {name} has the shape {list(got.shape)} where torch has "
+                    f"{list(right.shape)}, so the export is wrong; nothing was written"
+                )
+            off = np.abs(got.astype(np.float64) - right) / spread
+            worst[name] = max(worst.get(name, 0.0), _largest(off))
+    return worst
+
+
+def expected(
+    model: Model, members: Sequence[Member], made: Sequence[Made]
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return what torch gives and its spread by output, in the order of the graph."""
+    batch = model.view.collate([one.sample for one in made])
+    atoms = np.array([one.atoms for one in made])
+    with torch.inference_mode():
+        crystals = [member.encoder(batch).crystal for member in members]
+        vectors = crystals[0].double().numpy()
+        found = {CRYSTAL: (vectors, np.sqrt(np.square(vectors).mean(keepdims=True)))}
+        for name, head in property_heads(members[0].heads).items():
+            of_members = [property_heads(member.heads)[name] for member in members]
+            values = np.mean(
+                [
+                    head.values(head(crystal), atoms).values
+                    for head, crystal in zip(of_members, crystals, strict=True)
+                ],
+                axis=0,
+            )
+            spread = head.normaliser.restore_spread(np.ones(len(made)), atoms)
+            found[name] = (values, spread.reshape(-1, *[1] * (values.ndim - 1)))
+    return found
+
+
+def check(found: Mapping[str, float]) -> None:
+    """Refuse differences above :data:`TOLERANCE`.
+
+    Raises:
+        stratus.errors.StratusError: there is one; the message names the output.
+    """
+    name = max(found, key=lambda output: found[output])
+    if not found[name] <= TOLERANCE:
+        raise StratusError(
+            f"the exported {name} differs from torch by {found[name]:.2g} of its spread, more than "
+            f"{TOLERANCE:g}, so nothing was written; try another opset"
+        )
+
+
+def _largest(off: NDArray[np.float64]) -> float:
+    return float(np.where(np.isnan(off), np.inf, off).max())
