@@ -13,6 +13,7 @@ from stratus.crystals.composition import reduced_formula
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.formula import read_formula
 from stratus.crystals.synthesis import random_orbits
+from stratus.errors import InputError
 from stratus.scope import Scope, vocabulary
 from stratus.scope.partial import Known, check_partial, hide, known, partial_scope, write_partial
 from stratus.views.table import view
@@ -20,6 +21,7 @@ from stratus.views.table import view
 V = vocabulary()
 HIDDEN = (Known.SPACE_GROUP, Known.FORMULA)
 
+like_formulas = st.from_regex(r"([A-Z][a-z]?[0-9.()\[\]+ ]{0,4}){1,6}", fullmatch=True)
 symbols = st.sampled_from(SYMBOLS[1:])
 amounts = st.dictionaries(symbols, st.integers(1, 2000), min_size=1, max_size=8)
 
@@ -73,6 +75,18 @@ def test_shares_of_elements_are_the_formula(own) -> None:
         whole = sum(found.values())
         for symbol, share in shares.items():
             assert abs(Fraction(found.get(symbol, 0), whole) - share) < 1e-5
+
+
+@given(st.text(max_size=30) | like_formulas)
+def test_any_text_is_a_formula_or_a_refusal(text: str) -> None:
+    try:
+        found = read_formula(text)
+    except InputError as error:
+        assert "formula" in str(error)
+    else:
+        assert found
+        assert all(symbol in SYMBOLS and amount > 0 for symbol, amount in found.items())
+        assert partial_scope(text) == write_partial(found)
 
 
 @given(crystals(), crystals())

@@ -31,7 +31,7 @@ _TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[{])|([)\]}])|(\d+\.\d*|\.\d+|\d+)|\s+",
 _NUMBER = re.compile(r"\s*(\d+\.\d*|\.\d+|\d+)", re.ASCII)
 _CLOSES: Final = {")": "(", "]": "[", "}": "{"}
 _SUBSCRIPTS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_HYDRATE = re.compile(r"[1-9]\.[1-9]\d?\s*\(?H2O\)?", re.ASCII)  # CuSO4.5H2O
+_HYDRATE = re.compile(r"[1-9]\.[1-9]\d?\s*(?:H2O|\(H2O\))(?![a-z\d.])", re.ASCII)  # CuSO4.5H2O
 _DEEPEST: Final = 10  # brackets within brackets
 _DIGITS: Final = 30  # of one number
 
@@ -69,7 +69,7 @@ def read_formula(text: str) -> dict[str, int]:
     if _HYDRATE.search(plain):
         raise InputError(
             f"the formula {text!r} can be a hydrate or have a decimal amount before H2O; write the "
-            "water of a hydrate in brackets, as in CuSO4(H2O)5, or one more digit, as in O4.50H2O"
+            "water of a hydrate in brackets, as in CuSO4(H2O)5, or a decimal with three digits"
         )
     amounts = _simple(plain) or _whole(_Reader(text, plain).amounts())
     if not amounts:

@@ -25,6 +25,9 @@ from stratus.errors import InputError
         ("Na4Cl4", {"Na": 4, "Cl": 4}),
         ("Sr0.0Cu1", {"Cu": 1}),
         ("Sr0Cu", {"Cu": 1}),
+        ("CuSO4.500H2O", {"Cu": 2, "S": 2, "O": 11, "H": 4}),
+        ("La0.5H2O", {"La": 1, "H": 4, "O": 2}),
+        ("La1.5H2Os", {"La": 3, "H": 4, "Os": 2}),
     ],
 )
 def test_formulas_as_people_write_them(text: str, amounts: dict[str, int]) -> None:
@@ -82,6 +85,8 @@ def test_decimal_amounts_are_made_whole_exactly(text: str, amounts: dict[str, in
         ("Na0", "no atoms"),
         ("CuSO4·5H2O", "hydrate"),
         ("CuSO4.5H2O", "hydrate"),
+        ("Na2SO4.10H2O", "hydrate"),
+        ("CuSO4.5(H2O)", "hydrate"),
         (f"NaCl{LARGEST + 1}", "beyond reason"),
         ("NaCl" + "9" * 500, "digits"),
         ("NaCl" * LONGEST, "characters"),
