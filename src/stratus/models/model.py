@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
 import numpy as np
 import torch
 
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError, StratusError
+from stratus.models.given import Given, given
+from stratus.models.predicting import Predicted, joined, predict_samples, require_tasks, sample_of
 from stratus.models.task_head import TaskHead
-from stratus.scope.encode import encode
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope
 
@@ -41,9 +41,6 @@ Crystal: TypeAlias = "str | Path | Scope | PaperScope | Entry | Structure | Atom
 _WINDOW: Final = 32
 """Batches that are sorted by length together; more would save little padding."""
 
-_CLASSES: Final[Mapping[str, type[Scope | PaperScope]]] = MappingProxyType(
-    {"orbit": Scope, "paper": PaperScope}
-)
 _IN_MEMORY: Final = frozenset({"IStructure", "Structure", "Atoms"})
 
 
@@ -144,30 +141,112 @@ class Model:
         """
         if batch_size < 1:
             raise InputError(f"batch_size is at least 1, not {batch_size}")
-        samples = self._samples(_many(crystals))
+        found = self._samples(_many(crystals))
         vectors: list[npt.NDArray[np.float32]] = []
-        while window := list(islice(samples, _WINDOW * batch_size)):
+        while window := [sample for _, sample in islice(found, _WINDOW * batch_size)]:
             with _evaluating(self.encoder):
                 vectors.append(self._embed_window(window, batch_size))
         return np.concatenate(vectors) if vectors else np.empty((0, self._width), np.float32)
+
+    @overload
+    def predict(
+        self,
+        crystals: Crystal | Iterable[Crystal | Reject],
+        *,
+        return_std: Literal[False] = False,
+        interval: None = None,
+        batch_size: int = 256,
+    ) -> dict[str, npt.NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self,
+        crystals: Crystal | Iterable[Crystal | Reject],
+        *,
+        return_std: Literal[True],
+        interval: None = None,
+        batch_size: int = 256,
+    ) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]: ...
+
+    @overload
+    def predict(
+        self,
+        crystals: Crystal | Iterable[Crystal | Reject],
+        *,
+        return_std: bool = False,
+        interval: float,
+        batch_size: int = 256,
+    ) -> dict[str, Predicted]: ...
+
+    def predict(
+        self,
+        crystals: Crystal | Iterable[Crystal | Reject],
+        *,
+        return_std: bool = False,
+        interval: float | None = None,
+        batch_size: int = 256,
+    ) -> Any:
+        """Predict every property of the model for crystals, in the order given.
+
+        The prediction for a crystal does not depend on the others (to float32 rounding). A
+        generator of any length may be given.
+
+        Args:
+            crystals: what :meth:`embed` takes; strings of partial crystals as well, such as
+                :func:`stratus.scope.partial.partial_scope` writes.
+            return_std: whether to return pairs of value and standard deviation.
+            interval: share of crystals that the intervals are to hold, such as 0.9.
+            batch_size: crystals that go through an encoder together.
+
+        Returns:
+            by target, in the unit of the target: an array of values; with ``return_std`` a pair of
+            arrays, value and standard deviation; with ``interval`` a :class:`Predicted` with
+            ``value``, ``std``, ``lo`` and ``hi``, which says what they are and when they are NaN.
+            The value of a binary target is the probability of class 1, those of a multiclass one
+            are the probabilities of its classes, ``[n, classes]``. Of a target per cell it is NaN
+            where the atoms of the cell are unknown.
+
+        Raises:
+            stratus.errors.InputError: a crystal can not be encoded (the message gives its place,
+                counted from 0, and the reason), the model predicts nothing, or the interval is
+                not between 0 and 1.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size is at least 1, not {batch_size}")
+        require_tasks(self)
+        found = self._samples(_many(crystals))
+        parts: list[dict[str, Predicted]] = []
+        while (window := list(islice(found, _WINDOW * batch_size))) or not parts:
+            parts.append(
+                predict_samples(
+                    self,
+                    [sample for _, sample in window],
+                    np.array([what.n_atoms for what, _ in window], np.int64),
+                    [what.known for what, _ in window],
+                    level=interval,
+                    batch_size=batch_size,
+                )
+            )
+        whole = joined(parts)
+        if interval is not None:
+            return whole
+        if return_std:
+            return {name: (one.value, one.std) for name, one in whole.items()}
+        return {name: one.value for name, one in whole.items()}
 
     @property
     def _width(self) -> int:
         config: Any = self.encoder.config
         return int(config.hidden)
 
-    def _samples(self, crystals: Iterable[Crystal | Reject]) -> Iterator[Sample]:
+    def _samples(self, crystals: Iterable[Crystal | Reject]) -> Iterator[tuple[Given, Sample]]:
         for place, crystal in enumerate(crystals):
             try:
-                sample = self.view.tokens(self.scope(crystal))
-                self._check_length(sample)
+                what = given(crystal, self.dialect)
+                sample = sample_of(self, what.text)
             except StratusError as error:
                 raise InputError(f"crystal {place}: {error}") from error
-            yield sample
-
-    def _check_length(self, sample: Sample) -> None:
-        if self.view.length(len(sample)) > self.view.max_length:
-            self.view.collate([sample])  # says what is too long; a length may be an upper bound
+            yield what, sample
 
     def scope(self, crystal: Crystal | Reject) -> str:
         """Return the SCOPE string of a crystal in the model's dialect.
@@ -175,19 +254,7 @@ class Model:
         Raises:
             stratus.errors.StratusError: it has none; the message says why.
         """
-        kind = _CLASSES[self.dialect]
-        if isinstance(crystal, Reject):
-            raise InputError(f"{crystal.source or crystal.id}: {crystal.detail} ({crystal.code})")
-        if isinstance(crystal, Scope | PaperScope):
-            if not isinstance(crystal, kind):
-                raise InputError(
-                    f"it is a {type(crystal).__name__}, but the model reads the {self.dialect} "
-                    f"dialect: encode the crystal with dialect={self.dialect!r}"
-                )
-            return str(crystal)
-        if isinstance(crystal, str) and "|" in crystal.split(" "):
-            return str(kind.parse(crystal))
-        return str(encode(crystal, dialect=self.dialect))
+        return given(crystal, self.dialect).text
 
     def _embed_window(self, samples: Sequence[Sample], batch_size: int) -> npt.NDArray[np.float32]:
         device = next(self.encoder.parameters()).device

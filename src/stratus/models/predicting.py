@@ -1,0 +1,210 @@
+"""From what is known of crystals to the properties that a model predicts."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from stratus.errors import InputError
+from stratus.models.task_head import TaskHead
+from stratus.tasks.conformal import check_level, intervals, moments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from stratus.models.member import Member
+    from stratus.models.model import Model
+    from stratus.scope.partial import Known
+    from stratus.tasks.predictions import Prediction
+    from stratus.tasks.task import Task
+    from stratus.views.view import Sample
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What is predicted of one property, for n crystals, in float64.
+
+    Attributes:
+        value: of a regression ``[n]``, in the unit of the task; of a binary task ``[n]``, the
+            probability of class 1; of a multiclass task ``[n, classes]``, probabilities in the
+            order of the classes of the task.
+        std: like ``value``, how far the members differ; with a ``gaussian`` loss the spread that
+            the heads give is in it too (as of a mixture, Lakshminarayanan et al. 2017,
+            arXiv:1612.01474). NaN where there is one member that says nothing about its spread.
+        lo: ``[n]``, lower end of the interval; None where none was asked for, and of classes.
+            NaN where nothing is calibrated, infinite where too little is.
+        hi: ``[n]``, upper end of the interval, likewise.
+    """
+
+    value: Floats
+    std: Floats
+    lo: Floats | None = None
+    hi: Floats | None = None
+
+
+def joined(parts: Sequence[dict[str, Predicted]]) -> dict[str, Predicted]:
+    """Return predictions for crystals after one another, at least one part, as one."""
+    return {
+        name: Predicted(
+            *(_end_to_end([getattr(p[name], f.name) for p in parts]) for f in fields(Predicted))
+        )
+        for name in parts[0]
+    }
+
+
+def _end_to_end(arrays: list[Floats | None]) -> Any:
+    there = [array for array in arrays if array is not None]
+    return np.concatenate(there) if there else None
+
+
+def require_tasks(model: Model) -> dict[str, Task]:
+    """Return the tasks of a model that predicts something.
+
+    Raises:
+        stratus.errors.InputError: it predicts nothing.
+    """
+    tasks = model.tasks
+    if not tasks:
+        raise InputError(
+            f"the model {model.card.name!r} predicts no property, it was only pre-trained; "
+            "fine-tune it with stratus finetune TABLE --model, and predict with the result"
+        )
+    return tasks
+
+
+def sample_of(model: Model, text: str) -> Sample:
+    """Return the tokens of a string.
+
+    Raises:
+        stratus.errors.InputError: a word is no token, or the crystal is too long for the model.
+    """
+    view = model.view
+    sample = view.tokens(text)
+    if view.length(len(sample)) > view.max_length:
+        view.collate([sample])  # says what is too long; a length may be an upper bound
+    return sample
+
+
+def predict_samples(
+    model: Model,
+    samples: Sequence[Sample],
+    atoms: NDArray[np.int64],
+    kinds: Sequence[Known],
+    *,
+    level: float | None = None,
+    batch_size: int = 256,
+) -> dict[str, Predicted]:
+    """Predict with all members; crystals of like length go through them together.
+
+    Where a property is per cell and the atoms of the cell are unknown, everything is NaN.
+
+    Args:
+        model: one with property heads.
+        samples: n crystals as the view of the model gives them.
+        atoms: ``[n]``, atoms of the primitive cells, 0 where unknown.
+        kinds: ``[n]``, how much is known of each.
+        level: share of crystals that the intervals are to hold; no intervals if None.
+        batch_size: crystals that go through an encoder together.
+
+    Returns:
+        what is predicted, by the name of the task.
+
+    Raises:
+        stratus.errors.InputError: the model predicts nothing, or the level can not be.
+    """
+    tasks = require_tasks(model)
+    if level is not None:
+        check_level(level)
+    values, stds = _of_members(model, tasks, samples, atoms, batch_size)
+    found: dict[str, Predicted] = {}
+    for name, task in tasks.items():
+        value, std = _together(values[name], stds[name])
+        lo = hi = None
+        if level is not None and task.kind == "regression":
+            lo, hi = _interval(model, task, values[name], kinds, level)
+        if task.per == "cell":
+            unknown = atoms < 1
+            for array in (value, std, lo, hi):
+                if array is not None:
+                    array[unknown] = np.nan
+        found[name] = Predicted(value, std, lo, hi)
+    return found
+
+
+def _of_members(
+    model: Model,
+    tasks: dict[str, Task],
+    samples: Sequence[Sample],
+    atoms: NDArray[np.int64],
+    batch_size: int,
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return the values, and the standard deviations of heads that give one, else NaN.
+
+    Both are by task, ``[members, n]`` or ``[members, n, classes]``.
+    """
+    members, n = len(model.members), len(samples)
+    wide = {
+        name: (task.outputs,) if task.kind == "multiclass" else () for name, task in tasks.items()
+    }
+    values = {name: np.empty((members, n, *wide[name])) for name in tasks}
+    stds = {name: np.full((members, n, *wide[name]), np.nan) for name in tasks}
+    order = np.argsort(model.view.lengths(samples), kind="stable") if n else np.empty(0, np.int64)
+    device = next(model.encoder.parameters()).device
+    with _evaluating(model.members):
+        for start in range(0, n, batch_size):
+            rows = order[start : start + batch_size]
+            batch = model.view.collate([samples[row] for row in rows])
+            batch = {key: value.to(device) for key, value in batch.items()}
+            there = np.maximum(atoms[rows], 1)
+            for number, member in enumerate(model.members):
+                crystal = member.encoder(batch).crystal
+                for name, head in member.heads.items():
+                    if isinstance(head, TaskHead):
+                        got: Prediction = head.values(head(crystal).float(), there)
+                        values[name][number, rows] = got.values
+                        if got.std is not None:
+                            stds[name][number, rows] = got.std
+    return values, stds
+
+
+def _together(values: Floats, stds: Floats) -> tuple[Floats, Floats]:
+    """Return value and standard deviation of the members together."""
+    value, spread = moments(values)
+    if not np.isnan(stds).any():
+        return value, np.sqrt(spread**2 + np.mean(stds**2, axis=0))
+    return value, spread if len(values) > 1 else np.full_like(value, np.nan)
+
+
+def _interval(
+    model: Model, task: Task, values: Floats, kinds: Sequence[Known], level: float
+) -> tuple[Floats, Floats]:
+    if model.calibration is None:
+        return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    groups = [member.group for member in model.members]
+    mu: dict[str, Floats] = {}
+    sigma: dict[str, Floats] = {}
+    for group in dict.fromkeys(groups):
+        mu[group], sigma[group] = moments(values[[g == group for g in groups]])
+    return intervals(model.calibration, task, kinds, mu, sigma, level)
+
+
+@contextmanager
+def _evaluating(members: Sequence[Member]) -> Iterator[None]:
+    """Switch dropout and gradients off; afterwards everything is as it was."""
+    modules: list[Any] = [module for m in members for module in (m.encoder, *m.heads.values())]
+    training = [part for module in modules for part in module.modules() if part.training]
+    with ExitStack() as after:
+        for part in training:
+            after.callback(setattr, part, "training", True)  # noqa: FBT003 - the attribute's value
+        for module in modules:
+            module.eval()
+        with torch.inference_mode():
+            yield
