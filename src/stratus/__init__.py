@@ -10,19 +10,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stratus.crystals.entry import Entry, Reject
     from stratus.crystals.reading import read
-    from stratus.models.bundle import load_bundle as load
+    from stratus.inference.estimators import CrystalClassifier, CrystalRegressor
+    from stratus.models.loading import load
     from stratus.scope import Scope, encode
 
     __version__: str
 
-__all__ = ["Entry", "Reject", "Scope", "__version__", "encode", "load", "read"]
+__all__ = [
+    "CrystalClassifier",
+    "CrystalRegressor",
+    "Entry",
+    "Reject",
+    "Scope",
+    "__version__",
+    "encode",
+    "load",
+    "read",
+]
 
 _HOME = {
+    "CrystalClassifier": "stratus.inference.estimators",
+    "CrystalRegressor": "stratus.inference.estimators",
     "Entry": "stratus.crystals.entry",
     "Reject": "stratus.crystals.entry",
     "Scope": "stratus.scope",
     "encode": "stratus.scope",
-    "load": "stratus.models.bundle:load_bundle",
+    "load": "stratus.models.loading",
     "read": "stratus.crystals.reading",
 }
 
