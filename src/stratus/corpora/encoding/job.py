@@ -192,7 +192,7 @@ class _Job:
         stdin = sys.stdin.buffer if STANDARD_INPUT in self.inputs else None
         found = records(self.inputs, options.read, stdin)
         chunks = chunked(found, options.chunk_rows, skip)
-        workers = options.workers if options.workers is not None else _processors()
+        workers = options.workers if options.workers is not None else processors()
         if workers == 0:
             yield from run_here(chunks, self.work)
             return
@@ -248,7 +248,8 @@ def _without_duplicates(result: ChunkResult, ids: IdIndex) -> tuple[pa.RecordBat
     return batch.drop_columns(["position"]), [reject for _, reject in rejects]
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

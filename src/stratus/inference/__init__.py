@@ -1,0 +1,41 @@
+"""Predictions for any pile of crystals, in the order of the inputs and in bounded memory.
+
+>>> from stratus.inference import predict_corpus
+>>> summary = predict_corpus(["cifs/"], "predictions.csv", model)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stratus.inference.inputs import PredictOptions, Row
+    from stratus.inference.job import PredictSummary, predict_corpus
+    from stratus.inference.windows import Window, predict_windows
+
+__all__ = [
+    "PredictOptions",
+    "PredictSummary",
+    "Row",
+    "Window",
+    "predict_corpus",
+    "predict_windows",
+]
+
+_HOME = {
+    "PredictOptions": "stratus.inference.inputs",
+    "Row": "stratus.inference.inputs",
+    "PredictSummary": "stratus.inference.job",
+    "predict_corpus": "stratus.inference.job",
+    "Window": "stratus.inference.windows",
+    "predict_windows": "stratus.inference.windows",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,143 @@
+"""From inputs to what a model is told of each crystal, in order, one row for each crystal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import chain, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stratus.corpora.encoding.chunks import chunked
+from stratus.corpora.encoding.fingerprint import STANDARD_INPUT
+from stratus.corpora.encoding.job import default_work, processors
+from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.workers import WorkerPool, run_here
+from stratus.crystals.reading import ReadOptions, records
+from stratus.crystals.reading.formats import take_apart
+from stratus.crystals.symmetry import DEFAULT_SYMPREC
+from stratus.errors import InputError
+from stratus.inference.text_tables import text_table
+from stratus.models.given import Given
+from stratus.scope import Dialect, ScopeOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from stratus.corpora.encoding.rows import ChunkResult
+    from stratus.crystals.entry import Reject
+
+_TABLES: Final = frozenset({"csv", "tsv", "parquet"})
+
+
+class PredictOptions(BaseModel):
+    """How crystals are read and encoded before a model sees them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    read: ReadOptions = Field(default_factory=ReadOptions)
+    symprec: float = Field(DEFAULT_SYMPREC, gt=0, description="Symmetry tolerance, in Å.")
+    workers: int | None = Field(
+        None,
+        ge=0,
+        le=1024,
+        description="Worker processes; 0 works in this one, by default one for each processor.",
+    )
+    timeout_s: float = Field(60.0, gt=0, description="Longest time for one crystal, in seconds.")
+
+
+class Row(NamedTuple):
+    """One crystal of the inputs.
+
+    Attributes:
+        id: its id.
+        given: what is known of it; None for a reject.
+        reject: why it is one, if it is.
+    """
+
+    id: str
+    given: Given | None
+    reject: Reject | None = None
+
+
+def rows(
+    inputs: Sequence[object], dialect: Dialect | str, options: PredictOptions
+) -> Iterator[Row]:
+    """Yield one row for each crystal of the inputs, in order; rejects are rows too.
+
+    A table that is named itself and has a column ``scope``, or a column ``formula`` or
+    ``composition`` and no structures, is taken as it is. All else is encoded by worker processes,
+    as ``stratus encode`` does it. An id may come twice.
+
+    Args:
+        inputs: what :func:`stratus.read` takes.
+        dialect: that of the model.
+        options: how crystals are read and encoded.
+
+    Raises:
+        stratus.errors.InputError: there is no input, one does not exist or is of no known kind, or
+            a table can not be of the dialect.
+        stratus.errors.StratusError: a worker can not start.
+    """
+    if not inputs:
+        raise InputError("No input was given; name files or folders of crystals")
+    records(list(inputs), options.read, _standard_input(inputs))  # says what does not exist
+    kind = Dialect(dialect)
+    tables = [_text_table(item, kind, options) for item in inputs]
+    pairs = zip(inputs, tables, strict=True)
+    for is_text, group in groupby(pairs, key=lambda pair: pair[1] is not None):
+        if is_text:
+            for _, table in group:
+                yield from table or ()
+        else:
+            yield from _encoded([item for item, _ in group], kind, options)
+
+
+def _text_table(item: object, dialect: Dialect, options: PredictOptions) -> Iterator[Row] | None:
+    """Return the rows of a table of strings or formulas; None where it has to be encoded."""
+    if not isinstance(item, str | os.PathLike) or item == STANDARD_INPUT:
+        return None
+    path = Path(item)
+    if take_apart(path.name).format not in _TABLES or not path.is_file():
+        return None
+    found = text_table(path, dialect, options.read)
+    return None if found is None else (Row(*one) for one in found)
+
+
+def _encoded(inputs: Sequence[object], dialect: Dialect, options: PredictOptions) -> Iterator[Row]:
+    encode = EncodeOptions(
+        read=options.read,
+        scope=ScopeOptions.model_validate({"dialect": dialect, "symprec": options.symprec}),
+        workers=options.workers,
+        timeout_s=options.timeout_s,
+    )
+    work = default_work(encode)
+    found = records(list(inputs), options.read, _standard_input(inputs))
+    chunks = chunked(found, encode.chunk_rows)
+    workers = processors() if options.workers is None else options.workers
+    if workers == 0:
+        results = run_here(chunks, work)
+        yield from chain.from_iterable(map(_in_order, results))
+        return
+    with WorkerPool(work, workers, options.timeout_s) as pool:
+        yield from chain.from_iterable(map(_in_order, pool.run(chunks)))
+
+
+def _standard_input(inputs: Sequence[object]) -> BinaryIO | None:
+    return sys.stdin.buffer if STANDARD_INPUT in inputs else None
+
+
+def _in_order(result: ChunkResult) -> Iterator[Row]:
+    """Yield the rows and rejects of a chunk where they stood in it."""
+    batch = result.batch()
+    columns = [batch.column(name).to_pylist() for name in ("id", "scope", "n_atoms")]
+    good = iter(zip(*columns, strict=True))
+    bad = dict(result.rejects)
+    for place in range(result.outcomes):
+        if place in bad:
+            yield Row(bad[place].id, None, bad[place])
+        else:
+            id, scope, n_atoms = next(good)  # noqa: A001 - the field's name
+            yield Row(id, Given(scope, n_atoms))

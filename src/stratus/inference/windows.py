@@ -1,0 +1,113 @@
+"""Predictions for a stream of crystals, some at a time, so that memory does not grow with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Reject, Stage
+from stratus.errors import ScopeSyntaxError, StratusError
+from stratus.inference.inputs import PredictOptions, Row, rows
+from stratus.models.predicting import predict_samples, require_tasks, sample_of
+from stratus.tasks.conformal import check_level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from stratus.models.model import Model
+    from stratus.models.predicting import Predicted
+    from stratus.views.view import Sample
+
+_BATCHES: Final = 4
+"""Batches of a window: enough to sort by length, few enough that workers do not wait for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Some crystals of a stream, with what is predicted for them.
+
+    Attributes:
+        rows: the crystals, in order; rejects are among them.
+        where: ``[n]``, for each row its place in ``predicted``, -1 for a reject.
+        predicted: by target, for the crystals that are no rejects.
+    """
+
+    rows: Sequence[Row]
+    where: NDArray[np.int64]
+    predicted: dict[str, Predicted]
+
+
+def predict_windows(
+    inputs: Sequence[object],
+    model: Model,
+    *,
+    interval: float | None = None,
+    options: PredictOptions | None = None,
+    batch_size: int = 256,
+) -> Iterator[Window]:
+    """Predict for every crystal of some inputs, in their order, a window at a time.
+
+    A crystal that can not be read or encoded, or is too long for the model, is a reject and keeps
+    its place.
+
+    Args:
+        inputs: what :func:`stratus.read` takes; tables of SCOPE strings or formulas as well.
+        model: one with property heads.
+        interval: share of crystals that the intervals are to hold; no intervals if None.
+        options: how crystals are read and encoded.
+        batch_size: crystals that go through an encoder together.
+
+    Raises:
+        stratus.errors.InputError: an input can not be used, the model predicts nothing, or the
+            interval can not be; at the call or, for a table, when it is reached.
+        stratus.errors.StratusError: a worker can not start.
+    """
+    require_tasks(model)
+    if interval is not None:
+        check_level(interval)
+    stream = rows(inputs, model.dialect, options or PredictOptions())
+    return predict_rows(stream, model, interval, batch_size)
+
+
+def predict_rows(
+    stream: Iterable[Row], model: Model, interval: float | None, batch_size: int = 256
+) -> Iterator[Window]:
+    """Predict for rows, a window at a time; see :func:`predict_windows`."""
+    remaining = iter(stream)
+    while window := list(islice(remaining, _BATCHES * batch_size)):
+        samples: list[Sample] = []
+        seen: list[Row] = []
+        where = np.full(len(window), -1, np.int64)
+        for place, row in enumerate(window):
+            fate, sample = _seen(row, model)
+            seen.append(fate)
+            if sample is not None:
+                where[place] = len(samples)
+                samples.append(sample)
+        known = [row.given for row in seen if row.given is not None]
+        predicted = predict_samples(
+            model,
+            samples,
+            np.array([one.n_atoms for one in known], np.int64),
+            [one.known for one in known],
+            level=interval,
+            batch_size=batch_size,
+        )
+        yield Window(seen, where, predicted)
+
+
+def _seen(row: Row, model: Model) -> tuple[Row, Sample | None]:
+    """Return a row with its sample, or as a reject if the model can not take it."""
+    if row.given is None:
+        return row, None
+    try:
+        return row, sample_of(model, row.given.text)
+    except StratusError as error:
+        code = Code.UNKNOWN_WORD if isinstance(error, ScopeSyntaxError) else Code.TOO_LONG
+        reject = Reject(row.id, "", Stage.PREDICTING, code, str(error))
+        return Row(row.id, None, reject), None
