@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from math import inf
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import stratus
+from stratus.encoders.table import architecture
+from stratus.models.bundle import save_bundle
+from stratus.models.card import Card
+from stratus.models.member import Member
+from stratus.models.task_head import make_task_head
+from stratus.plots.interval_bar import Predicted, rounded
+from stratus.scope import vocabulary
+from stratus.scope.partial import Known
+from stratus.tasks.conformal import Calibration, Scores
+from stratus.tasks.normalise import Normaliser
+from stratus.tasks.task import make_task
 
 
 def predicted(value, std, lo=None, hi=None):
@@ -77,3 +91,68 @@ def test_a_folder_without_crystals_is_no_crash(demo, tmp_path, capsys):
     demo.main(tmp_path, tmp_path / "demo.html", "a folder")
     assert "not predicted: bad" in capsys.readouterr().out
     assert "bad" in (tmp_path / "demo.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A model too small to be of use, with two groups of members and a calibration."""
+    generator = torch.Generator().manual_seed(0)
+    kind = architecture("orbit-set")
+    config = kind.config(
+        vocabulary_size=len(vocabulary()), hidden=16, layers=1, heads=2, feed_forward=32,
+        max_length=48,
+    )  # fmt: skip
+    task = make_task({"column": "gap", "unit": "eV", "minimum": 0.0})
+    normaliser = Normaliser(mean=0.5, std=2.0, rows=9)
+    members = [
+        Member(
+            kind.build(config, generator),
+            {"gap": make_task_head(task, normaliser, 16, generator)},
+            group,
+        )
+        for group in "aab"
+    ]
+    scores = Scores(rows=19, floor=0.5, scores=tuple(k / 8 for k in range(19)))
+    calibration = Calibration(tasks={"gap": {group: {Known.WHOLE: scores} for group in "ab"}})
+    card = Card(
+        name="tiny", summary="Of no use.", data=(), licence_code="MIT", licence_weights="MIT",
+        intended_use="Tests.", limits="Everything else.",
+    )  # fmt: skip
+    save_bundle(
+        tmp_path / "bundle", members=members, architecture="orbit-set", dialect="orbit",
+        vocabulary=vocabulary(), max_length=48, card=card, calibration=calibration,
+    )  # fmt: skip
+    return tmp_path / "bundle"
+
+
+def test_the_script_runs_with_a_model_and_shows_what_that_predicts(bundle, repo_root, tmp_path):
+    done = subprocess.run(
+        [sys.executable, repo_root / "examples" / "demo.py", "--model", bundle,
+         "-o", tmp_path / "demo.html"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "demo.html").read_text(encoding="utf-8")
+    salt = "i1 aODD aDOD bOOO cOOO dOOO eOOO | Na 4a Cl 4b | Na 1 Cl 1 | 2"
+    found = stratus.load(bundle).predict([salt], interval=0.9)["gap"]
+    expected = demo_numbers(found)
+    assert expected in page
+    assert expected in done.stdout
+    assert "Predicted by tiny: Of no use." in page
+
+
+def demo_numbers(found):
+    one = Predicted(
+        "gap", "eV", *(float(x[0]) for x in (found.value, found.std, found.lo, found.hi))
+    )
+    return rounded(one)[2]
+
+
+def test_a_folder_that_is_no_model_is_one_sentence(repo_root, tmp_path):
+    done = subprocess.run(
+        [sys.executable, repo_root / "examples" / "demo.py", "--model", tmp_path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
