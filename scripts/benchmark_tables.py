@@ -1,0 +1,82 @@
+"""Write the tables of the results page: strings, labels and official folds, for `stratus finetune`.
+
+    python scripts/benchmark_tables.py OUT [--data DIR]
+
+`phonons`, `dielectric`, `moduli` and `perovskites` have the official MatBench fold of each row
+(column `fold`). `mp` joins the Materials Project structures at hand, one row a string, with labels
+averaged; its folds are those of `stratus finetune` by formula. `wbm` is for testing alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from stratus.corpora import EncodeOptions, encode_corpus
+
+STRUCTURES = "matbench_structures/matbench_{}_structures.parquet"
+COLUMNS = ["id", "scope", "n_atoms", "dialect"]
+
+
+def encoded(data: Path, file: str, out: Path) -> pd.DataFrame:
+    """Encode a table of structures; its other columns stay."""
+    path = out / "encoded.parquet"
+    done = encode_corpus([str(data / file)], path, EncodeOptions())
+    print(f"{file}: {done.rows_in} rows, {done.rows_out} strings")
+    table = pq.read_table(path).to_pandas()
+    for left in (path, path.with_suffix(".rejects.csv"), Path(done.rejects_file)):
+        left.unlink(missing_ok=True)
+    return table
+
+
+def write(table: pd.DataFrame, columns: list[str], out: Path, name: str) -> None:
+    """Write some columns of a table."""
+    table[COLUMNS + columns].to_parquet(out / f"{name}.parquet", index=False)
+    counts = ", ".join(f"{column} {table[column].notna().sum()}" for column in columns)
+    print(f"{name}: {len(table)} rows, {table['scope'].nunique()} unlike strings; {counts}")
+
+
+def main() -> None:
+    """Write all of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", type=Path)
+    default = Path(__file__).parents[2] / "shared/data"
+    parser.add_argument("--data", type=Path, default=default)
+    given = parser.parse_args()
+    data, out = given.data, given.output
+    out.mkdir(parents=True, exist_ok=True)
+
+    phonons = encoded(data, STRUCTURES.format("phonons"), out)
+    write(phonons, ["last_phdos_peak", "fold"], out, "phonons")
+    dielectric = encoded(data, STRUCTURES.format("dielectric_inferred"), out)
+    write(dielectric.rename(columns={"target": "n"}), ["n", "fold"], out, "dielectric")
+
+    shear = encoded(data, STRUCTURES.format("log_gvrh_inferred"), out)
+    bulk = encoded(data, STRUCTURES.format("log_kvrh_inferred"), out)
+    by_crystal = bulk.set_index("mp_id_inferred")["target"]
+    shear["log10_k"] = shear["mp_id_inferred"].map(by_crystal[~by_crystal.index.duplicated()])
+    shear = shear.rename(columns={"target": "log10_g"})
+    write(shear, ["log10_k", "log10_g", "fold"], out, "moduli")
+
+    perovskites = encoded(data, "perov5/perov5_structures.parquet", out)
+    labels = pd.read_parquet(data / "matbench_labels/matbench_perovskites.parquet")
+    perovskites["fold"] = perovskites["mbid"].map(labels.set_index("mbid")["fold"])
+    known = perovskites["e_form"].notna() & perovskites["fold"].notna()
+    perovskites = perovskites[known].astype({"fold": int})
+    write(perovskites, ["e_form", "fold"], out, "perovskites")
+
+    energy, gap = "formation_energy_per_atom", "band_gap"
+    first = encoded(data, "mp20_partial/mp20_partial.parquet", out)
+    second = encoded(data, "mpts52/mpts52_val_test.parquet", out)
+    both = pd.concat([first, second], ignore_index=True)[[*COLUMNS, energy, gap]]
+    means = both.groupby("scope", sort=False)[[energy, gap]].transform("mean")
+    mp = both.assign(**{energy: means[energy], gap: means[gap]}).drop_duplicates("scope")
+    write(mp, [energy, gap], out, "mp")
+    write(encoded(data, "wbm/wbm_5k_structures.parquet", out), [energy, gap], out, "wbm")
+
+
+if __name__ == "__main__":
+    main()
