@@ -81,12 +81,11 @@ def test_shares_of_elements_are_the_formula(own) -> None:
 def test_any_text_is_a_formula_or_a_refusal(text: str) -> None:
     try:
         found = read_formula(text)
-    except InputError as error:
-        assert "formula" in str(error)
-    else:
-        assert found
-        assert all(symbol in SYMBOLS and amount > 0 for symbol, amount in found.items())
-        assert partial_scope(text) == write_partial(found)
+    except InputError:
+        return
+    assert found
+    assert all(symbol in SYMBOLS and amount > 0 for symbol, amount in found.items())
+    assert partial_scope(text) == write_partial(found)
 
 
 @given(crystals(), crystals())
