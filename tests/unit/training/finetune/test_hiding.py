@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from stratus import Scope
-from stratus.corpora import Fold, Kind, LabelledTable
+from stratus.corpora import Kind, LabelledTable
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
 from stratus.models.task_head import make_task_head
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known, hide
+from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import make_task
 from stratus.training.epochs import plan_epoch
 from stratus.training.finetune.hiding import KINDS, Hiding
-from stratus.training.finetune.labels import fold_rows, read_samples
 from stratus.training.finetune.loop import fit, raw_of
 from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.options import make_finetune_options
@@ -143,19 +143,26 @@ def error_on_formulas(table: LabelledTable, share: float) -> float:
     )
     task = make_task({"column": "y"})
     start = make_start(options, None)
-    fold = Fold("0", np.arange(260), np.arange(260, 300), np.arange(300, 400))
-    rows = fold_rows(table, fold, [task], start.view, read_samples(table, start.view))
+    labels, here = table.labels[:, 0], np.ones(400, dtype=np.bool_)
+    normaliser = fit_normaliser(task, labels, here, np.arange(260))
+    samples = [start.view.tokens(text) for text in table.scopes]
+    targets = normaliser.normalise(labels, here)
+
+    def part(a, b):
+        lengths = start.view.lengths(samples[a:b])
+        return Rows(start.view, samples[a:b], lengths, {"y": targets[a:b]}, {"y": here[a:b]})
+
     generator = torch.Generator().manual_seed(0)
     encoder = start.make_encoder(generator)
-    head = make_task_head(task, rows.normalisers["y"], 32, generator)
+    head = make_task_head(task, normaliser, 32, generator)
     net = PropertyNet(encoder, [head]).train()
     fit(
-        net, [task], train=rows.train, validation=rows.validation, options=options, seed=0,
+        net, [task], train=part(0, 260), validation=part(260, 300), options=options, seed=0,
         on_epoch=lambda *_: None,
     )  # fmt: skip
     found = np.empty(100)
-    for places, _, raw in raw_of(net, rows.test, 32):
-        found[places] = net.by_task["y"].values(raw["y"], np.ones(len(places), int)).values
+    for places, _, raw in raw_of(net, part(300, 400), 32):
+        found[places] = head.values(raw["y"]).values
     return float(np.abs(found - table.labels[300:, 0]).mean())
 
 
