@@ -38,7 +38,7 @@ def plot(
     ] = None,
     kind: Annotated[str, typer.Option("--format", metavar="KIND", help="png, svg or pdf.")] = "png",
 ) -> None:
-    """Draw parity of a model by its predictions of the test rows, or a map of crystals it sees.
+    """Draw learning curves, parity and calibration of a model, or a map of crystals it sees.
 
     A map is drawn with --embed TABLE --colour COL.
     """
@@ -54,7 +54,7 @@ def plot(
         if embed is not None and colour is not None:
             parts = _map(model, embed, colour)
         else:
-            parts = _of_test_rows(model, Path(bundle))
+            parts = _of_run(model, Path(bundle))
         _draw(parts, output, kind, bundle)
 
 
@@ -83,14 +83,31 @@ def _draw(parts: Iterator[Part], folder: Path, kind: str, bundle: str) -> None:
         raise InputError(f"nothing of {bundle} can be drawn; give a model of stratus finetune")
 
 
-def _of_test_rows(model: Model, folder: Path) -> Iterator[Part]:
+def _of_run(model: Model, folder: Path) -> Iterator[Part]:
+    yield "learning-curves", partial(_learning_curves, model)
     for task in model.tasks.values():
         if task.kind == "regression":
             yield f"parity-{task.name}", partial(_parity, model, folder, task)
+            yield f"calibration-{task.name}", partial(_calibration, model, task)
+
+
+def _learning_curves(model: Model) -> Figure:
+    from stratus.cli.plot_files import learning
+    from stratus.plots.learning_curves import learning_curves
+
+    curves = learning(model.metrics)
+    return learning_curves(curves, loss="loss of normalised labels", title=", ".join(model.tasks))
+
+
+def _calibration(model: Model, task: Task) -> Figure:
+    from stratus.cli.plot_files import coverages
+    from stratus.plots.calibration import calibration
+
+    return calibration(coverages(model.metrics, task.name), title=task.name)
 
 
 def _parity(model: Model, folder: Path, task: Task) -> Figure:
-    from stratus.cli.plot_files import best_baseline, read_predictions
+    from stratus.cli.plot_files import LEVEL, best_baseline, read_predictions
     from stratus.plots.parity import parity
 
     rows = read_predictions(folder, task.name)
@@ -99,6 +116,8 @@ def _parity(model: Model, folder: Path, task: Task) -> Figure:
         rows.predictions,
         name=task.name,
         unit=task.unit,
+        interval=(rows.lo, rows.hi),
+        level=LEVEL,
         baseline=best_baseline(model.metrics, task.name, rows),
     )
 

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from stratus.errors import InputError
+from stratus.plots.calibration import Coverage
+from stratus.plots.learning_curves import Curve
+from stratus.scope.partial import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,7 +25,15 @@ if TYPE_CHECKING:
 MODEL: Final = "model"
 """What the fine-tuned model is called among the methods of ``metrics.json``."""
 
-_COLUMNS: Final = ("fold", "target", "label", "prediction", "std")
+LEVEL: Final = 0.9
+"""Of the intervals in ``predictions.csv``."""
+
+_KINDS: Final = {
+    Known.WHOLE: "whole crystals",
+    Known.SPACE_GROUP: "formula and space group",
+    Known.FORMULA: "formula alone",
+}
+_NUMBERS: Final = ("label", "prediction", "lo", "hi")
 
 
 class MissingPart(InputError):  # noqa: N818 - a folder without the part is no mistake
@@ -37,13 +48,15 @@ class TestRows:
         folds: name of the fold of each row.
         labels: ``[n]``, NaN where absent.
         predictions: ``[n]``.
-        std: ``[n]``, NaN where absent.
+        lo: ``[n]``, lower end of the interval, NaN where absent.
+        hi: ``[n]``, upper end.
     """
 
     folds: NDArray[np.str_]
     labels: Numbers
     predictions: Numbers
-    std: Numbers
+    lo: Numbers
+    hi: Numbers
 
 
 def read_predictions(run: Path, target: str) -> TestRows:
@@ -59,14 +72,15 @@ def read_predictions(run: Path, target: str) -> TestRows:
     rows = []
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        absent = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        absent = [
+            name for name in ("fold", "target", *_NUMBERS) if name not in (reader.fieldnames or ())
+        ]
         if absent:
-            raise InputError(f"{path} has no column {absent[0]!r}; it has {reader.fieldnames}")
+            raise InputError(f"{path} has no column {absent[0]!r}; it has {', '.join(there)}")
         for row in reader:
             if row["target"] == target:
                 where = f"{path}, line {reader.line_num}"
-                cells = (row["label"], row["prediction"], row["std"])
-                rows.append((row["fold"], *(_number(cell, where) for cell in cells)))
+                rows.append((row["fold"], *(_number(row[name], where) for name in _NUMBERS)))
     if not rows:
         raise MissingPart(f"{path} has no row of {target}")
     folds, *numbers = zip(*rows, strict=True)
@@ -106,3 +120,42 @@ def best_baseline(
         return None
     best = min(sums, key=lambda method: sums[method])
     return best, sums[best] / int(here.sum())
+
+
+def learning(metrics: Mapping[str, Any]) -> list[Curve]:
+    """Return the losses of each member.
+
+    Raises:
+        MissingPart: the metrics hold none.
+    """
+    found = metrics.get("curves") or ()
+    if not found:
+        raise MissingPart("metrics.json has no curves; was it fine-tuned by this version?")
+    return [
+        Curve(
+            name=f"fold {curve['fold']}",
+            train=_gaps(curve["train"]),
+            validation=_gaps(curve["validation"]),
+            chosen=curve["best_epoch"],
+        )
+        for curve in found
+    ]
+
+
+def coverages(metrics: Mapping[str, Any], target: str) -> list[Coverage]:
+    """Return how often intervals held the labels of the test rows, by what was known of them.
+
+    Raises:
+        MissingPart: the metrics hold none of the target.
+    """
+    kinds = metrics.get("tasks", {}).get(target, {}).get("intervals")
+    if not kinds:
+        raise MissingPart(f"metrics.json has no coverage of intervals of {target}")
+    return [
+        Coverage(_KINDS.get(kind, kind), found["levels"], found["coverage"], found["rows"])
+        for kind, found in kinds.items()
+    ]
+
+
+def _gaps(losses: Sequence[float | None]) -> list[float]:
+    return [math.nan if loss is None else loss for loss in losses]

@@ -62,7 +62,8 @@ def parity(
         prediction: ``[n]``, in ``unit``.
         name: of the property.
         unit: of it.
-        interval: lower and upper ends, ``[n]`` each, in ``unit``; NaN where there is none.
+        interval: lower and upper ends, ``[n]`` each, in ``unit``; NaN where there is none. Infinite
+            ones hold every value and are not drawn.
         level: nominal coverage of the intervals, 0 to 1.
         baseline: name of a simple model and its MAE on the same rows.
         bars: most intervals to draw.
@@ -140,15 +141,16 @@ def _draw_hexagons(
 
 def _draw_bars(axes: Axes, x: Numbers, y: Numbers, ends: Numbers, bars: int, level: str) -> Line2D:
     """Draw one interval in each of as many stretches of the axis; return the legend's line."""
+    known = ~np.isnan(ends).any(axis=0)
+    held = ((ends[0] <= x) & (x <= ends[1]))[known]
     there = np.flatnonzero(np.isfinite(ends).all(axis=0))
-    held = (ends[0, there] <= x[there]) & (x[there] <= ends[1, there])
     edges = np.linspace(x[there].min(), x[there].max(), bars + 1)[1:-1]
     _, first = np.unique(np.searchsorted(edges, x[there]), return_index=True)
     chosen = there[first]
     colour = COLOURS[1]
     axes.vlines(x[chosen], ends[0, chosen], ends[1, chosen], color=colour, linewidth=0.8, zorder=4)
     axes.scatter(x[chosen], y[chosen], s=4, color=colour, linewidths=0, zorder=4.1)
-    drawn = f"{len(chosen):,} of {len(there):,} drawn"
+    drawn = f"{len(chosen):,} of {len(held):,} drawn"
     label = f"{level}interval ({drawn}); {held.mean():.1%} hold the true value"
     return Line2D([], [], color=colour, linewidth=1, marker="o", markersize=2, label=label)
 

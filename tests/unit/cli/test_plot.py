@@ -32,13 +32,23 @@ METRICS = {
         },
     ]
 }
-ROWS = [
-    ("a", "1", "gap", "1.0", "1.5", "0.1"),
-    ("a", "1", "metal", "no", "yes", ""),
-    ("a", "2", "gap", "2.0", "2.5", ""),
-    ("a", "3", "gap", "", "2.5", ""),
-    ("b", "4", "gap", "3.0", "2.0", ""),
+METRICS["curves"] = [
+    {"fold": "a", "member": 0, "train": [2, None], "validation": [3, 2], "best_epoch": 2},
+    {"fold": "b", "member": 0, "train": [2, 1], "validation": [3, 4], "best_epoch": 1},
 ]
+LEVELS = {"levels": [0.5, 0.9], "coverage": [0.4, 0.95]}
+METRICS["tasks"] = {
+    "gap": {"intervals": {"whole": {"rows": 30, **LEVELS}, "formula": {"rows": 20, **LEVELS}}},
+    "metal": {"intervals": {}},
+}
+ROWS = [
+    ("a", "1", "whole", "gap", "1.0", "1.5", "0.1", "1.2", "1.8"),
+    ("a", "1", "whole", "metal", "no", "yes", "", "", ""),
+    ("a", "2", "whole", "gap", "2.0", "2.5", "", "0.0", "inf"),
+    ("a", "3", "whole", "gap", "", "2.5", "", "", ""),
+    ("b", "4", "formula", "gap", "3.0", "2.0", "", "0.0", "4.0"),
+]
+COLUMNS = ("fold", "id", "known", "target", "label", "prediction", "std", "lo", "hi")
 
 
 class Model:
@@ -64,7 +74,7 @@ def folder(tmp_path, monkeypatch):
     return folder
 
 
-def write(folder, rows, columns=("fold", "id", "target", "label", "prediction", "std")):
+def write(folder, rows, columns=COLUMNS):
     with (folder / "predictions.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *rows])
 
@@ -73,11 +83,31 @@ def run(*arguments):
     return CliRunner().invoke(app, ["plot", *map(str, arguments)])
 
 
-def test_parity_of_each_regression_is_drawn(folder, tmp_path):
+def test_all_that_a_model_holds_is_drawn(folder, tmp_path):
     done = run(folder, "-o", tmp_path / "pictures", "--format", "svg")
     assert done.exit_code == 0, done.output
-    assert str(tmp_path / "pictures" / "parity-gap.svg") in done.output
-    assert [p.name for p in (tmp_path / "pictures").glob("parity-*")] == ["parity-gap.svg"]
+    names = ["calibration-gap.svg", "learning-curves.svg", "parity-gap.svg"]
+    assert sorted(p.name for p in (tmp_path / "pictures").iterdir()) == names
+    for name in names:
+        assert str(tmp_path / "pictures" / name) in done.output
+
+
+def test_curves_are_those_of_each_member():
+    one, two = plot_files.learning(METRICS)
+    assert (one.name, two.name) == ("fold a", "fold b")
+    assert np.isnan(one.train[1])
+    assert (two.train, two.validation, two.chosen) == ([2, 1], [3, 4], 1)
+    with pytest.raises(plot_files.MissingPart, match="no curves"):
+        plot_files.learning({})
+
+
+def test_coverage_is_by_what_was_known():
+    whole, formula = plot_files.coverages(METRICS, "gap")
+    assert (whole.name, whole.rows) == ("whole crystals", 30)
+    assert (formula.name, formula.rows) == ("formula alone", 20)
+    assert (whole.nominal, whole.measured) == ([0.5, 0.9], [0.4, 0.95])
+    with pytest.raises(plot_files.MissingPart, match="no coverage of intervals of metal"):
+        plot_files.coverages(METRICS, "metal")
 
 
 def test_rows_are_those_of_the_target(folder):
@@ -86,8 +116,9 @@ def test_rows_are_those_of_the_target(folder):
     assert rows.labels.tolist()[:2] == [1.0, 2.0]
     assert np.isnan(rows.labels[2])
     assert rows.predictions.tolist() == [1.5, 2.5, 2.5, 2.0]
-    assert rows.std[0] == 0.1
-    assert np.isnan(rows.std[1:]).all()
+    assert rows.lo.tolist()[:2] == [1.2, 0.0]
+    assert rows.hi.tolist()[:2] == [1.8, np.inf]
+    assert np.isnan([rows.lo[2], rows.hi[2]]).all()
 
 
 def test_the_error_of_simple_models_is_that_over_all_rows(folder):
@@ -97,8 +128,12 @@ def test_the_error_of_simple_models_is_that_over_all_rows(folder):
     assert plot_files.best_baseline({}, "gap", rows) is None
 
 
-def test_what_is_missing_is_said(folder, tmp_path):
+def test_what_is_missing_is_said(folder, tmp_path, monkeypatch):
     (folder / "predictions.csv").unlink()
+    done = run(folder, "-o", tmp_path / "some")
+    assert done.exit_code == 0
+    assert "no parity-gap" in done.output
+    monkeypatch.setattr(Model, "metrics", {})
     done = run(folder, "-o", tmp_path / "pictures")
     assert done.exit_code == 2
     assert "no parity-gap" in done.output
@@ -110,7 +145,7 @@ def test_what_is_missing_is_said(folder, tmp_path):
 
 
 def test_a_damaged_file_is_one_sentence(folder):
-    write(folder, [("a", "1", "gap", "one", "1.5", "")])
+    write(folder, [("a", "1", "whole", "gap", "one", "1.5", "", "", "")])
     with pytest.raises(InputError, match=r"predictions\.csv, line 2: 'one' is no number"):
         plot_files.read_predictions(folder, "gap")
     write(folder, [], columns=("fold", "target"))

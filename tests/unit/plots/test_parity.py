@@ -63,6 +63,7 @@ def test_coverage_is_that_of_all_intervals_though_few_are_drawn():
     low, high = prediction - 1, prediction + 1
     low[:100], high[:100] = 7, 8  # hold nothing
     low[100:110] = np.nan  # no interval
+    high[110:210] = np.inf  # too little was known to end it
     figure = parity(truth, prediction, name="x", interval=(low, high), level=0.9, bars=10)
     [bars] = parts(figure, LineCollection)
     segments = bars.get_segments()
