@@ -72,9 +72,8 @@ def read_predictions(run: Path, target: str) -> TestRows:
     rows = []
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        absent = [
-            name for name in ("fold", "target", *_NUMBERS) if name not in (reader.fieldnames or ())
-        ]
+        there = reader.fieldnames or ()
+        absent = [name for name in ("fold", "target", *_NUMBERS) if name not in there]
         if absent:
             raise InputError(f"{path} has no column {absent[0]!r}; it has {', '.join(there)}")
         for row in reader:
