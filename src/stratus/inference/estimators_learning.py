@@ -1,0 +1,216 @@
+"""What the estimators for scikit-learn share: settings, learning, keeping, predicting."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from stratus.corpora.labelled.folds import without_test
+from stratus.errors import InputError
+from stratus.inference.estimators_rows import crystals_of, known_of, table_of
+from stratus.models.bundle import load_bundle, save_bundle
+from stratus.models.card import Card
+from stratus.models.documents import validated
+from stratus.models.loading import load
+from stratus.models.model import Model
+from stratus.training.finetune.options import make_finetune_options
+from stratus.training.finetune.run import finetune
+from stratus.training.finetune.start import DIALECT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from stratus.tasks.task import Task
+
+    Floats = NDArray[np.float64]
+
+_SEEDS: Final = 2**31  # those that are drawn are below
+
+
+class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What regressor and classifier share; use one of those.
+
+    Args:
+        model: where to start: None for fresh weights, ``"bundled"``, the folder of a bundle, or a
+            loaded model.
+        encoder: architecture; from scratch ``orbit-set``.
+        preset: its sizes; from scratch ``nano``.
+        config: values of its config that differ from the preset.
+        targets: name, and unit, of each column of y: ``"gap:eV"``, or a mapping with settings of a
+            target, such as ``{"column": "gap", "unit": "eV", "minimum": 0.0}``; a list of them for
+            several columns. None takes the names of a pandas y, else ``y`` or ``y0``, ``y1``, ...
+        epochs: times that each crystal is seen at most.
+        batch_size: crystals in a step on average.
+        learning_rate: peak, of the heads and the topmost layers.
+        validation: share of the crystals to choose the epoch with; they are not learned from, and
+            those of one SCOPE string stay together.
+        patience: epochs without a better validation loss before it stops; None: all epochs.
+        freeze_epochs: epochs in which the heads alone learn.
+        layer_decay: factor of the learning rate from one layer to that below it.
+        weight_decay: AdamW's.
+        ema: decay of averaged weights, which are then used; None: none.
+        options: further options of fine-tuning by name, such as ``{"clip_norm": None}``.
+        random_state: decides fresh weights, order, dropout and who is in the validation rows.
+            The same whole number gives the same model on a CPU; None gives another each time.
+
+    Attributes:
+        model_: the :class:`stratus.models.model.Model` that was learned or loaded.
+        target_names_: what it predicts, a name for each column of y.
+    """
+
+    def __init__(  # noqa: PLR0913 - scikit-learn wants each setting to be an argument
+        self,
+        model: str | Path | Model | None = None,
+        *,
+        encoder: str | None = None,
+        preset: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        targets: Any = None,
+        epochs: int = 100,
+        batch_size: int = 32,
+        learning_rate: float = 5e-4,
+        validation: float = 0.1,
+        patience: int | None = 20,
+        freeze_epochs: int = 0,
+        layer_decay: float = 1.0,
+        weight_decay: float = 0.01,
+        ema: float | None = None,
+        options: Mapping[str, Any] | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.model = model
+        self.encoder = encoder
+        self.preset = preset
+        self.config = config
+        self.targets = targets
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation = validation
+        self.patience = patience
+        self.freeze_epochs = freeze_epochs
+        self.layer_decay = layer_decay
+        self.weight_decay = weight_decay
+        self.ema = ema
+        self.options = options
+        self.random_state = random_state
+
+    def save(
+        self, folder: str | Path, *, card: Mapping[str, Any] | None = None, replace: bool = False
+    ) -> None:
+        """Save what was learned as a bundle, which ``load`` and ``stratus predict`` read.
+
+        Args:
+            folder: where to.
+            card: keys of the card that its owner sets: name, licences, data, ...
+            replace: whether a folder that is there already is replaced.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: nothing was learned or loaded.
+            stratus.errors.InputError: the folder is there already, or a key of the card can not be.
+        """
+        check_is_fitted(self, "model_")
+        model: Model = self.model_
+        stated = model.card.model_dump(mode="json") | dict(card or {})
+        save_bundle(
+            folder,
+            members=model.members,
+            architecture=model.architecture,
+            dialect=model.dialect,
+            vocabulary=model.vocabulary,
+            max_length=model.view.max_length,
+            card=validated(Card, stated, "the card"),
+            metrics=model.metrics,
+            calibration=model.calibration,
+            replace=replace,
+        )
+
+    @classmethod
+    def load(cls, where: str | Path) -> Self:
+        """Return a fitted estimator from a bundle; ``fit`` would go on from its weights.
+
+        Args:
+            where: the folder of a bundle, or ``"bundled"``.
+
+        Raises:
+            stratus.errors.InputError: there is none, it is damaged, or it predicts nothing of the
+                kind of this estimator.
+        """
+        loaded = cls(model=where)
+        loaded.model_ = load(where)
+        loaded._take_up()
+        return loaded
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that X is a list of crystals, and that nothing else can be checked with numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        tags.no_validation = True
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def _take_up(self) -> None:
+        """Set what follows from the model."""
+        raise NotImplementedError
+
+    def _learn(
+        self,
+        x: Any,
+        tasks: Sequence[Task],
+        labels: Floats,
+        classes: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        """Fine-tune, and keep the model."""
+        start = load(self.model) if not isinstance(self.model, Model | None) else self.model
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(_SEEDS)
+        options = make_finetune_options(
+            {
+                "encoder": self.encoder,
+                "preset": self.preset,
+                "model": dict(self.config or {}),
+                "epochs": self.epochs,
+                "batch_size": self.batch_size,
+                "learning_rate": self.learning_rate,
+                "patience": self.patience,
+                "freeze_epochs": self.freeze_epochs,
+                "layer_decay": self.layer_decay,
+                "weight_decay": self.weight_decay,
+                "ema": self.ema,
+            },
+            dict(self.options or {}),
+            {"seed": int(seed)},
+        )
+        table = table_of(known_of(crystals_of(x), DIALECT), tasks, labels, classes)
+        fold = without_test(table, int(seed), validation=self.validation)
+        result = finetune(table, [fold], tasks, options, model=start)
+        with TemporaryDirectory(prefix="stratus-estimator-") as folder:
+            result.save(f"{folder}/bundle")  # checked as every bundle is
+            self.model_ = load_bundle(f"{folder}/bundle")
+
+    def _predict(self, x: Any, **how: Any) -> dict[str, Any]:
+        """Return what :meth:`stratus.models.model.Model.predict` does."""
+        check_is_fitted(self, "model_")
+        found: dict[str, Any] = self.model_.predict(crystals_of(x), **how)
+        return found
+
+    def _tasks_of_kind(self, *kinds: str) -> list[Task]:
+        tasks = [task for task in self.model_.tasks.values() if task.kind in kinds]
+        if not tasks:
+            raise InputError(
+                f"the model {self.model_.card.name!r} has no target that a "
+                f"{type(self).__name__} predicts; it has {', '.join(self.model_.tasks) or 'none'}"
+            )
+        return tasks
