@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ import torch
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.errors import StratusError
 from stratus.models.exporting_graph import CRYSTAL, property_heads
+from stratus.models.predicting import predict_samples
 from stratus.scope.encode import Dialect, encode
 from stratus.scope.partial import Known, hide
 
@@ -101,8 +102,8 @@ def differences(
 ) -> dict[str, float]:
     """Compare a graph with torch.
 
-    Torch gets the batch of the view as it is, with ``padding``, and values are made in NumPy from
-    what the heads give; so the graph shares with it the weights alone.
+    Torch predicts as ``Model.predict`` does, with the batch of the view as it is and with values
+    that NumPy makes from what the heads give; so the graph shares with it the weights alone.
 
     Args:
         model: what was exported.
@@ -139,21 +140,17 @@ def expected(
     model: Model, members: Sequence[Member], made: Sequence[Made]
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return what torch gives and its spread by output, in the order of the graph."""
-    batch = model.view.collate([one.sample for one in made])
+    samples = [one.sample for one in made]
     atoms = np.array([one.atoms for one in made])
     with torch.inference_mode():
-        crystals = [member.encoder(batch).crystal for member in members]
-        vectors = crystals[0].double().numpy()
-        found = {CRYSTAL: (vectors, np.sqrt(np.square(vectors).mean(keepdims=True)))}
-        for name, head in property_heads(members[0].heads).items():
-            of_members = [property_heads(member.heads)[name] for member in members]
-            values = np.mean(
-                [
-                    head.values(head(crystal), atoms).values
-                    for head, crystal in zip(of_members, crystals, strict=True)
-                ],
-                axis=0,
-            )
+        vectors = members[0].encoder(model.view.collate(samples)).crystal.double().numpy()
+    found = {CRYSTAL: (vectors, np.sqrt(np.square(vectors).mean(keepdims=True)))}
+    heads = property_heads(members[0].heads)
+    if heads:
+        kinds = [Known.WHOLE] * len(made)
+        predicted = predict_samples(replace(model, members=tuple(members)), samples, atoms, kinds)
+        for name, head in heads.items():
+            values = predicted[name].value
             spread = head.normaliser.restore_spread(np.ones(len(made)), atoms)
             found[name] = (values, spread.reshape(-1, *[1] * (values.ndim - 1)))
     return found
