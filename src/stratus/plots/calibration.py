@@ -72,7 +72,8 @@ def calibration(series: Sequence[Coverage], *, title: str = "") -> Figure:
             for axes, shown in ((upper, measured), (lower, measured - nominal)):
                 handles += axes.plot(
                     100 * nominal, 100 * shown,
-                    color=colour, marker=marker, markersize=4, linewidth=1.0, label=label, clip_on=False,
+                    color=colour, marker=marker, markersize=4, linewidth=1.0,
+                    label=label, clip_on=False,
                 )  # fmt: skip
             handles.pop()  # one of the two stands for both
         start = _start(checked)
