@@ -69,7 +69,8 @@ def everything(result) -> bytes:
     """All weights and predictions as bytes."""
     found = b""
     for fold in result.folds:
-        found += b"".join(w.numpy().tobytes() for w in fold.net.state_dict().values())
+        for net in fold.nets:
+            found += b"".join(w.numpy().tobytes() for w in net.state_dict().values())
         found += b"".join(p.values.tobytes() for p in fold.predictions.values())
     return found
 
@@ -107,11 +108,11 @@ def test_validation_labels_choose_the_epoch_and_change_no_gradient():
         labels[FOLDS[0].validation, :2] += shift
         table = dataclasses.replace(TABLE, labels=labels)
         one = finetune(table, FOLDS[:1], TASKS, options(epochs=1)).folds[0]
-        seen.append((one, one.fitted.validation_loss))
+        seen.append((one, one.fitted[0].validation_loss))
     (first, loss), (second, other) = seen
     assert loss != other
     assert first.normalisers == second.normalisers
-    for one, two in zip(first.net.parameters(), second.net.parameters(), strict=True):
+    for one, two in zip(first.nets[0].parameters(), second.nets[0].parameters(), strict=True):
         assert torch.equal(one, two)
 
 
@@ -177,36 +178,43 @@ def test_it_learns_what_there_is_to_learn():
     assert scores[MODEL]["mae"] < 0.6 * scores[MEAN]["mae"]
 
 
-def test_a_saved_model_comes_back_with_heads_and_their_normalisers(two_folds, tmp_path):
+def test_a_saved_model_has_the_nets_of_all_folds_with_heads_and_normalisers(two_folds, tmp_path):
     result, folder = two_folds[0], tmp_path / "model"
-    result.save(folder, fold="0", card={"name": "mine"})
+    result.save(folder, card={"name": "mine"})
     model = stratus.load(folder)
-    fold = result.folds[0]
-    assert set(model.heads) == {"gap", "heat", "metal"}
-    rows = FOLDS[0].test
-    vectors = torch.from_numpy(model.embed([TABLE.scopes[row] for row in rows]))
-    for name, head in model.heads.items():
-        assert head.task == fold.net.by_task[name].task
-        assert head.normaliser == fold.normalisers[name]
-        with torch.no_grad():
-            found = head.values(head(vectors), TABLE.n_atoms[rows])
-        assert found.values == pytest.approx(fold.predictions[name].values, rel=1e-4, abs=1e-4)
+    assert [member.group for member in model.members] == ["0", "1"]
+    for fold, member, split in zip(result.folds, model.members, FOLDS, strict=False):
+        assert set(member.heads) == {"gap", "heat", "metal"}
+        alone = dataclasses.replace(model, members=(member,))
+        texts = [TABLE.scopes[row] for row in split.test]
+        vectors = torch.from_numpy(alone.embed(texts))
+        for name, head in member.heads.items():
+            assert head.task == fold.nets[0].by_task[name].task
+            assert head.normaliser == fold.normalisers[name]
+            with torch.no_grad():
+                found = head.values(head(vectors), TABLE.n_atoms[split.test])
+            assert found.values == pytest.approx(fold.predictions[name].values, rel=1e-4, abs=1e-4)
+        assert fold.digest in model.card.data[0].origin
     assert model.card.name == "mine"
-    assert fold.digest in model.card.data[0].origin
-    assert model.card.rows == fold.rows["train"] + fold.rows["validation"]
+    assert model.card.rows == len({id_ for fold in result.folds for id_ in fold.learned}) == ROWS
     assert {m.name: m.value for m in model.card.metrics}["gap: MAE"] == pytest.approx(
-        fold.scores["gap"][MODEL]["mae"]
+        np.mean([fold.scores["gap"][MODEL]["mae"] for fold in result.folds])
     )
     assert model.metrics == json.loads(json.dumps(result.summary()))
+    assert model.calibration == result.calibration
+    assert set(model.calibration.tasks) == {"gap", "heat"}
+    assert (folder / "predictions.csv").read_text().count("\n") == 1 + 3 * sum(
+        len(fold.ids) for fold in result.folds
+    )
 
 
 def test_a_model_can_be_learned_from_again(two_folds, tmp_path):
-    two_folds[0].save(tmp_path / "model", fold="0", card={"name": "first"})
+    two_folds[0].save(tmp_path / "model", card={"name": "first"})
     model = stratus.load(tmp_path / "model")
     before = [weight.clone() for weight in model.encoder.parameters()]
     chosen = make_finetune_options({"epochs": 2, "freeze_epochs": 2})
     again = finetune(TABLE, FOLDS[:1], TASKS[:1], chosen, model=model)
-    learned = again.folds[0].net.encoder.parameters()
+    learned = again.folds[0].nets[0].encoder.parameters()
     for then, given, now in zip(before, model.encoder.parameters(), learned, strict=True):
         assert torch.equal(then, given)
         assert torch.equal(then, now)  # frozen all the time, so they are the model's
@@ -216,13 +224,9 @@ def test_a_model_can_be_learned_from_again(two_folds, tmp_path):
     assert len(card.data) == 2
 
 
-def test_which_of_several_models_is_saved_must_be_said(two_folds, tmp_path):
-    with pytest.raises(InputError, match="2 models, one a fold: 0, 1; say which"):
-        two_folds[0].save(tmp_path / "model")
-    with pytest.raises(InputError, match="no fold '7'; choose 0, 1"):
-        two_folds[0].save(tmp_path / "model", fold="7")
+def test_a_card_that_can_not_be_is_not_saved(two_folds, tmp_path):
     with pytest.raises(InputError, match="the key 'nam' is unknown"):
-        two_folds[0].save(tmp_path / "model", fold="0", card={"nam": "x"})
+        two_folds[0].save(tmp_path / "model", card={"nam": "x"})
     assert not (tmp_path / "model").exists()
 
 

@@ -27,7 +27,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         typer.Option(metavar="COL[:UNIT]", help="A column to learn; repeat it for several."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="RUN", help="Folder of the result, new.")
+        Path, typer.Option("--output", "-o", metavar="BUNDLE", help="Folder of the model, new.")
     ],
     kind: Annotated[
         list[str] | None,
@@ -55,6 +55,9 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         Path | None,
         typer.Option(metavar="BUNDLE", help="Model to start from; without, from scratch."),
     ] = None,
+    keep_heads: Annotated[
+        bool, typer.Option("--keep-heads", help="Go on from the model's heads for these targets.")
+    ] = False,
     encoder: Annotated[
         str | None, typer.Option(help="Architecture, from scratch.  [default: orbit-set]")
     ] = None,
@@ -76,6 +79,13 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         float | None,
         typer.Option(metavar="SHARE", help="Share of crystals shown in part.  [default: 0]"),
     ] = None,
+    members: Annotated[
+        int | None, typer.Option(help="Nets for each fold, with other seeds.  [default: 1]")
+    ] = None,
+    train_share: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Share of the training rows used.  [default: 1]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of folds, weights, order and dropout.")] = None,
     card: Annotated[
         Path | None,
@@ -85,7 +95,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
 ) -> None:
     """Learn properties of crystals, and score them on rows that were not looked at.
 
-    RUN gets a model for each fold (fold-0/, ...), the predictions of the test rows
+    BUNDLE is one model of the nets of all folds; in it are the predictions of the test rows
     (predictions.csv) and their metrics beside simple models (metrics.json).
     """
     flags = {
@@ -95,13 +105,16 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         "batch_size": batch_size,
         "learning_rate": lr,
         "hide": hide,
+        "members": members,
+        "keep_heads": keep_heads or None,  # a file may ask for it
+        "train_share": train_share,
         "seed": seed,
     }
     with reported():
         from stratus.errors import InputError
-        from stratus.training.finetune.folder import check_new, write_result
+        from stratus.training.finetune.card import check_card
+        from stratus.training.finetune.carried import check_new
         from stratus.training.finetune.options import make_finetune_options
-        from stratus.training.finetune.result import check_card
         from stratus.training.options import read_options
 
         if folds is not None and split is not None:
@@ -131,7 +144,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         report = Report(quiet=quiet)
         report.table(read)
         result = run(read, made, tasks, options, model=loaded, on_progress=report.show)
-        write_result(result, output, card=card_values)
+        result.save(output, card=card_values)
         report.finish(result, output)
 
 

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
-from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
+from stratus.training.finetune.events import FoldEnded, FoldStarted
+from stratus.training.finetune.result import LEVEL
 from stratus.training.finetune.scores import MODEL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from stratus.corpora import LabelledTable
@@ -32,7 +34,6 @@ class Report:
 
     def __init__(self, *, quiet: bool) -> None:
         self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
-        self._loss = 0.0
 
     def table(self, table: LabelledTable) -> None:
         """Show what was read."""
@@ -51,16 +52,15 @@ class Report:
         if isinstance(event, FoldStarted):
             parts = ", ".join(f"{name} {count:,}" for name, count in event.rows.items())
             self._console.print(
-                f"fold {event.fold}: {parts}; {event.parameters:,} parameters, {event.start}, "
-                f"on {event.device}",
+                f"fold {event.fold}: {parts}; {_several(event.members)}{event.parameters:,} "
+                f"parameters, {event.start}, on {event.device}",
                 markup=False,
             )
-        elif isinstance(event, EpochEnded):
-            self._loss = event.loss if event.best else self._loss
         elif isinstance(event, FoldEnded):
+            losses = ", ".join(f"{loss:.4f}" for loss in event.losses)
+            epochs = ", ".join(str(epoch) for epoch in event.best_epochs)
             self._console.print(
-                f"fold {event.fold}: validation loss {self._loss:.4f} after epoch "
-                f"{event.best_epoch}, the best",
+                f"fold {event.fold}: validation loss {losses} after epoch {epochs}, the best",
                 markup=False,
             )
 
@@ -77,7 +77,27 @@ class Report:
         )
         for task in result.tasks:
             self._console.print(_scores(result, task))
-        self._console.print(f"Models, predictions and metrics: {output}", markup=False)
+            for line in _coverage(result, task):
+                self._console.print(line, markup=False)
+        self._console.print(f"Model, predictions and metrics: {output}", markup=False)
+
+
+def _several(members: int) -> str:
+    return f"{members} nets of " if members > 1 else ""
+
+
+def _coverage(result: FinetuneResult, task: Task) -> Iterator[str]:
+    """Say of each kind of crystal how many labels the 90 % intervals hold."""
+    for kind, found in result.coverage(task.name).items():
+        place = found.levels.index(LEVEL)
+        width = found.mean_width[place]
+        unit = f" {task.unit}" if task.unit else ""
+        wide = "infinitely wide" if width is None else f"{width:.3g}{unit} wide on average"
+        of_kind = "" if kind is Known.WHOLE else f" by {kind.replace('-', ' ')} alone"
+        yield (
+            f"{task.name}: the {LEVEL * 100:.0f} % interval holds {found.coverage[place]:.1%} of "
+            f"{found.rows:,} labels{of_kind}, {wide}"
+        )
 
 
 def _scores(result: FinetuneResult, task: Task) -> Table:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from stratus.tasks.conformal import moments
 from stratus.tasks.losses import bounded_log_std
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -25,8 +28,8 @@ class Prediction:
     Attributes:
         values: for a regression ``[n]``, in the unit of the task; for a binary task ``[n]``, the
             probability of class 1; for a multiclass task ``[n, classes]``, probabilities.
-        std: ``[n]``, the standard deviation that a ``gaussian`` head gives, in the unit of the
-            task; None for every other.
+        std: ``[n]``, in the unit of the task: the standard deviation that a ``gaussian`` head
+            gives, or that over several members; None where there is neither.
     """
 
     values: NDArray[np.float64]
@@ -62,3 +65,21 @@ def predict(
         return Prediction(values)
     spread = torch.exp(bounded_log_std(given[:, 1]))
     return Prediction(values, normaliser.restore_spread(spread.numpy(), atoms))
+
+
+def together(predictions: Sequence[Prediction]) -> Prediction:
+    """Return what members predict together for the same crystals.
+
+    The value is the mean. The standard deviation is that over the members; with ``gaussian`` heads
+    the mean of their variances is added to its square, as of a mixture (Lakshminarayanan et al.
+    2017, arXiv:1612.01474). Several classes have none.
+
+    Args:
+        predictions: one a member, at least one, of one task.
+    """
+    values, spread = moments([each.values for each in predictions])
+    own = [each.std for each in predictions if each.std is not None]
+    if own:
+        return Prediction(values, np.hypot(spread, np.sqrt(np.mean(np.square(own), axis=0))))
+    several = len(predictions) > 1 and values.ndim == 1
+    return Prediction(values, spread if several else None)

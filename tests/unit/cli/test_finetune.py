@@ -59,12 +59,15 @@ def test_a_table_becomes_models_predictions_and_metrics(table, config, tmp_path)
         "from scratch",
         "MAE (J/K)",
         "0 test rows have",
+        "gap [eV]: the 90 % interval holds ",
+        "heat: the 90 % interval holds ",
     ):
         assert said in done.output
     for row in ("gap [eV]: test rows of 3 folds", "model", "kernel ridge", "majority class"):
         assert row in done.output
     assert sorted(p.name for p in run.iterdir()) == [
-        "fold-0", "fold-1", "fold-2", "metrics.json", "options.yaml", "predictions.csv",
+        "MANIFEST.json", "calibration.json", "card.yaml", "metrics.json", "model.json",
+        "options.yaml", "predictions.csv", "vocabulary.json", "weights.safetensors",
     ]  # fmt: skip
     with (run / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -74,7 +77,8 @@ def test_a_table_becomes_models_predictions_and_metrics(table, config, tmp_path)
     assert sum(row["label"] == "" for row in rows) == 5
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["options"]["epochs"] == 1
-    model = package.load(run / "fold-1")
+    model = package.load(run)
+    assert [member.group for member in model.members] == ["0", "1", "2"]
     assert model.heads["heat"].normaliser.per_atom
     assert model.metrics == metrics
 
@@ -83,12 +87,18 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
     words = [table, "--target", "heat", "--split", "set", "-q"]
     first = stratus(*words, "-o", tmp_path / "one", "--config", config)
     assert (first.exit_code, first.output) == (0, "")
-    bundle = tmp_path / "one/fold-official"
-    again = stratus(*words, "-o", tmp_path / "two", "--model", bundle, "--epochs", 1)
+    bundle = tmp_path / "one"
+    more = ["--model", bundle, "--keep-heads", "--epochs", 1, "--members", 2, "--train-share", 0.5]
+    again = stratus(*words, "-o", tmp_path / "two", *more)
     assert (again.exit_code, again.output) == (0, "")
     metrics = json.loads((tmp_path / "two/metrics.json").read_text())
     assert metrics["start"] == package.load(bundle).card.name
-    assert metrics["folds"][0]["rows"] == {"train": 22, "validation": 11, "test": 12}
+    assert metrics["folds"][0]["rows"] == {"train": 11, "validation": 11, "test": 12}
+    assert metrics["options"]["train_share"] == 0.5
+    model = package.load(tmp_path / "two")
+    assert [member.group for member in model.members] == ["official", "official"]
+    before = package.load(bundle).heads["heat"].normaliser
+    assert {member.heads["heat"].normaliser for member in model.members} == {before}
 
 
 @pytest.mark.parametrize(

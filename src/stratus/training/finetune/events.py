@@ -16,14 +16,16 @@ class FoldStarted:
     Attributes:
         fold: its name.
         start: name of the model it starts from, or ``from scratch``.
-        parameters: trained values of encoder and heads.
+        members: nets that learn from its rows.
+        parameters: trained values of encoder and heads of one.
         rows: crystals of each part that are used.
-        steps: optimiser steps at most.
+        steps: optimiser steps of a member at most.
         device: ``cpu`` or ``cuda``.
     """
 
     fold: str
     start: str
+    members: int
     parameters: int
     rows: Mapping[str, int]
     steps: int
@@ -36,12 +38,14 @@ class EpochEnded:
 
     Attributes:
         fold: its name.
+        member: which net, from 0.
         epoch: epochs done.
         loss: weighted sum of the mean losses of the tasks, of normalised labels.
         best: whether no loss was lower before.
     """
 
     fold: str
+    member: int
     epoch: int
     loss: float
     best: bool
@@ -53,12 +57,14 @@ class FoldEnded:
 
     Attributes:
         fold: its name.
-        best_epoch: the epoch whose weights were chosen.
+        best_epochs: of each member, the epoch whose weights were chosen.
+        losses: of each member, the validation loss of these weights.
         scores: by task, by method (the model and the baselines), by metric.
     """
 
     fold: str
-    best_epoch: int
+    best_epochs: tuple[int, ...]
+    losses: tuple[float, ...]
     scores: Mapping[str, Mapping[str, Mapping[str, float | None]]]
 
 

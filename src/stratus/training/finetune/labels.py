@@ -39,7 +39,7 @@ class FoldRows:
         train: the training rows that have a label of some task.
         validation: the validation rows that have one.
         test: all test rows, without labels.
-        normalisers: by task, fitted on the training rows.
+        normalisers: by task, fitted on the training rows or taken over.
     """
 
     train: Rows
@@ -80,6 +80,12 @@ def labels_of(table: LabelledTable, task: Task) -> npt.NDArray[np.float64]:
     return table.labels[:, table.targets.index(task.column)]
 
 
+def with_a_label(table: LabelledTable, rows: Indices, tasks: Sequence[Task]) -> Indices:
+    """Return the rows that have a label of some task."""
+    columns = np.stack([~np.isnan(labels_of(table, task)[rows]) for task in tasks])
+    return rows[columns.any(axis=0)]
+
+
 def read_samples(table: LabelledTable, view: View) -> tuple[list[Sample], Indices]:
     """Return how a view sees each row, and the encoder rows of each.
 
@@ -107,6 +113,7 @@ def fold_rows(
     tasks: Sequence[Task],
     view: View,
     seen: tuple[Sequence[Sample], Indices],
+    kept: Mapping[str, Normaliser] | None = None,
 ) -> FoldRows:
     """Return the rows of a fold.
 
@@ -116,11 +123,12 @@ def fold_rows(
         tasks: what is learned.
         view: how the encoder sees a crystal.
         seen: of :func:`read_samples`.
+        kept: normalisers that are not fitted but taken over, by task.
 
     Raises:
         stratus.errors.InputError: a task has no label to learn from or to choose with.
     """
-    normalisers = {}
+    kept, normalisers = kept or {}, {}
     for task in tasks:
         here = ~np.isnan(labels_of(table, task))
         if not here[fold.validation].any():
@@ -128,7 +136,7 @@ def fold_rows(
                 f"{task.name} has no label in the {len(fold.validation)} validation rows of fold "
                 f"{fold.name}, which are needed to choose the weights with; give it some"
             )
-        normalisers[task.name] = fit_normaliser(
+        normalisers[task.name] = kept.get(task.name) or fit_normaliser(
             task, labels_of(table, task), here, fold.train, table.n_atoms
         )
 
@@ -144,13 +152,9 @@ def fold_rows(
             _check_finite(task, targets[task.name], table, rows)
         return Rows(view, [samples[row] for row in rows], lengths[rows], targets, present)
 
-    def with_a_label(rows: Indices) -> Indices:
-        columns = np.stack([~np.isnan(labels_of(table, task)[rows]) for task in tasks])
-        return rows[columns.any(axis=0)]
-
     return FoldRows(
-        train=part(with_a_label(fold.train), labelled=True),
-        validation=part(with_a_label(fold.validation), labelled=True),
+        train=part(with_a_label(table, fold.train, tasks), labelled=True),
+        validation=part(with_a_label(table, fold.validation, tasks), labelled=True),
         test=part(fold.test, labelled=False),
         normalisers=normalisers,
     )

@@ -45,11 +45,16 @@ class Fitted:
         epochs: how many there were.
         best_epoch: the one whose weights were chosen, from 1.
         validation_loss: of these weights.
+        train_losses: of each epoch, mean over the training rows as its steps saw them, with
+            dropout and with whatever was hidden.
+        validation_losses: of each epoch, after it.
     """
 
     epochs: int
     best_epoch: int
     validation_loss: float
+    train_losses: tuple[float, ...]
+    validation_losses: tuple[float, ...]
 
 
 class PropertyModule(LightningModule):
@@ -77,6 +82,8 @@ class PropertyModule(LightningModule):
         self.options = options
         self.steps_per_epoch = steps_per_epoch
         self.seed = seed
+        self._sum: Tensor | float = 0.0
+        self._rows = 0
 
     @property
     def steps(self) -> int:
@@ -86,7 +93,16 @@ class PropertyModule(LightningModule):
     def training_step(self, batch: LabelledBatch, _index: int) -> Tensor:
         """Return the weighted sum of the mean losses of the tasks."""
         losses = task_losses(self.tasks, self.net(batch.inputs), batch.targets, batch.present)
-        return weighted_sum(self.tasks, losses)
+        loss = weighted_sum(self.tasks, losses)
+        rows = len(next(iter(batch.targets.values())))
+        self._sum, self._rows = self._sum + rows * loss.detach(), self._rows + rows
+        return loss
+
+    def take_train_loss(self) -> float:
+        """Return the mean loss of the rows since the last call."""
+        mean = float(self._sum) / max(1, self._rows)
+        self._sum, self._rows = 0.0, 0
+        return mean
 
     def on_train_batch_start(self, _batch: object, _index: int) -> None:
         """Freeze or thaw the encoder; let dropout depend on seed and step alone."""
@@ -138,7 +154,13 @@ class BestOfEpochs(Callback):
         self.weights: dict[str, Tensor] = {}
         self.best_loss = math.inf
         self.best_epoch = 0
-        self.epochs = 0
+        self.train_losses: list[float] = []
+        self.losses: list[float] = []
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done."""
+        return len(self.losses)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Begin to average, if asked to."""
@@ -163,8 +185,9 @@ class BestOfEpochs(Callback):
             net = self._averaged.module
         if trainer.global_step % module.steps_per_epoch:
             return
-        self.epochs += 1
         loss = validation_loss(net, module.tasks, self._validation, self._options.batch_size)
+        self.train_losses.append(module.take_train_loss())
+        self.losses.append(loss)
         if not math.isfinite(loss):
             raise StratusError(
                 f"the validation loss is {loss} after epoch {self.epochs}: lower the learning rate"
@@ -227,7 +250,13 @@ def fit(
         trainer.fit(module, train_dataloaders=batches)
     net.cpu().load_state_dict(best.weights)
     net.requires_grad_().eval()
-    return Fitted(best.epochs, best.best_epoch, best.best_loss)
+    return Fitted(
+        epochs=best.epochs,
+        best_epoch=best.best_epoch,
+        validation_loss=best.best_loss,
+        train_losses=tuple(best.train_losses),
+        validation_losses=tuple(best.losses),
+    )
 
 
 def validation_loss(net: nn.Module, tasks: Sequence[Task], rows: Rows, batch_size: int) -> float:

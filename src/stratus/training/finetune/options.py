@@ -61,6 +61,15 @@ class FinetuneOptions(BaseModel):
     precision: Literal["auto", "32", "bf16"] = Field(
         "auto", description="bf16 on GPUs that have it, else 32."
     )
+    members: int = Field(
+        1, ge=1, le=100, description="Nets for each fold, which learn from the same rows."
+    )
+    keep_heads: bool = Field(
+        default=False, description="Take the heads of the model over, where it has the target."
+    )
+    train_share: float = Field(
+        1.0, gt=0, le=1, description="Share of the training rows of each fold that are used."
+    )
     seed: int = Field(0, ge=0, description="Decides fresh weights, order and dropout.")
 
     @model_validator(mode="after")

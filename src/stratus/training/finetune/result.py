@@ -1,37 +1,46 @@
-"""What fine-tuning gives: predictions, metrics beside baselines, and models to keep."""
+"""What fine-tuning gives: predictions, metrics beside baselines, and a model to keep."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from stratus.errors import InputError
 from stratus.models.bundle import save_bundle
-from stratus.models.card import Card
-from stratus.models.documents import validated
 from stratus.models.member import Member
+from stratus.tasks.conformal import Calibration
 from stratus.tasks.metrics import METRICS
-from stratus.training.finetune.scores import MODEL, beside_baselines, over_folds
+from stratus.training.finetune.calibrating import pooled
+from stratus.training.finetune.card import make_card
+from stratus.training.finetune.carried import options_yaml, predictions_csv
+from stratus.training.finetune.scores import beside_baselines, over_folds
 from stratus.training.finetune.start import DIALECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from stratus.corpora.labelled.disjoint import Overlap
+    from stratus.scope.partial import Known
     from stratus.tasks.comparison import Comparison, Spread
+    from stratus.tasks.conformal import Scores as ConformalScores
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.predictions import Prediction
     from stratus.tasks.task import Task
+    from stratus.training.finetune.calibrating import Coverage
     from stratus.training.finetune.loop import Fitted
     from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.scores import Scores
     from stratus.training.finetune.start import Start
+
+    Floats = NDArray[np.float64]
+
+LEVEL: Final = 0.9
+"""Level of the intervals of the test rows that are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,27 +51,38 @@ class FoldResult:
         name: of the fold.
         digest: sha256 of which ids are in which part.
         rows: crystals of each part; of training and validation those with a label.
+        learned: ids of the training and validation rows with a label.
         overlap: crystals that the parts share.
-        fitted: epochs, and the one that was chosen.
+        fitted: of each member, epochs, losses, and the epoch that was chosen.
         ids: of the test rows.
+        known: how much was known of each test row.
         labels: of the test rows by task, NaN where absent.
-        predictions: of the test rows by task, made once.
+        predictions: of the test rows by task, by all members together.
+        bounds: of each regression, lo and hi of the 90 % intervals of the test rows; NaN where
+            nothing was calibrated, infinite where too little was.
         scores: by task, by method, by metric; a task without a test label has none.
-        normalisers: by task, fitted on the training rows.
-        net: encoder and heads with the chosen weights, on the CPU.
+        calibration: scores of the validation rows of each regression, by kind of crystal.
+        coverage: of the intervals on the test rows of each regression, by kind of crystal.
+        normalisers: by task, fitted on the training rows or taken over with a head.
+        nets: encoder and heads of each member with the chosen weights, on the CPU.
     """
 
     name: str
     digest: str
     rows: Mapping[str, int]
+    learned: tuple[str, ...]
     overlap: Overlap
-    fitted: Fitted
+    fitted: tuple[Fitted, ...]
     ids: tuple[str, ...]
-    labels: Mapping[str, NDArray[np.float64]]
+    known: tuple[Known, ...]
+    labels: Mapping[str, Floats]
     predictions: Mapping[str, Prediction]
+    bounds: Mapping[str, tuple[Floats, Floats]]
     scores: Mapping[str, Scores]
+    calibration: Mapping[str, Mapping[Known, ConformalScores]]
+    coverage: Mapping[str, Mapping[Known, Coverage]]
     normalisers: Mapping[str, Normaliser]
-    net: PropertyNet
+    nets: tuple[PropertyNet, ...]
 
     def summary(self) -> dict[str, Any]:
         """Return what was measured, as plain values."""
@@ -71,9 +91,30 @@ class FoldResult:
             "split_sha256": self.digest,
             "rows": dict(self.rows),
             "overlap": self.overlap.model_dump(),
-            **asdict(self.fitted),
+            "members": [
+                {
+                    "epochs": fitted.epochs,
+                    "best_epoch": fitted.best_epoch,
+                    "validation_loss": fitted.validation_loss,
+                }
+                for fitted in self.fitted
+            ],
             "scores": dict(self.scores),
+            "intervals": {task: _plain(kinds) for task, kinds in self.coverage.items()},
         }
+
+    def curves(self) -> list[dict[str, Any]]:
+        """Return the losses of each member by epoch, as plain values."""
+        return [
+            {
+                "fold": self.name,
+                "member": member,
+                "train": [_finite(loss) for loss in fitted.train_losses],
+                "validation": [_finite(loss) for loss in fitted.validation_losses],
+                "best_epoch": fitted.best_epoch,
+            }
+            for member, fitted in enumerate(self.fitted)
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +133,27 @@ class FinetuneResult:
     start: Start
     folds: tuple[FoldResult, ...]
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The nets of all folds; the group of a net is the name of its fold."""
+        return tuple(
+            Member(net.encoder, net.by_task, fold.name) for fold in self.folds for net in fold.nets
+        )
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What intervals are made from; None where no target is a regression."""
+        found = {
+            task.name: {
+                fold.name: dict(fold.calibration[task.name])
+                for fold in self.folds
+                if fold.calibration.get(task.name)
+            }
+            for task in self.tasks
+            if task.kind == "regression"
+        }
+        return Calibration(tasks=found) if found else None
+
     def spreads(self, task: str) -> dict[str, dict[str, Spread]]:
         """Return mean and spread over the folds, by method and metric."""
         return over_folds([fold.scores[task] for fold in self.folds])
@@ -100,6 +162,14 @@ class FinetuneResult:
         """Return the model beside each simple model, by the metric of the task."""
         [found] = [each for each in self.tasks if each.name == task]
         return beside_baselines(found, [fold.scores[task] for fold in self.folds])
+
+    def coverage(self, task: str) -> dict[Known, Coverage]:
+        """Return the coverage of intervals over the test rows of all folds, by kind of crystal."""
+        found: dict[Known, list[Coverage]] = {}
+        for fold in self.folds:
+            for kind, coverage in fold.coverage.get(task, {}).items():
+                found.setdefault(kind, []).append(coverage)
+        return {kind: pooled(each) for kind, each in found.items()}
 
     def summary(self) -> dict[str, Any]:
         """Return what was measured, as plain values that JSON can hold."""
@@ -119,107 +189,56 @@ class FinetuneResult:
                         method: asdict(value)
                         for method, value in self.comparisons(task.name).items()
                     },
+                    "intervals": _plain(self.coverage(task.name)),
                 }
                 for task in self.tasks
             },
+            "curves": [curve for fold in self.folds for curve in fold.curves()],
         }
 
     def save(
         self,
         folder: str | Path,
         *,
-        fold: str | None = None,
         card: Mapping[str, Any] | None = None,
         replace: bool = False,
     ) -> None:
-        """Save the model of a fold as a bundle, with one head a task.
+        """Save the nets of all folds as one bundle, with one head a task.
 
-        Each head has its task and its normaliser in its config. All that was measured, on every
-        fold, goes into ``metrics.json``.
+        Each head has its task and its normaliser in its config. All that was measured goes into
+        ``metrics.json``, what intervals are made from into ``calibration.json``, the test rows into
+        ``predictions.csv``, the options into ``options.yaml``.
 
         Args:
             folder: where to.
-            fold: name of the fold; may be left out where there is only one.
             card: keys of the card that the owner sets: name, licences, data, ...
             replace: whether a folder that is there already is replaced.
 
         Raises:
-            stratus.errors.InputError: no such fold, there are several and none is named, a key of
-                the card can not be, or the folder is there already.
+            stratus.errors.InputError: a key of the card can not be, or the folder is there already.
         """
-        chosen = self._fold(fold)
         start = self.start
         save_bundle(
             folder,
-            members=[Member(chosen.net.encoder, chosen.net.by_task, chosen.name)],
+            members=self.members,
             architecture=start.architecture,
             dialect=DIALECT,
             vocabulary=start.view.vocabulary,
             max_length=start.view.max_length,
-            card=validated(Card, self._card(chosen) | dict(card or {}), "the card"),
+            card=make_card(self, card),
             metrics=self.summary(),
+            calibration=self.calibration,
+            carried={
+                "predictions.csv": predictions_csv(self),
+                "options.yaml": options_yaml(self.options),
+            },
             replace=replace,
         )
 
-    def _fold(self, name: str | None) -> FoldResult:
-        names = [fold.name for fold in self.folds]
-        if name is None and len(names) > 1:
-            raise InputError(
-                f"there are {len(names)} models, one a fold: {', '.join(names)}; say which to save"
-            )
-        for fold in self.folds:
-            if name in {None, fold.name}:
-                return fold
-        raise InputError(f"there is no fold {name!r}; choose {', '.join(names)}")
 
-    def _card(self, fold: FoldResult) -> dict[str, Any]:
-        base = self.start.card.model_dump(mode="json") if self.start.card else None
-        names = ", ".join(task.name for task in self.tasks)
-        rows = fold.rows
-        learned = {
-            "name": "labelled crystals",
-            "rows": rows["train"] + rows["validation"],
-            "licence": "not stated",
-            "origin": f"fold {fold.name}: {rows['train']} rows to learn from, {rows['validation']} "
-            f"to choose the epoch with; sha256 of the split {fold.digest}",
-        }
-        return {
-            "name": f"{base['name'] if base else self.start.architecture}-finetuned",
-            "summary": f"{self.start.architecture}, "
-            f"{'fine-tuned from ' + base['name'] if base else 'trained from scratch'}, that "
-            f"predicts {names}.",
-            "data": [*(base["data"] if base else ()), learned],
-            "licence_code": base["licence_code"] if base else "MIT",
-            "licence_weights": "not stated",
-            "metrics": self._card_metrics(fold),
-            "intended_use": f"Prediction of {names} for crystals like those it learned from.",
-            "limits": base["limits"]
-            if base
-            else "Sees no coordinates: crystals that differ in them alone have one value.",
-            "citation": base["citation"] if base else "",
-        }
-
-    def _card_metrics(self, fold: FoldResult) -> list[dict[str, Any]]:
-        split = f"test rows of fold {fold.name}, predicted once; sha256 of the split {fold.digest}"
-        return [
-            {
-                "name": f"{task.name}: {METRICS[name].label}",
-                "value": value,
-                "unit": METRICS[name].unit_for(task),
-                "split": split,
-                "rows": int((~np.isnan(fold.labels[task.name])).sum()),
-            }
-            for task in self.tasks
-            for name, value in fold.scores[task.name].get(MODEL, {}).items()
-            if value is not None
-        ]
+def _plain(by_kind: Mapping[Known, Coverage]) -> dict[str, Any]:
+    return {str(kind): asdict(coverage) for kind, coverage in by_kind.items()}
 
 
-def check_card(values: Mapping[str, Any] | None) -> None:
-    """Refuse what can not be in a card, before any work.
-
-    Raises:
-        stratus.errors.InputError: a key is unknown or a value can not be.
-    """
-    needed = {name: "-" for name, field in Card.model_fields.items() if field.is_required()}
-    validated(Card, needed | dict(values or {}), "the card")
+def _finite(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None

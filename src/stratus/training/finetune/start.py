@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+import torch
 
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError
 from stratus.models.model import Model
+from stratus.models.task_head import TaskHead, make_task_head
 from stratus.scope.vocabulary import vocabulary
+from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.options import DEFAULT_ENCODER, DEFAULT_PRESET
 from stratus.views.names import pick
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Mapping, Sequence
+
     from torch import nn
 
     from stratus.models.card import Card
+    from stratus.tasks.normalise import Normaliser
+    from stratus.tasks.task import Task
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.views.view import View
 
 DIALECT: Final = "orbit"
 """The dialect of labelled tables."""
+
+_OF_A_HEAD: Final = ("kind", "unit", "per", "classes", "outputs", "layers")
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class Start:
         view: how it sees a crystal.
         encoder: pre-trained; None where weights are fresh.
         card: of the model that is given; None where there is none.
+        heads: those of the model that are taken over, by task.
     """
 
     architecture: str
@@ -43,6 +53,7 @@ class Start:
     view: View
     encoder: nn.Module | None = None
     card: Card | None = None
+    heads: Mapping[str, TaskHead] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -55,19 +66,37 @@ class Start:
             return deepcopy(self.encoder)
         return architecture(self.architecture).build(self.config, generator)
 
+    def make_net(
+        self, tasks: Sequence[Task], normalisers: Mapping[str, Normaliser], seed: int
+    ) -> PropertyNet:
+        """Return an encoder with a head for each task; a seed decides what is fresh."""
+        generator = torch.Generator().manual_seed(seed)
+        encoder = self.make_encoder(generator)
+        heads = []
+        for task in tasks:
+            head = make_task_head(task, normalisers[task.name], self.config.hidden, generator)
+            if task.name in self.heads:
+                head.load_state_dict(self.heads[task.name].state_dict())
+            heads.append(head)
+        return PropertyNet(encoder, heads).train()
 
-def make_start(options: FinetuneOptions, model: Model | None) -> Start:
+
+def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Task] = ()) -> Start:
     """Return where to start.
 
     Args:
         options: say what is built without a model, and must agree with one.
-        model: a loaded bundle, or None.
+        model: a loaded bundle, or None; of several members the first is taken.
+        tasks: what is to be learned; heads are kept for these.
 
     Raises:
         stratus.errors.InputError: the model can not read labelled tables, or is not what the
-            options say; the message names what differs.
+            options say, or a head that is to be kept is for something else; the message names what
+            differs.
     """
     if model is None:
+        if options.keep_heads:
+            raise InputError("heads can be kept of a model only; give one, or leave keep_heads out")
         return _from_scratch(options)
     if not isinstance(model, Model):
         raise InputError(
@@ -81,7 +110,32 @@ def make_start(options: FinetuneOptions, model: Model | None) -> Start:
         view=model.view,
         encoder=model.encoder,
         card=model.card,
+        heads=_kept(model, tasks) if options.keep_heads else {},
     )
+
+
+def _kept(model: Model, tasks: Sequence[Task]) -> dict[str, TaskHead]:
+    """Return the heads of a model for the tasks that it has."""
+    who = f"the model {model.card.name!r}"
+    kept = {}
+    for task in tasks:
+        head = model.heads.get(task.name)
+        if not isinstance(head, TaskHead):
+            continue
+        for name in _OF_A_HEAD:
+            ours, theirs = getattr(task, name), getattr(head.task, name)
+            if ours != theirs:
+                raise InputError(
+                    f"the head {task.name} of {who} has {name} {theirs!r}, but {ours!r} is asked "
+                    "for; learn the target as the model has it, or leave keep_heads out"
+                )
+        kept[task.name] = head
+    if not kept:
+        raise InputError(
+            f"{who} has no head to keep for {', '.join(task.name for task in tasks)}; it has "
+            f"{', '.join(model.tasks) or 'none'}"
+        )
+    return kept
 
 
 def _from_scratch(options: FinetuneOptions) -> Start:

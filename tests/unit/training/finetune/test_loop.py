@@ -193,3 +193,15 @@ def test_each_step_has_the_learning_rates_of_its_layers(parts, tasks, quick, mon
         late = math.cos(math.pi * (step - warmup) / (steps - warmup) / 2) ** 2
         share = (step + 1) / warmup if step < warmup else late
         assert rates == pytest.approx({k: 0.01 * share * 0.5 ** (3 - k) for k in range(4)})
+
+
+def test_the_train_loss_is_the_mean_over_the_rows_not_over_the_batches(parts, tasks, quick):
+    rows, make = parts
+    module = PropertyModule(make().eval(), tasks, quick(), 1, 0)
+    sizes, losses = (3, 11), []
+    for start, size in ((0, 3), (3, 11)):
+        batch = rows.train.batch(np.arange(start, start + size))
+        losses.append(float(module.training_step(batch, 0).detach()))
+    assert module.take_train_loss() == pytest.approx(np.average(losses, weights=sizes))
+    module.training_step(batch, 0)
+    assert module.take_train_loss() == pytest.approx(losses[1])  # the rows before are forgotten

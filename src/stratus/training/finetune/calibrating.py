@@ -1,0 +1,243 @@
+"""Intervals of a fold: calibrated on its validation rows, measured on its test rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stratus.errors import InputError
+from stratus.scope.partial import Known, hide
+from stratus.tasks.conformal import Calibration, Scores, calibrate, intervals, moments
+from stratus.training.finetune.labels import labels_of, with_a_label
+from stratus.training.finetune.predicting import predict_members
+from stratus.training.finetune.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from stratus.corpora.labelled.folds import Fold
+    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.tasks.predictions import Prediction
+    from stratus.tasks.task import Task
+    from stratus.training.finetune.network import PropertyNet
+    from stratus.training.finetune.options import FinetuneOptions
+    from stratus.views.view import Sample, View
+
+    Floats = npt.NDArray[np.float64]
+    Indices = npt.NDArray[np.int64]
+
+LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
+"""Levels of the intervals that are measured."""
+
+_KINDS: Final = tuple(Known)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often intervals hold the label, and how wide they are, of one kind of crystal.
+
+    Attributes:
+        rows: test rows with a label that they were measured on.
+        calibration_rows: validation rows that they were made from.
+        mae: mean absolute error on the test rows, in the unit of the task.
+        levels: shares of labels that intervals are to hold.
+        coverage: shares that they do hold, by level.
+        mean_width: their mean width in the unit of the task, by level; None where it is infinite.
+    """
+
+    rows: int
+    calibration_rows: int
+    mae: float
+    levels: tuple[float, ...]
+    coverage: tuple[float, ...]
+    mean_width: tuple[float | None, ...]
+
+
+def calibrate_fold(
+    *,
+    table: LabelledTable,
+    fold: Fold,
+    tasks: Sequence[Task],
+    view: View,
+    samples: Sequence[Sample],
+    nets: Sequence[PropertyNet],
+    options: FinetuneOptions,
+) -> tuple[dict[str, dict[Known, Scores]], dict[str, dict[Known, Coverage]]]:
+    """Calibrate the regressions of a fold on its validation rows, and measure on its test rows.
+
+    With ``hide`` each row also stands, with less known of it, for the kinds that tell less.
+
+    Args:
+        table: all rows.
+        fold: who is in which part.
+        tasks: what was learned.
+        view: how the nets see a crystal.
+        samples: how it sees each row of the table.
+        nets: the members.
+        options: of the run.
+
+    Returns:
+        the scores, and the coverage, by task and kind.
+    """
+    regressions = [task for task in tasks if task.kind == "regression"]
+    calibration: dict[str, dict[Known, Scores]] = {task.name: {} for task in regressions}
+    coverage: dict[str, dict[Known, Coverage]] = {task.name: {} for task in regressions}
+    if not regressions:
+        return {}, {}
+
+    def shown(rows: Indices) -> Iterator[tuple[Known, Indices, Mapping[str, list[Prediction]]]]:
+        for kind, chosen in rows_by_kind(table, rows, hiding=options.hide > 0).items():
+            seen = shown_as(kind, table, chosen, view, samples)
+            atoms = atoms_of(kind, table, chosen)
+            yield kind, chosen, predict_members(nets, seen, atoms, options.batch_size)
+
+    for kind, rows, found in shown(with_a_label(table, fold.validation, regressions)):
+        for task in regressions:
+            scores = scores_of(task, table, rows, found[task.name])
+            if scores is not None:
+                calibration[task.name][kind] = scores
+    for kind, rows, found in shown(fold.test):
+        for task in regressions:
+            if kind in calibration[task.name]:
+                truth = labels_of(table, task)[rows]
+                made = calibration[task.name][kind]
+                measured = measure_coverage(task, kind, made, truth, found[task.name])
+                if measured is not None:
+                    coverage[task.name][kind] = measured
+    return calibration, coverage
+
+
+def rows_by_kind(table: LabelledTable, rows: Indices, *, hiding: bool) -> dict[Known, Indices]:
+    """Return the rows that are shown as each kind of crystal.
+
+    Args:
+        table: all rows.
+        rows: some of them.
+        hiding: whether a row also stands for the kinds that tell less than it does.
+    """
+    given = np.array([_KINDS.index(table.known[row]) for row in rows.tolist()], dtype=np.int64)
+    found = {}
+    for place, kind in enumerate(_KINDS):
+        chosen = rows[given <= place if hiding else given == place]
+        if len(chosen):
+            found[kind] = chosen
+    return found
+
+
+def shown_as(
+    kind: Known,
+    table: LabelledTable,
+    rows: Indices,
+    view: View,
+    samples: Sequence[Sample],
+) -> Rows:
+    """Return rows as if no more were known of them than a kind says."""
+    shown = [
+        samples[row] if table.known[row] is kind else view.tokens(hide(table.scopes[row], kind))
+        for row in rows.tolist()
+    ]
+    return Rows(view, shown, view.lengths(shown), {}, {})
+
+
+def atoms_of(kind: Known, table: LabelledTable, rows: Indices) -> Indices:
+    """Return the atoms of the cells as far as they are known, ``[n]``; 0 where they are not."""
+    return table.n_atoms[rows] if kind is Known.WHOLE else np.zeros(len(rows), np.int64)
+
+
+def scores_of(
+    task: Task, table: LabelledTable, rows: Indices, predictions: Sequence[Prediction]
+) -> Scores | None:
+    """Return the scores of calibration rows; None where there is none with label and prediction.
+
+    Args:
+        task: a regression.
+        table: all rows.
+        rows: the calibration rows.
+        predictions: for them, one a member.
+    """
+    mu, sigma = moments([each.values for each in predictions])
+    truth = np.where(np.isnan(mu), np.nan, labels_of(table, task)[rows])
+    try:
+        return calibrate(truth, mu, sigma)
+    except InputError as error:
+        raise InputError(f"{task.name}: {error}") from error
+
+
+def bounds(
+    task: Task,
+    scores: Mapping[Known, Scores],
+    kinds: Sequence[Known],
+    predictions: Sequence[Prediction],
+    level: float,
+) -> tuple[Floats, Floats]:
+    """Return the intervals of one fold alone, lo ``[n]`` and hi ``[n]``.
+
+    Args:
+        task: a regression.
+        scores: of the fold, by kind.
+        kinds: of each crystal.
+        predictions: for them, one a member.
+        level: share of labels that the intervals are to hold.
+    """
+    mu, sigma = moments([each.values for each in predictions])
+    one = Calibration(tasks={task.name: {"": dict(scores)}})
+    return intervals(one, task, kinds, {"": mu}, {"": sigma}, level)
+
+
+def measure_coverage(
+    task: Task,
+    kind: Known,
+    scores: Scores,
+    truth: Floats,
+    predictions: Sequence[Prediction],
+) -> Coverage | None:
+    """Measure the intervals on test rows of one kind; None where none has label and prediction.
+
+    Args:
+        task: a regression.
+        kind: of all the rows.
+        scores: of the fold and the kind.
+        truth: labels ``[n]``, NaN where absent.
+        predictions: for the rows, one a member.
+    """
+    mu, _ = moments([each.values for each in predictions])
+    here = ~np.isnan(truth) & ~np.isnan(mu)
+    if not here.any():
+        return None
+    shares, widths = [], []
+    for level in LEVELS:
+        lo, hi = bounds(task, {kind: scores}, [kind] * len(mu), predictions, level)
+        shares.append(float(np.mean((lo <= truth)[here] & (truth <= hi)[here])))
+        width = float(np.mean((hi - lo)[here]))
+        widths.append(width if np.isfinite(width) else None)
+    return Coverage(
+        rows=int(here.sum()),
+        calibration_rows=scores.rows,
+        mae=float(np.abs(mu - truth)[here].mean()),
+        levels=LEVELS,
+        coverage=tuple(shares),
+        mean_width=tuple(widths),
+    )
+
+
+def pooled(found: Sequence[Coverage]) -> Coverage:
+    """Return the coverage over the test rows of several folds, each row counting the same."""
+    counts = np.array([each.rows for each in found])
+    mean_widths = []
+    for widths in zip(*(each.mean_width for each in found), strict=True):
+        finite = [width for width in widths if width is not None]
+        whole = len(finite) == len(widths)
+        mean_widths.append(float(np.average(finite, weights=counts)) if whole else None)
+    shares = np.average([each.coverage for each in found], axis=0, weights=counts)
+    return Coverage(
+        rows=int(counts.sum()),
+        calibration_rows=sum(each.calibration_rows for each in found),
+        mae=float(np.average([each.mae for each in found], weights=counts)),
+        levels=LEVELS,
+        coverage=tuple(shares.tolist()),
+        mean_width=tuple(mean_widths),
+    )

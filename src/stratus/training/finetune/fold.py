@@ -1,0 +1,183 @@
+"""One fold: its members learn, its validation rows calibrate them, its test rows are predicted."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stratus.corpora.labelled.disjoint import digest
+from stratus.tasks.predictions import together
+from stratus.training.device import device_here
+from stratus.training.epochs import n_batches
+from stratus.training.finetune.calibrating import bounds, calibrate_fold
+from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
+from stratus.training.finetune.labels import fold_rows, labels_of, with_a_label
+from stratus.training.finetune.loop import fit
+from stratus.training.finetune.predicting import predict_members
+from stratus.training.finetune.result import LEVEL, FoldResult
+from stratus.training.finetune.scores import score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from stratus.corpora.labelled.disjoint import Overlap
+    from stratus.corpora.labelled.folds import Fold
+    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.tasks.task import Task
+    from stratus.training.finetune.events import OnProgress
+    from stratus.training.finetune.network import PropertyNet
+    from stratus.training.finetune.options import FinetuneOptions
+    from stratus.training.finetune.start import Start
+    from stratus.views.view import Sample
+
+    Indices = npt.NDArray[np.int64]
+
+
+def learn_fold(
+    *,
+    table: LabelledTable,
+    fold: Fold,
+    overlap: Overlap,
+    tasks: Sequence[Task],
+    start: Start,
+    options: FinetuneOptions,
+    seen: tuple[Sequence[Sample], Indices],
+    tell: OnProgress,
+) -> FoldResult:
+    """Learn a fold.
+
+    Args:
+        table: all rows.
+        fold: who is in which part.
+        overlap: crystals that the parts share.
+        tasks: what is learned.
+        start: where each member starts.
+        options: of the run.
+        seen: how the view sees each row of the table, and the encoder rows of each.
+        tell: told what happens.
+
+    Raises:
+        stratus.errors.InputError: a task has no label to learn from or to choose with.
+        stratus.errors.StratusError: a validation loss is not finite.
+    """
+    kept = {name: head.normaliser for name, head in start.heads.items()}
+    rows = fold_rows(table, fold, tasks, start.view, seen, kept)
+    counts = {"train": len(rows.train), "validation": len(rows.validation), "test": len(rows.test)}
+    nets, fitted = [], []
+    for member in range(options.members):
+        seed = seed_of_member(options.seed, fold.name, member)
+        net = start.make_net(tasks, rows.normalisers, seed)
+        if member == 0:
+            tell(_started(fold.name, net, counts, start, options))
+        fitted.append(
+            fit(
+                net,
+                tasks,
+                train=rows.train,
+                validation=rows.validation,
+                options=options,
+                seed=seed,
+                on_epoch=lambda epoch, loss, best, member=member: tell(  # type: ignore[misc]
+                    EpochEnded(fold.name, member, epoch, loss, best)
+                ),
+            )
+        )
+        nets.append(net)
+    of_members = predict_members(nets, rows.test, table.n_atoms[fold.test], options.batch_size)
+    predictions = {name: together(each) for name, each in of_members.items()}
+    scores = {
+        task.name: score(table, fold, task, predictions[task.name].values, options.seed)
+        for task in tasks
+    }
+    calibration, coverage = calibrate_fold(
+        table=table,
+        fold=fold,
+        tasks=tasks,
+        view=start.view,
+        samples=seen[0],
+        nets=nets,
+        options=options,
+    )
+    tell(
+        FoldEnded(
+            fold.name,
+            tuple(each.best_epoch for each in fitted),
+            tuple(each.validation_loss for each in fitted),
+            scores,
+        )
+    )
+    known = tuple(table.known[row] for row in fold.test.tolist())
+    return FoldResult(
+        name=fold.name,
+        digest=digest(fold, table),
+        rows=counts,
+        learned=tuple(
+            table.ids[row]
+            for row in with_a_label(table, np.union1d(fold.train, fold.validation), tasks).tolist()
+        ),
+        overlap=overlap,
+        fitted=tuple(fitted),
+        ids=tuple(table.ids[row] for row in fold.test.tolist()),
+        known=known,
+        labels={task.name: labels_of(table, task)[fold.test] for task in tasks},
+        predictions=predictions,
+        bounds={
+            task.name: bounds(task, calibration[task.name], known, of_members[task.name], LEVEL)
+            for task in tasks
+            if task.name in calibration
+        },
+        scores=scores,
+        calibration=calibration,
+        coverage=coverage,
+        normalisers=rows.normalisers,
+        nets=tuple(nets),
+    )
+
+
+def seed_of_member(seed: int, fold: str, member: int) -> int:
+    """Return the seed of a member: another for each, and the same whichever others are learned."""
+    text = f"{seed}|{fold}" + (f"|{member}" if member else "")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
+
+
+def with_share(fold: Fold, table: LabelledTable, share: float, seed: int) -> Fold:
+    """Return a fold with a share of its training rows; what is in a share is in a larger one too.
+
+    Args:
+        fold: all rows of each part.
+        table: its table.
+        share: of the training rows; validation and test rows stay as they are.
+        seed: decides which, with the id of a row.
+    """
+
+    def order(row: int) -> bytes:
+        text = f"{seed}|share|{table.ids[row]}"
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+    count = math.ceil(share * len(fold.train))
+    chosen = sorted(fold.train.tolist(), key=order)[:count]
+    return dataclasses.replace(fold, train=np.array(sorted(chosen), dtype=np.int64))
+
+
+def _started(
+    name: str,
+    net: PropertyNet,
+    counts: Mapping[str, int],
+    start: Start,
+    options: FinetuneOptions,
+) -> FoldStarted:
+    return FoldStarted(
+        fold=name,
+        start=start.name,
+        members=options.members,
+        parameters=sum(weight.numel() for weight in net.parameters()),
+        rows=counts,
+        steps=options.epochs * n_batches(counts["train"], options.batch_size),
+        device=device_here().type,
+    )
