@@ -43,6 +43,7 @@ def test_import_loads_nothing_heavy():
         ["--version"],
         ["encode", "--help"],
         ["show", "--help"],
+        ["predict", "--help"],
         ["examples", "--help"],
         ["import", "--help"],
         ["model", "list", "--help"],

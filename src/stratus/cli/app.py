@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from stratus.cli import encode, examples, failures, finetune, import_, model, pretrain, show
+from stratus.cli import (
+    encode,
+    examples,
+    failures,
+    finetune,
+    import_,
+    model,
+    plot,
+    predict,
+    pretrain,
+    show,
+)
 
 app = typer.Typer(
     name="stratus",
@@ -45,6 +56,8 @@ def _options(
 app.command("encode")(encode.encode)
 app.command("pretrain")(pretrain.pretrain)
 app.command("finetune")(finetune.finetune)
+app.command("predict")(predict.predict)
+app.command("plot")(plot.plot)
 app.command("show")(show.show)
 app.command("examples")(examples.examples)
 app.command("import")(import_.import_published)

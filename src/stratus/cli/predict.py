@@ -1,0 +1,137 @@
+"""``stratus predict``: properties of any crystals, with how sure they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratus.cli.failures import reported
+
+if TYPE_CHECKING:
+    from stratus.inference import PredictOptions
+
+
+def predict(  # noqa: PLR0917 - one parameter for each flag
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="Crystal files, tables, archives or folders of them; - reads standard input.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="The table to write, .csv."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="BUNDLE", help="Folder of a model, or bundled.")
+    ] = "bundled",
+    interval: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of crystals that intervals are to hold.")
+    ] = 0.9,
+    formula: Annotated[
+        str | None,
+        typer.Option(metavar="FORMULA", help="Predict for a formula, instead of INPUT."),
+    ] = None,
+    space_group: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Its space group, by number or symbol, if known."),
+    ] = None,
+    symprec: Annotated[
+        float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")
+    ] = 0.01,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Worker processes; 0 works in this one.  [default: one a core]"),
+    ] = None,
+    max_atoms: Annotated[
+        int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")
+    ] = None,
+    structure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COL", help="Table column of the structure.  [default: found by its name]"
+        ),
+    ] = None,
+    id: Annotated[  # noqa: A002 - the flag's name
+        str | None,
+        typer.Option(
+            "--id", metavar="COL", help="Table column of the id.  [default: found by its name]"
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest time for one crystal.")
+    ] = 60.0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    progress: Annotated[
+        bool, typer.Option("--progress/--no-progress", help="Show a progress bar on a terminal.")
+    ] = True,
+) -> None:
+    """Predict the properties of crystals, with standard deviations and intervals.
+
+    OUT gets one row for each crystal, in the order of the inputs, those that can not be read
+    included; it appears when it is whole. Tables of SCOPE strings or of formulas are inputs too.
+    With --formula the predictions for one formula are printed.
+    """
+    with reported(lambda: "Nothing was written."):
+        from stratus.errors import InputError
+
+        if space_group is not None and formula is None:
+            raise InputError("--space-group belongs to --formula; give both")
+        if bool(inputs) == (formula is not None):
+            raise InputError("give files or folders of crystals, or else --formula FORMULA")
+        if formula is not None:
+            if output is not None:
+                raise InputError("--formula prints its predictions; leave out --output")
+            _predict_formula(formula, space_group, model, interval)
+            return
+        if output is None:
+            raise InputError("name the table to write with -o OUT.csv")
+        options = _options(
+            read={"structure_column": structure, "id_column": id}
+            | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
+            symprec=symprec,
+            workers=workers,
+            timeout_s=timeout,
+        )
+        from stratus.cli.predict_report import Report
+        from stratus.inference import predict_corpus
+        from stratus.models.loading import load
+
+        loaded = load(model)
+        with Report(loaded, inputs or [], progress=progress, quiet=quiet) as report:
+            summary = predict_corpus(
+                inputs or [],
+                output,
+                loaded,
+                interval=interval,
+                options=options,
+                on_window=report.window,
+            )
+        report.finish(summary)
+
+
+def _predict_formula(formula: str, space_group: str | None, bundle: str, interval: float) -> None:
+    from stratus.cli.predict_report import print_one
+    from stratus.models.loading import load
+    from stratus.scope.partial import partial_scope
+
+    text = partial_scope(formula, space_group)
+    model = load(bundle)
+    print_one(model, model.predict(text, interval=interval), interval)
+
+
+def _options(**values: object) -> PredictOptions:
+    from pydantic import ValidationError
+
+    from stratus.errors import InputError
+    from stratus.inference import PredictOptions
+
+    try:
+        return PredictOptions.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None

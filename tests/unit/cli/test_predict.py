@@ -1,0 +1,121 @@
+"""``stratus predict``: what is printed, what is written, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import stratus
+from stratus.cli.app import app
+from stratus.encoders.table import architecture
+from stratus.models.bundle import save_bundle
+from stratus.models.card import Card
+from stratus.models.member import Member
+from stratus.models.task_head import make_task_head
+from stratus.scope import vocabulary
+from stratus.tasks.normalise import Normaliser
+from stratus.tasks.task import make_task
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    kind = architecture("cloud")
+    config = kind.config(
+        vocabulary_size=595, hidden=32, layers=2, heads=2, feed_forward=64, max_length=128
+    )
+    generator = torch.Generator().manual_seed(1)
+    gap = make_task({"column": "gap", "unit": "eV"})
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    members = []
+    for _ in range(2):
+        head = make_task_head(gap, Normaliser(mean=1, std=2, rows=9), 32, generator)
+        members.append(Member(kind.build(config, generator), {"gap": head}))
+    save_bundle(
+        folder,
+        members=members,
+        architecture="cloud",
+        dialect="orbit",
+        vocabulary=vocabulary(),
+        max_length=128,
+        card=Card(
+            name="tiny",
+            summary="Nothing.",
+            licence_code="MIT",
+            licence_weights="MIT",
+            intended_use="Tests.",
+            limits="All.",
+        ),
+    )
+    return folder
+
+
+def run(*words: object, code: int = 0) -> str:
+    done = CliRunner().invoke(app, ["predict", *map(str, words)])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_the_command_writes_what_python_gives(bundle, example_cifs, tmp_path):
+    output = tmp_path / "out.csv"
+    said = run(example_cifs, "-o", output, "--model", bundle, "--workers", 1)
+    with output.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    entries = list(stratus.read(example_cifs))
+    assert [row["id"] for row in rows] == [entry.id for entry in entries]
+    model = stratus.load(bundle)
+    good = [entry for entry, row in zip(entries, rows, strict=True) if row["status"] == "ok"]
+    gap, std = model.predict(good, return_std=True)["gap"]
+    ok = [row for row in rows if row["status"] == "ok"]
+    np.testing.assert_allclose([float(row["gap"]) for row in ok], gap, rtol=1e-5)
+    np.testing.assert_allclose([float(row["gap_std"]) for row in ok], std, rtol=1e-3)
+    assert f"{len(rows)}   {output}" in said
+    assert "partial-occupancy" in said
+
+
+def test_a_formula_is_predicted_and_printed(bundle):
+    said = run("--formula", "NaCl", "--space-group", "Fm-3m", "--model", bundle)
+    model = stratus.load(bundle)
+    from stratus.scope.partial import partial_scope
+
+    value, std = model.predict(partial_scope("NaCl", 225), return_std=True)["gap"]
+    row = next(line for line in said.splitlines() if "gap" in line).split()
+    assert float(row[1]) == pytest.approx(value[0], abs=std[0])
+    assert row[-1] == "eV"
+    assert "90% interval" in said
+
+
+def test_quiet_says_nothing(bundle, example_cifs, tmp_path):
+    words = ("-o", tmp_path / "out.csv", "--model", bundle, "--workers", 0, "--quiet")
+    assert run(next(example_cifs.glob("*.cif")), *words) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "give files or folders of crystals, or else --formula"),
+        (("x.cif", "--formula", "NaCl"), "give files or folders of crystals, or else --formula"),
+        (("x.cif", "--space-group", "1"), "--space-group belongs to --formula"),
+        (("--formula", "NaCl", "-o", "out.csv"), "leave out --output"),
+        (("x.cif",), "name the table to write with -o OUT.csv"),
+        (("--formula", "nacl"), "the formula 'nacl' has 'n'"),
+        (("--formula", "NaCl", "--space-group", "231"), "231"),
+        (("--formula", "NaCl", "--interval", "90"), "between 0 and 1, not 90"),
+        (("x.cif", "-o", "out.csv"), "x.cif does not exist"),
+        (("x.cif", "-o", "out.csv", "--workers", "-1"), "workers can not be -1"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(bundle, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    said = run(*words, "--model", bundle, code=2)
+    assert said.startswith("Error: ")
+    assert message in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path):
+    assert "nowhere" in run("--formula", "NaCl", "--model", tmp_path / "nowhere", code=2)
