@@ -100,8 +100,7 @@ class CrystalRegressor(RegressorMixin, CrystalEstimator):  # type: ignore[misc]
 
         Returns:
             ``[n, 2]`` or ``[n, targets, 2]``, lower and upper end; infinite where there were too
-            few validation rows, NaN for kinds of crystals (such as partial ones) that were not
-            among them.
+            few validation rows, NaN where none told of crystals of which as much is known.
 
         Raises:
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.

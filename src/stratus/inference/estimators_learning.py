@@ -50,6 +50,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         epochs: times that each crystal is seen at most.
         batch_size: crystals in a step on average.
         learning_rate: peak, of the heads and the topmost layers.
+        members: how many are learned, with other seeds; they are averaged.
         validation: share of the crystals to choose the epoch with; they are not learned from, and
             those of one SCOPE string stay together.
         patience: epochs without a better validation loss before it stops; None: all epochs.
@@ -77,6 +78,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         epochs: int = 100,
         batch_size: int = 32,
         learning_rate: float = 5e-4,
+        members: int = 1,
         validation: float = 0.1,
         patience: int | None = 20,
         freeze_epochs: int = 0,
@@ -94,6 +96,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.members = members
         self.validation = validation
         self.patience = patience
         self.freeze_epochs = freeze_epochs
@@ -184,6 +187,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 "epochs": self.epochs,
                 "batch_size": self.batch_size,
                 "learning_rate": self.learning_rate,
+                "members": self.members,
                 "patience": self.patience,
                 "freeze_epochs": self.freeze_epochs,
                 "layer_decay": self.layer_decay,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +183,35 @@ def test_standard_deviations_come_from_what_the_loss_learned():
     values, std = estimator.predict(X, return_std=True)
     assert values.shape == std.shape == (30,)
     assert (std > 0).all()
+
+
+def test_members_are_averaged_and_how_far_they_differ_is_told():
+    estimator = regressor(members=3).fit(X, Y)
+    model = estimator.model_
+    assert len(model.members) == 3
+    alone = [replace(model, members=(member,)).predict(X)["y"] for member in model.members]
+    values, std = estimator.predict(X, return_std=True)
+    np.testing.assert_allclose(values, np.mean(alone, axis=0))
+    np.testing.assert_allclose(std, np.std(alone, axis=0))
+    assert np.isnan(regressor().fit(X, Y).predict(X, return_std=True)[1]).all()
+
+
+def test_intervals_hold_the_value_and_widen_with_the_level(fitted):
+    narrow, wide = (fitted.predict_interval(X, level=level) for level in (0.2, 0.8))
+    assert narrow.shape == wide.shape == (30, 2)
+    values = fitted.predict(X)
+    assert ((narrow[:, 0] <= values) & (values <= narrow[:, 1])).all()
+    assert (wide[:, 0] < narrow[:, 0]).all()
+    assert (wide[:, 1] > narrow[:, 1]).all()
+    assert np.isinf(fitted.predict_interval(X, level=0.999)).all()
+    both = regressor().fit(X, np.column_stack([Y, -Y])).predict_interval(X)
+    assert both.shape == (30, 2, 2)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        fitted.predict_interval(X, level=90)
+    uncalibrated = copy.copy(fitted)
+    uncalibrated.model_ = replace(fitted.model_, calibration=None)
+    with pytest.raises(InputError, match="has no calibration"):
+        uncalibrated.predict_interval(X)
 
 
 @pytest.mark.parametrize(
