@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from stratus.views.view import Sample
 
     Floats = NDArray[np.float64]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +191,7 @@ def _interval(
     model: Model, task: Task, values: Floats, kinds: Sequence[Known], level: float
 ) -> tuple[Floats, Floats]:
     if model.calibration is None:
+        _say_uncalibrated(model.card.name)
         return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
     groups = [member.group for member in model.members]
     mu: dict[str, Floats] = {}
@@ -194,6 +199,11 @@ def _interval(
     for group in dict.fromkeys(groups):
         mu[group], sigma[group] = moments(values[[g == group for g in groups]])
     return intervals(model.calibration, task, kinds, mu, sigma, level)
+
+
+@cache  # so that a stream says it once
+def _say_uncalibrated(model: str) -> None:
+    _log.warning("the model %r was not calibrated, so its intervals are empty", model)
 
 
 @contextmanager
