@@ -140,7 +140,7 @@ def test_the_package_never_asserts():
 def test_dependencies_have_lower_bounds_and_nothing_else():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    for requirement in [*project["dependencies"], *extras["ase"], *extras["ray"]]:
+    for requirement in [*project["dependencies"], *extras["ase"], *extras["onnx"], *extras["ray"]]:
         assert ">=" in requirement, f"{requirement} has no lower bound"
         assert not any(sign in requirement for sign in ("==", "<", "~=", "!=", "@")), requirement
 
