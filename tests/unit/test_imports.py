@@ -45,6 +45,8 @@ def test_import_loads_nothing_heavy():
         ["show", "--help"],
         ["predict", "--help"],
         ["examples", "--help"],
+        ["finetune", "--help"],
+        ["plot", "--help"],
         ["import", "--help"],
         ["model", "list", "--help"],
         ["model", "info", "--help"],

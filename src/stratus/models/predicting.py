@@ -134,11 +134,6 @@ def predict_samples(
         lo = hi = None
         if level is not None and task.kind == "regression":
             lo, hi = _interval(model, task, values[name], kinds, level)
-        if task.per == "cell":
-            unknown = atoms < 1
-            for array in (value, std, lo, hi):
-                if array is not None:
-                    array[unknown] = np.nan
         found[name] = Predicted(value, std, lo, hi)
     return found
 
@@ -167,12 +162,11 @@ def _of_members(
             rows = order[start : start + batch_size]
             batch = model.view.collate([samples[row] for row in rows])
             batch = {key: value.to(device) for key, value in batch.items()}
-            there = np.maximum(atoms[rows], 1)
             for number, member in enumerate(model.members):
                 crystal = member.encoder(batch).crystal
                 for name, head in member.heads.items():
                     if isinstance(head, TaskHead):
-                        got: Prediction = head.values(head(crystal).float(), there)
+                        got: Prediction = head.values(head(crystal).float(), atoms[rows])
                         values[name][number, rows] = got.values
                         if got.std is not None:
                             stds[name][number, rows] = got.std

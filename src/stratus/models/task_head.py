@@ -72,7 +72,7 @@ class TaskHead(PropertyHead):
             atoms: ``[n]``, atoms of the primitive cell; needed for a task per cell.
 
         Raises:
-            stratus.errors.InputError: atoms are needed and not given, or less than one.
+            stratus.errors.InputError: atoms are needed and not given.
         """
         return predict(self.task, self.normaliser, raw, atoms)
 

@@ -60,20 +60,24 @@ class Normaliser(BaseModel):
     def restore(self, values: ArrayLike, atoms: Integers | None = None) -> Floats:
         """Return values ``[n]`` of a head in the unit of the task; the way back of normalise.
 
+        Per cell they are NaN where the atoms of the cell are unknown, so less than one.
+
         Raises:
-            stratus.errors.InputError: as :meth:`normalise`.
+            stratus.errors.InputError: atoms are needed and not given.
         """
         found = np.asarray(values, np.float64)
-        return (found * self.std + self.mean) * self._atoms(atoms, np.ones(len(found), np.bool_))
+        return (found * self.std + self.mean) * self._atoms_if_known(atoms)
 
     def restore_spread(self, spread: ArrayLike, atoms: Integers | None = None) -> Floats:
-        """Return standard deviations ``[n]`` in the unit of the task.
-
-        Raises:
-            stratus.errors.InputError: as :meth:`normalise`.
-        """
+        """Return standard deviations ``[n]`` in the unit of the task; as :meth:`restore`."""
         found = np.asarray(spread, np.float64)
-        return found * self.std * self._atoms(atoms, np.ones(len(found), np.bool_))
+        return found * self.std * self._atoms_if_known(atoms)
+
+    def _atoms_if_known(self, atoms: Integers | None) -> Floats | float:
+        if not self.per_atom or atoms is None:
+            return self._atoms(atoms, np.ones(0, np.bool_))
+        known = np.asarray(atoms, np.float64)
+        return np.where(known >= 1, known, np.nan)
 
     def _atoms(self, atoms: Integers | None, present: Mask) -> Floats | float:
         return _atoms_of(atoms, present, "the target") if self.per_atom else 1.0

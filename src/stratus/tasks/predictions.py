@@ -49,10 +49,10 @@ def predict(
         normaliser: that of the task.
         raw: ``[n, outputs]``, what the head gave, on any device.
         atoms: ``[n]``, atoms of the primitive cell; needed for a task per cell, whose values are
-            those per atom times these.
+            those per atom times these, and NaN where they are unknown (less than one).
 
     Raises:
-        stratus.errors.InputError: atoms are needed and not given, or less than one.
+        stratus.errors.InputError: atoms are needed and not given.
     """
     given = raw.detach().cpu().to(torch.float64)
     if task.kind == "multiclass":

@@ -153,6 +153,8 @@ def test_atoms_are_needed_per_cell():
         fit(HEAT, [1.0, 2.0])
     with pytest.raises(InputError, match="for 1 crystals the atoms"):
         fit(HEAT, [1.0, 2.0, 3.0], np.array([1, 0, 2]))
+    partial = Normaliser(mean=1, std=2, per_atom=True, rows=2).restore([3.0, 3.0], np.array([0, 2]))
+    np.testing.assert_array_equal(partial, [np.nan, 14.0])
     with pytest.raises(InputError, match="atoms of the primitive cells are needed"):
         Normaliser(mean=0, std=1, per_atom=True, rows=2).restore([1.0])
 
