@@ -11,7 +11,6 @@ which a design is chosen; the test rows only say what the choice came to.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,15 +42,7 @@ DESIGNS = {
 def some(table: LabelledTable, share: float) -> LabelledTable:
     """Return a share of the rows, drawn with a fixed seed."""
     count = round(share * len(table))
-    kept = np.sort(np.random.default_rng(0).choice(len(table), count, replace=False))
-    return replace(
-        table,
-        ids=tuple(table.ids[k] for k in kept),
-        scopes=tuple(table.scopes[k] for k in kept),
-        n_atoms=table.n_atoms[kept],
-        labels=table.labels[kept],
-        splits=tuple(table.splits[k] for k in kept) if table.splits else None,
-    )
+    return table.take(np.sort(np.random.default_rng(0).choice(len(table), count, replace=False)))
 
 
 def main() -> None:

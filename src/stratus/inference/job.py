@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, ConfigDict
 
 from stratus.corpora.encoding.files import whole_file
-from stratus.corpora.encoding.precautions import check_apart
+from stratus.corpora.encoding.precautions import check_apart, check_place
 from stratus.errors import InputError, StratusError
 from stratus.inference.columns import cells, header
 from stratus.inference.windows import predict_windows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Sequence
 
     from stratus.crystals.entry import Reject
@@ -128,9 +128,4 @@ def _in_words(reject: Reject) -> str:
 def _check_output(path: Path) -> None:
     if path.suffix != ".csv":
         raise InputError(f"{path} must end in .csv")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise InputError(f"The folder {path.parent} does not exist; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"The folder {path.parent} can not be written; choose another place")
+    check_place(path)

@@ -88,7 +88,7 @@ def check_partial(text: str) -> Known:
         raise InputError(f"{text!r} has no unknown part; read it with Scope.parse")
     vocabulary().ids(text)  # every word is a token, or an error
     group, _, composition, _ = _parts(text)
-    amounts = _amounts(composition)
+    amounts = read_amounts(composition)
     number = None if group == UNKNOWN else _group_number(group)
     if not amounts or (right := write_partial(amounts, number)) != text:
         hint = f"; write {right!r}" if amounts else ""
@@ -121,8 +121,12 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _amounts(composition: str) -> dict[str, int]:
-    """Return the amounts of a composition; none where it is not one."""
+def read_amounts(composition: str) -> dict[str, int]:
+    """Return the amounts of a composition: ``Si 1 O 2`` is one Si and two O; none of what is none.
+
+    Args:
+        composition: that part of a string.
+    """
     amounts: dict[str, int] = {}
     symbol = ""
     for word in composition.split(" "):

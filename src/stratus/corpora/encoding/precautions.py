@@ -27,12 +27,21 @@ def check_output(output: Path, rejects: Path) -> None:
             f"{output} can not hold both the table and the rejects; name another file for one"
         )
     for path in (output, rejects):
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; name a file in it")
-        if not path.parent.is_dir():
-            raise InputError(f"The folder {path.parent} does not exist; make it first")
-        if not os.access(path.parent, os.W_OK):
-            raise InputError(f"The folder {path.parent} can not be written; choose another place")
+        check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Find out whether a file can be written.
+
+    Raises:
+        stratus.errors.InputError: it is a folder, or its folder is not there or not writable.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"The folder {path.parent} can not be written; choose another place")
 
 
 def check_apart(inputs: Sequence[object], *outputs: Path) -> None:

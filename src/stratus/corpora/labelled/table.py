@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from stratus.crystals.elements import NUMBERS
 from stratus.errors import InputError
-from stratus.scope.partial import Known, known
+from stratus.scope.partial import Known, known, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -134,6 +134,18 @@ class LabelledTable:
         """The generators of the space group of each row; ``[MASK]`` where it is unknown."""
         return tuple(_part(scope, _GROUP) for scope in self.scopes)
 
+    def take(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Self:
+        """Return some rows, in the order given; the rejects are those of all."""
+        kept = np.asarray(rows, np.intp)
+        return replace(
+            self,
+            ids=tuple(self.ids[row] for row in kept),
+            scopes=tuple(self.scopes[row] for row in kept),
+            n_atoms=self.n_atoms[kept],
+            labels=self.labels[kept],
+            splits=None if self.splits is None else tuple(self.splits[row] for row in kept),
+        )
+
     def fractions(self) -> npt.NDArray[np.float64]:
         """Return the share of each element in each row, read from the strings.
 
@@ -151,23 +163,6 @@ class LabelledTable:
                 shares = known[text] = (places, [n / total for n in amounts.values()])
             found[row, shares[0]] = shares[1]
         return found
-
-
-def read_amounts(composition: str) -> dict[str, int]:
-    """Return the amounts of a composition: ``Si 1 O 2`` is one Si and two O.
-
-    Args:
-        composition: that part of a string of the ``orbit`` dialect.
-    """
-    amounts: dict[str, int] = {}
-    symbol = ""
-    for word in composition.split(" "):
-        if word in NUMBERS:
-            symbol = word
-            amounts[symbol] = 0
-        else:
-            amounts[symbol] = 100 * amounts[symbol] + int(word.rstrip("_"))
-    return amounts
 
 
 def _part(scope: str, place: int) -> str:

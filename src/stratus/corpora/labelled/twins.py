@@ -42,12 +42,4 @@ def merge_twins(table: LabelledTable) -> LabelledTable:
     np.add.at(sums, row_to, np.where(here, table.labels, 0.0))
     with np.errstate(invalid="ignore"):
         labels = sums / counts  # 0 / 0 is NaN: no label
-    return replace(
-        table,
-        ids=tuple(table.ids[row] for row in first),
-        scopes=tuple(place),
-        n_atoms=table.n_atoms[first],
-        labels=labels,
-        splits=None,
-        rejects=table.rejects,
-    )
+    return replace(table.take(first), labels=labels, splits=None)

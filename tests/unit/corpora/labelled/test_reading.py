@@ -64,7 +64,7 @@ def test_fractions_come_from_the_string(tmp_path):
 
 
 def test_amounts_above_a_hundred_are_read():
-    from stratus.corpora.labelled.table import read_amounts
+    from stratus.scope.partial import read_amounts
 
     assert read_amounts("H 1_ 37 U 2") == {"H": 137, "U": 2}
 
