@@ -174,7 +174,7 @@ def edit(path: Path, *keys: str | int, to: object) -> None:
         (["numerics"], 0, "version 0 of what orbit-set computes"),
         (["architecture"], "orbit-sat", "no architecture 'orbit-sat'; did you mean orbit-set"),
         (["architecture"], "os.system", "no architecture 'os.system'"),
-        (["architecture"], "cloud", "cloud reads the view 'sequence'"),
+        (["architecture"], "cloud", "version 2 of what cloud computes"),
         (["view"], "orbit-sett", "no view 'orbit-sett'; did you mean orbit-set"),
         (["view"], "sequence", "orbit-set reads the view 'orbit-set', not 'sequence'"),
         ([*HEAD, "kind"], "masked-token", "no kind of head 'masked-token'; did you"),

@@ -162,12 +162,20 @@ def _sites(vocabulary: Vocabulary) -> tuple[dict[bytes, int], Ints]:
 
     Returns:
         the second: ``[231, V]``, that of a Wyckoff symbol in a space group; 0 where it has none.
+
+    Raises:
+        stratus.errors.InputError: a word of the orbit dialect is no token of the vocabulary.
     """
     groups: dict[bytes, int] = {}
     table = np.zeros((_N_GROUPS + 1, len(vocabulary)), dtype=np.int64)
     for number in range(1, _N_GROUPS + 1):
         groups[encode_words(vocabulary, group_text(number)).tobytes()] = number
         for position in wyckoff_positions(number).values():
+            if position.symbol not in vocabulary.index:
+                raise InputError(
+                    f"the view 'orbit-set' needs the Wyckoff symbol {position.symbol}, which is no "
+                    "token of the vocabulary; use that of the orbit dialect"
+                )
             place = POINT_GROUPS.index(position.point_group) + 1
             table[number, vocabulary.index[position.symbol]] = place
     return groups, table
