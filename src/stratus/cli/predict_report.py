@@ -63,7 +63,8 @@ class Report:
 
     def __exit__(self, *_: object) -> None:
         """Take the bar away."""
-        self._bar.stop()
+        if not self._bar.disable:  # older versions of rich print a line even then
+            self._bar.stop()
 
     def window(self, window: Window) -> None:
         """Take in some predictions."""
