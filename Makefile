@@ -24,11 +24,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## Encode the bundled example crystals and print the table
+demo: $(STAMP) ## Predict for the bundled crystals, print the table, write a page
 	rm -rf demo-out
 	$(BIN)/stratus examples demo-out/crystals
-	$(BIN)/stratus encode demo-out/crystals -o demo-out/scopes.parquet --rejects demo-out/rejects.csv
-	$(BIN)/python examples/print_table.py demo-out/scopes.parquet demo-out/rejects.csv
+	$(BIN)/python examples/demo.py demo-out/crystals -o demo-out/demo.html
 
 test: $(STAMP) ## Run every test
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
