@@ -60,7 +60,7 @@ def predict_corpus(
     *,
     interval: float | None = 0.9,
     options: PredictOptions | None = None,
-    batch_size: int = 256,
+    batch_size: int = 64,
     on_window: Callable[[Window], None] | None = None,
 ) -> PredictSummary:
     """Predict for crystals and write a CSV with one row for each, in the order of the inputs.

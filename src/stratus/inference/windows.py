@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from stratus.views.view import Sample
 
 _BATCHES: Final = 4
-"""Batches of a window: enough to sort by length, few enough that workers do not wait for it."""
+"""Batches of a window: enough to sort by length. A window of 4 x 64 crystals is half of what two
+workers have in their queues, so they go on encoding while it is predicted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ def predict_windows(
     *,
     interval: float | None = None,
     options: PredictOptions | None = None,
-    batch_size: int = 256,
+    batch_size: int = 64,
 ) -> Iterator[Window]:
     """Predict for every crystal of some inputs, in their order, a window at a time.
 
@@ -75,7 +76,7 @@ def predict_windows(
 
 
 def predict_rows(
-    stream: Iterable[Row], model: Model, interval: float | None, batch_size: int = 256
+    stream: Iterable[Row], model: Model, interval: float | None, batch_size: int = 64
 ) -> Iterator[Window]:
     """Predict for rows, a window at a time; see :func:`predict_windows`."""
     remaining = iter(stream)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 
 import numpy as np
-import torch
 
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError, StratusError
 from stratus.models.given import Given, given
-from stratus.models.predicting import Predicted, joined, predict_samples, require_tasks, sample_of
+from stratus.models.predicting import (
+    Predicted,
+    by_length,
+    evaluating,
+    joined,
+    predict_samples,
+    require_tasks,
+    sample_of,
+)
 from stratus.models.task_head import TaskHead
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope
@@ -144,7 +150,7 @@ class Model:
         found = self._samples(_many(crystals))
         vectors: list[npt.NDArray[np.float32]] = []
         while window := [sample for _, sample in islice(found, _WINDOW * batch_size)]:
-            with _evaluating(self.encoder):
+            with evaluating(self.encoder):
                 vectors.append(self._embed_window(window, batch_size))
         return np.concatenate(vectors) if vectors else np.empty((0, self._width), np.float32)
 
@@ -257,14 +263,9 @@ class Model:
         return given(crystal, self.dialect).text
 
     def _embed_window(self, samples: Sequence[Sample], batch_size: int) -> npt.NDArray[np.float32]:
-        device = next(self.encoder.parameters()).device
-        order = np.argsort(self.view.lengths(samples), kind="stable")
         out = np.empty((len(samples), self._width), np.float32)
-        for start in range(0, len(samples), batch_size):
-            rows = order[start : start + batch_size]
-            batch = self.view.collate([samples[row] for row in rows])
-            encoding = self.encoder({key: value.to(device) for key, value in batch.items()})
-            out[rows] = encoding.crystal.float().cpu().numpy()
+        for rows, batch in by_length(self, samples, batch_size):
+            out[rows] = self.encoder(batch).crystal.float().cpu().numpy()
         return out
 
 
@@ -278,16 +279,3 @@ def _many(crystals: Any) -> Iterable[Any]:
             f"a {type(crystals).__name__} is no crystal and holds none; give a list of crystals"
         )
     return crystals
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Switch dropout and gradients off; afterwards everything is as it was."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for part in training:
-            part.training = True

@@ -14,13 +14,14 @@ import torch
 from stratus.errors import InputError
 from stratus.models.task_head import TaskHead
 from stratus.tasks.conformal import check_level, intervals, moments
+from stratus.tasks.predictions import mixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor, nn
 
-    from stratus.models.member import Member
     from stratus.models.model import Model
     from stratus.scope.partial import Known
     from stratus.tasks.predictions import Prediction
@@ -130,7 +131,7 @@ def predict_samples(
     values, stds = _of_members(model, tasks, samples, atoms, batch_size)
     found: dict[str, Predicted] = {}
     for name, task in tasks.items():
-        value, std = _together(values[name], stds[name])
+        value, std = mixture(values[name], stds[name])
         lo = hi = None
         if level is not None and task.kind == "regression":
             lo, hi = _interval(model, task, values[name], kinds, level)
@@ -155,13 +156,9 @@ def _of_members(
     }
     values = {name: np.empty((members, n, *wide[name])) for name in tasks}
     stds = {name: np.full((members, n, *wide[name]), np.nan) for name in tasks}
-    order = np.argsort(model.view.lengths(samples), kind="stable") if n else np.empty(0, np.int64)
-    device = next(model.encoder.parameters()).device
-    with _evaluating(model.members):
-        for start in range(0, n, batch_size):
-            rows = order[start : start + batch_size]
-            batch = model.view.collate([samples[row] for row in rows])
-            batch = {key: value.to(device) for key, value in batch.items()}
+    modules = [module for m in model.members for module in (m.encoder, *m.heads.values())]
+    with evaluating(*modules):
+        for rows, batch in by_length(model, samples, batch_size):
             for number, member in enumerate(model.members):
                 crystal = member.encoder(batch).crystal
                 for name, head in member.heads.items():
@@ -171,14 +168,6 @@ def _of_members(
                         if got.std is not None:
                             stds[name][number, rows] = got.std
     return values, stds
-
-
-def _together(values: Floats, stds: Floats) -> tuple[Floats, Floats]:
-    """Return value and standard deviation of the members together."""
-    value, spread = moments(values)
-    if not np.isnan(stds).any():
-        return value, np.sqrt(spread**2 + np.mean(stds**2, axis=0))
-    return value, spread if len(values) > 1 else np.full_like(value, np.nan)
 
 
 def _interval(
@@ -200,10 +189,23 @@ def _say_uncalibrated(model: str) -> None:
     _log.warning("the model %r was not calibrated, so its intervals are empty", model)
 
 
+def by_length(
+    model: Model, samples: Sequence[Sample], batch_size: int
+) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
+    """Yield crystals of like length as batches on the device of the model, with their places."""
+    if not samples:
+        return
+    device = next(model.encoder.parameters()).device
+    order = np.argsort(model.view.lengths(samples), kind="stable")
+    for start in range(0, len(samples), batch_size):
+        rows = order[start : start + batch_size]
+        batch = model.view.collate([samples[row] for row in rows])
+        yield rows, {key: value.to(device) for key, value in batch.items()}
+
+
 @contextmanager
-def _evaluating(members: Sequence[Member]) -> Iterator[None]:
+def evaluating(*modules: nn.Module) -> Iterator[None]:
     """Switch dropout and gradients off; afterwards everything is as it was."""
-    modules: list[Any] = [module for m in members for module in (m.encoder, *m.heads.values())]
     training = [part for module in modules for part in module.modules() if part.training]
     with ExitStack() as after:
         for part in training:

@@ -67,19 +67,40 @@ def predict(
     return Prediction(values, normaliser.restore_spread(spread.numpy(), atoms))
 
 
-def together(predictions: Sequence[Prediction]) -> Prediction:
-    """Return what members predict together for the same crystals.
+def mixture(
+    values: NDArray[np.float64], stds: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return value and standard deviation of members together.
 
     The value is the mean. The standard deviation is that over the members; with ``gaussian`` heads
     the mean of their variances is added to its square, as of a mixture (Lakshminarayanan et al.
-    2017, arXiv:1612.01474). Several classes have none.
+    2017, arXiv:1612.01474).
+
+    Args:
+        values: ``[members, ...]``.
+        stds: the same shape, what the heads say themselves; NaN where they say nothing.
+
+    Returns:
+        both ``[...]``; the second is NaN where one member alone says nothing.
+    """
+    value, spread = moments(values)
+    own = np.sqrt(np.mean(np.square(stds), axis=0))
+    unsaid = spread if len(values) > 1 else np.full_like(value, np.nan)
+    return value, np.where(np.isnan(own), unsaid, np.hypot(spread, own))
+
+
+def together(predictions: Sequence[Prediction]) -> Prediction:
+    """Return what members predict together for the same crystals.
+
+    As :func:`mixture` has it; several classes have no standard deviation.
 
     Args:
         predictions: one a member, at least one, of one task.
     """
-    values, spread = moments([each.values for each in predictions])
-    own = [each.std for each in predictions if each.std is not None]
-    if own:
-        return Prediction(values, np.hypot(spread, np.sqrt(np.mean(np.square(own), axis=0))))
-    several = len(predictions) > 1 and values.ndim == 1
-    return Prediction(values, spread if several else None)
+    values = np.stack([each.values for each in predictions])
+    unsaid = np.full(values.shape[1:], np.nan)
+    value, std = mixture(
+        values, np.stack([unsaid if p.std is None else p.std for p in predictions])
+    )
+    said = predictions[0].std is not None or (len(predictions) > 1 and value.ndim == 1)
+    return Prediction(value, std if said else None)
