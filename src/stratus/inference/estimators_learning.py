@@ -10,12 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from stratus.corpora.documents import validated
 from stratus.corpora.labelled.folds import without_test
 from stratus.errors import InputError
 from stratus.inference.estimators_rows import crystals_of, known_of, table_of
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
-from stratus.models.documents import validated
 from stratus.models.loading import load
 from stratus.models.model import Model
 from stratus.training.finetune.options import make_finetune_options

@@ -12,6 +12,7 @@ from shutil import copymode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from stratus.corpora.documents import read_json, read_text, validated
 from stratus.encoders.table import architecture as find_architecture
 from stratus.errors import InputError
 from stratus.models.card import CARD_FILE, Card, read_card, write_card
@@ -22,7 +23,6 @@ from stratus.models.description import (
     MemberDescription,
     read_description,
 )
-from stratus.models.documents import read_json, read_text, validated
 from stratus.models.heads import kind_of
 from stratus.models.layout import WEIGHTS_FILE, check_layout
 from stratus.models.member import check_alike, prefixed

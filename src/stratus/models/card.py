@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from stratus.models.documents import read_yaml, validated
+from stratus.corpora.documents import read_yaml, validated
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stratus.corpora.documents import read_json, validated
 from stratus.errors import InputError
-from stratus.models.documents import read_json, validated
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from stratus.corpora.documents import read_json, read_text
 from stratus.errors import InputError
-from stratus.models.documents import read_json, read_text
 from stratus.scope.vocabulary import SCHEMA_VERSION, Role, Vocabulary
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from stratus.corpora.documents import validated
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
-from stratus.models.documents import validated
 from stratus.models.heads import HEADS
 from stratus.models.member import Member, check_alike
 from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary

@@ -9,9 +9,9 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch.nn import functional as fn
 
+from stratus.corpora.documents import validated
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.documents import validated
 from stratus.models.member import Member
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.baselines import Tally, TokenScore, fit_baselines, score_baselines

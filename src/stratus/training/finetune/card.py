@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratus.corpora.documents import validated
 from stratus.models.card import Card
-from stratus.models.documents import validated
 from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.scores import MODEL
