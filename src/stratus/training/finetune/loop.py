@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from stratus.errors import StratusError
 from stratus.tasks.losses import row_losses, task_losses, weighted_sum
@@ -166,8 +166,7 @@ class BestOfEpochs(Callback):
         """Begin to average, if asked to."""
         if self._options.ema is not None:
             net: PropertyNet = pl_module.net  # type: ignore[assignment]
-            average = get_ema_multi_avg_fn(self._options.ema)  # type: ignore[no-untyped-call]
-            self._averaged = AveragedModel(net, multi_avg_fn=average)
+            self._averaged = AveragedModel(net, multi_avg_fn=_averaging(self._options.ema))
 
     def on_train_batch_end(
         self,
@@ -269,6 +268,29 @@ def validation_loss(net: nn.Module, tasks: Sequence[Task], rows: Rows, batch_siz
     counts = np.array([rows.present[task.name].sum() for task in tasks])
     weights = np.array([task.weight for task in tasks])
     return float((weights * sums / counts).sum())
+
+
+def ema_decay(ema: float, step: int) -> float:
+    """Return the decay of averaged weights at a step, which warms up.
+
+    It is ``min(ema, (1 + step) / (10 + step))``, as TensorFlow's ``ExponentialMovingAverage`` has
+    it: without, a run of few steps would mostly average the fresh weights.
+
+    Args:
+        ema: the decay after the warm-up.
+        step: steps averaged before, from 1; the weights of the first step are taken as they are.
+    """
+    return min(ema, (1 + step) / (10 + step))
+
+
+def _averaging(ema: float) -> Callable[[Any, Any, Any], None]:
+    """Return how averaged weights are moved towards those of a step, in place."""
+
+    @torch.no_grad()
+    def update(averaged: Any, current: Any, steps: Tensor) -> None:
+        torch._foreach_lerp_(averaged, current, 1 - ema_decay(ema, int(steps)))
+
+    return update
 
 
 def raw_of(net: nn.Module, rows: Rows, batch_size: int) -> Any:

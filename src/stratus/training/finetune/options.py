@@ -45,7 +45,10 @@ class FinetuneOptions(BaseModel):
         1.0, gt=0, le=1, description="Factor of the learning rate from one layer to that below it."
     )
     ema: float | None = Field(
-        None, gt=0, lt=1, description="Decay of averaged weights, which are then used; null: none."
+        None,
+        gt=0,
+        lt=1,
+        description="Decay of averaged weights, which are then used; it warms up. null: none.",
     )
     hide: float = Field(
         0.0,

@@ -14,7 +14,13 @@ from stratus.models.task_head import make_task_head
 from stratus.tasks.losses import task_losses, weighted_sum
 from stratus.training.finetune import loop
 from stratus.training.finetune.labels import fold_rows, read_samples
-from stratus.training.finetune.loop import BestOfEpochs, PropertyModule, fit, validation_loss
+from stratus.training.finetune.loop import (
+    BestOfEpochs,
+    PropertyModule,
+    ema_decay,
+    fit,
+    validation_loss,
+)
 from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.rows import EndlessRows
 from stratus.training.finetune.start import make_start
@@ -97,15 +103,23 @@ def test_averaged_weights_are_the_closed_form(parts, tasks, quick, monkeypatch):
         before(self, trainer, module, *rest)
 
     monkeypatch.setattr(BestOfEpochs, "on_train_batch_end", record)
-    net, fitted, _ = run(parts, tasks, quick(epochs=1, ema=0.6, learning_rate=1e-2))
+    net, fitted, _ = run(parts, tasks, quick(epochs=1, ema=0.3, learning_rate=1e-2, batch_size=8))
     assert fitted.best_epoch == 1
-    assert len(steps) > 2
+    assert len(steps) > 4
+    decays = [2 / 11, 3 / 12] + [0.3] * (len(steps) - 3)  # 4 / 13 is beyond 0.3
     for name, found in net.state_dict().items():
         expected = steps[0][name].double()
-        for step in steps[1:]:
-            expected = 0.6 * expected + 0.4 * step[name].double()
+        for decay, step in zip(decays, steps[1:], strict=True):
+            expected = decay * expected + (1 - decay) * step[name].double()
         assert torch.allclose(found.double(), expected, atol=1e-6), name
     assert any(not torch.equal(found, steps[-1][name]) for name, found in net.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("step", "decay"), [(1, 2 / 11), (10, 11 / 20), (89, 90 / 99), (1e6, 0.995)]
+)
+def test_the_decay_of_averaged_weights_warms_up(step, decay):
+    assert ema_decay(0.995, step) == pytest.approx(decay)
 
 
 def test_the_validation_loss_is_exact_whatever_the_batches(parts, tasks):
