@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
+from stratus.corpora.cards.card import DataSource, Text
 from stratus.corpora.documents import read_yaml, validated
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CARD_FILE: Final = "card.yaml"
-
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-
-
-class DataSource(BaseModel):
-    """A set of crystals that a model learned from.
-
-    Attributes:
-        name: what it is called.
-        rows: how many crystals of it were used; None where nobody knows.
-        licence: its licence, as an SPDX name where there is one.
-        origin: where it is from: a link, a citation, or a file with its SHA-256.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Text
-    rows: int | None = Field(ge=0)
-    licence: Text
-    origin: Text
 
 
 class Metric(BaseModel):

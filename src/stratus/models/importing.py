@@ -14,11 +14,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from stratus.corpora.cards.card import DataSource
 from stratus.corpora.documents import read_json, validated
 from stratus.encoders.cloud import Cloud, CloudConfig, from_bert
 from stratus.errors import InputError
 from stratus.models.bundle import save_bundle
-from stratus.models.card import Card, DataSource
+from stratus.models.card import Card
 from stratus.models.member import Member
 from stratus.models.published_tokenizer import read_tokenizer
 from stratus.models.skeleton import check_bounds

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from stratus.corpora.cards.card import DataSource
 from stratus.encoders.table import architecture
 from stratus.models.bundle import save_bundle
-from stratus.models.card import Card, DataSource, Metric
+from stratus.models.card import Card, Metric
 from stratus.models.member import Member
 from stratus.scope import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stratus.corpora.cards.card import DataSource
 from stratus.errors import InputError
-from stratus.models.card import CARD_FILE, Card, DataSource, read_card, write_card
+from stratus.models.card import CARD_FILE, Card, read_card, write_card
 
 STRANGE = "yes: [no], *anchor & 'quotes' \"more\" # comment\n- second line: 1.0\ttab Å 猫"
 
