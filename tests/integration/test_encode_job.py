@@ -32,6 +32,8 @@ def test_the_example_crystals_become_rows_that_equal_the_python_call(
             assert row["space_group"] == scope.space_group
             assert row["formula"] == scope.formula
             assert (row["n_atoms"], row["n_orbits"]) == (scope.n_atoms, scope.n_orbits)
+            structure = outcome.structure
+            assert row["volume_per_atom"] == pytest.approx(structure.volume / len(structure))
     assert not rows
 
 

@@ -98,6 +98,13 @@ class Entry:
         """Return the number of atoms in the cell as given."""
         return len(self.numbers)
 
+    @property
+    def volume_per_atom(self) -> float:
+        """The volume of the cell over its atoms, in Å³."""
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = self.lattice.tolist()
+        x, y, z = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+        return float(abs(ax * x + ay * y + az * z) / len(self))
+
     @cached_property
     def structure(self) -> Structure:
         """The crystal as a pymatgen ``Structure``, sites in the order of the arrays."""

@@ -22,10 +22,14 @@ WORKER_FIELDS = (
     pa.field("formula", pa.string(), nullable=False),
     pa.field("n_atoms", pa.int32(), nullable=False),
     pa.field("n_orbits", pa.int32(), nullable=False),
+    pa.field("volume_per_atom", pa.float64(), nullable=False),
     pa.field("source", pa.string(), nullable=False),
     pa.field("notes", pa.string(), nullable=False),
 )
-"""What a worker computes for each crystal; ``n_atoms`` counts the primitive cell."""
+"""What a worker computes for each crystal; ``n_atoms`` counts the primitive cell.
+
+``volume_per_atom`` is in Å³.
+"""
 
 RUN_FIELDS = (
     pa.field("dialect", pa.string(), nullable=False),
@@ -84,7 +88,9 @@ class ChunkRows:
 
     outcomes: int = 0
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
-    _rows: list[tuple[int, str, str, int, str, int, int, str, str]] = field(default_factory=list)
+    _rows: list[tuple[int, str, str, int, str, int, int, float, str, str]] = field(
+        default_factory=list
+    )
     _labels: list[Mapping[str, Any]] = field(default_factory=list)
 
     def accept(self, entry: Entry, scope: Any) -> None:
@@ -98,6 +104,7 @@ class ChunkRows:
                 scope.formula,
                 scope.n_atoms,
                 scope.n_orbits,
+                entry.volume_per_atom,
                 writable(entry.source),
                 writable(" ".join(entry.notes)),
             )
