@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.cif import parse_cif
 from stratus.crystals.reading.mapping import decoded, is_structure, parse_mapping
+from stratus.crystals.reading.optimade import is_optimade, parse_optimade
 from stratus.crystals.reading.poscar import looks_like_poscar, parse_poscar
 from stratus.crystals.reading.refusal import Refusal
 
@@ -66,19 +67,19 @@ def parse_content(
                     value, id=id, source=source, options=options, labels=labels, notes=notes
                 )
                 return
+            if is_optimade(value):
+                yield parse_optimade(
+                    value, id=id, source=source, options=options, labels=labels, notes=notes
+                )
+                return
             key = _inner_key(value, options)
             if key is not None and depth < _MAX_DEPTH:
-                around = {
-                    name: item
-                    for name, item in value.items()
-                    if name != key and not name.startswith("@")
-                }
                 yield from parse_content(
                     value[key],
                     id=id,
                     source=source,
                     options=options,
-                    labels={**around, **(labels or {})},
+                    labels={**_around(value, key), **(labels or {})},
                     notes=notes,
                     depth=depth + 1,
                 )
@@ -89,6 +90,18 @@ def parse_content(
         )
     except Refusal as refusal:
         yield refusal.reject(id, source)
+
+
+def _around(value: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return what stands beside a structure; pymatgen entries keep some of it under ``data``."""
+    around = {
+        name: item for name, item in value.items() if name != key and not name.startswith("@")
+    }
+    inner = around.get("data")
+    if isinstance(inner, dict):
+        del around["data"]
+        around |= inner
+    return around
 
 
 def _inner_key(value: dict[str, Any], options: ReadOptions) -> str | None:

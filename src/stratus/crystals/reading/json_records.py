@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _SPACE = re.compile(r"[ \t\r\n]*")
-_ID_KEYS = ("material_id", "id", "mp_id", "mbid", "entry_id")
+_ID_KEYS = ("material_id", "id", "mp_id", "mbid", "mat_id", "entry_id")
 _OWN_KEYS = frozenset({"@module", "@class", "@version", "structure", "lattice", "sites", "charge"})
 
 
@@ -29,8 +29,8 @@ def json_records(
     """Yield a record for each structure of a JSON text.
 
     The text is a structure, a mapping with a structure in it, a list of either, a mapping from
-    ids to either, or a table in pandas' ``split`` form (``index``, ``columns``, ``data``), which
-    is how matbench is published.
+    ids to either, a table in pandas' ``split`` form (``index``, ``columns``, ``data``), which is
+    how matbench is published, or pymatgen entries under ``entries``, which is how Alexandria is.
 
     Raises:
         Refusal: it is no JSON; what came before the error was yielded.
@@ -38,14 +38,7 @@ def json_records(
     text = _JsonText(stream, options)
     first = text.peek()
     if first == "[":
-        for position, value in enumerate(text.elements()):
-            own = own_id(value, options)
-            yield Record(
-                own if own is not None else f"{stem}:{position}",
-                f"{source}:{position}",
-                "mapping",
-                value,
-            )
+        yield from _entries(text, stem, source, options)
     elif first == "{":
         yield from _mapping(text, stem, source, options)
     else:
@@ -72,9 +65,11 @@ def own_id(value: Any, options: ReadOptions) -> str | None:
     if not isinstance(value, dict):
         return None
     keys = (options.id_column,) if options.id_column is not None else _ID_KEYS
-    for key in keys:
-        if isinstance(value.get(key), (str, int)) and str(value[key]).strip():
-            return str(value[key])
+    inner = value.get("data")
+    for holder in (inner, value) if isinstance(inner, dict) else (value,):
+        for key in keys:
+            if isinstance(holder.get(key), (str, int)) and str(holder[key]).strip():
+                return str(holder[key])
     return None
 
 
@@ -84,6 +79,10 @@ def _mapping(text: _JsonText, stem: str, source: str, options: ReadOptions) -> I
     for key in text.pairs():
         if key == "data" and isinstance(whole.get("columns"), list) and text.peek() == "[":
             yield from _split_form(text, whole, stem, source, options)
+            is_table = True
+            continue
+        if key == "entries" and text.peek() == "[":
+            yield from _entries(text, stem, source, options)
             is_table = True
             continue
         value = text.value()
@@ -97,6 +96,13 @@ def _mapping(text: _JsonText, stem: str, source: str, options: ReadOptions) -> I
         yield Record(key, f"{source}:{key}", "mapping", value)
     if not is_index and not is_table:
         yield Record(stem, source, "mapping", whole)
+
+
+def _entries(text: _JsonText, stem: str, source: str, options: ReadOptions) -> Iterator[Record]:
+    for position, value in enumerate(text.elements()):
+        own = own_id(value, options)
+        name = own if own is not None else f"{stem}:{position}"
+        yield Record(name, f"{source}:{position}", "mapping", value)
 
 
 def _holds_structure(value: Any) -> bool:

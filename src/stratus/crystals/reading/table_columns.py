@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.record import ReadOptions
 
 _STRUCTURE_NAMES = ("cif", "structure", "poscar")
-_ID_NAMES = ("id", "material_id", "mp_id", "mbid", "key")
+_ID_NAMES = ("id", "material_id", "mp_id", "mbid", "key", "immutable_id")
 _LATTICES = ("lattice", "cell")
 _PLACES = ("frac_coords", "coords")
+_OPTIMADE = ("lattice_vectors", "cartesian_site_positions", "species_at_sites")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,25 @@ class TableColumns:
     Attributes:
         id: the column of the ids, or ``None``.
         structure: the column that holds whole structures, or ``None``.
-        lattice: ``lattice`` (9 numbers) or ``cell`` (6), where there is no structure column.
-        coords: ``frac_coords`` or ``coords``, where there is no structure column.
+        lattice: ``lattice`` (9 numbers) or ``cell`` (6), where there is no structure column; or
+            ``lattice_vectors``, as OPTIMADE calls it.
+        coords: ``frac_coords`` or ``coords``, where there is no structure column; or
+            ``cartesian_site_positions``.
+        species: ``species``, or ``species_at_sites``.
     """
 
     id: str | None
     structure: str | None
     lattice: str | None = None
     coords: str | None = None
+    species: str = "species"
 
     def used(self) -> frozenset[str]:
         """Return the columns that are no labels."""
         if self.structure is not None:
             return frozenset({self.structure})
-        return frozenset({self.lattice or "", "species", self.coords or "", "cartesian"})
+        parts = {self.lattice or "", self.species, "species", self.coords or "", "cartesian"}
+        return frozenset(parts)
 
 
 def find_columns(names: Sequence[str], source: str, options: ReadOptions) -> TableColumns:
@@ -70,6 +76,8 @@ def find_columns(names: Sequence[str], source: str, options: ReadOptions) -> Tab
     coords = next((name for name in _PLACES if name in names), None)
     if lattice is not None and coords is not None and "species" in names:
         return TableColumns(id_column, None, lattice, coords)
+    if all(name in names for name in _OPTIMADE):
+        return TableColumns(id_column, None, *_OPTIMADE)
     raise Refusal(
         Code.NOT_A_STRUCTURE,
         f"the table has no column of structures among {', '.join(names) or 'none'}; "

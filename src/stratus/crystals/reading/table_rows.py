@@ -102,7 +102,7 @@ def _arrays(payload: TableSlice) -> _Reader:
     batch, columns = payload.batch, payload.columns
     lattices = _ragged(batch, columns.lattice or "")
     places = _ragged(batch, columns.coords or "")
-    species = batch.column("species").to_pylist()
+    species = batch.column(columns.species).to_pylist()
     is_fractional = columns.coords == "frac_coords"
     cartesian = None
     if not is_fractional and "cartesian" in batch.schema.names:
@@ -213,7 +213,7 @@ _BRACKETS = str.maketrans("[](),;", "      ")
 
 
 def _lattice(flat: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[np.float64]:
-    wanted = _MATRIX if column == "lattice" else _CELL
+    wanted = _CELL if column == "cell" else _MATRIX
     if flat is None or len(flat) != wanted:
         given = "none" if flat is None else str(len(flat))
         raise Refusal(Code.BAD_LATTICE, f"{column} needs {wanted} numbers, the row has {given}")
