@@ -34,7 +34,10 @@ _BATCH_ROWS = 8192
 
 
 class Part(BaseModel):
-    """One stored stretch of the run; a file it did not need has no sha256."""
+    """One stored stretch of the run; a file it did not need has no sha256.
+
+    ``cursor`` says where its source goes on after it, for a source that can not be read again.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +48,7 @@ class Part(BaseModel):
     rejects: int
     rows_sha256: str | None
     rejects_sha256: str | None
+    cursor: str | None = None
 
 
 class Journal(BaseModel):
@@ -95,7 +99,7 @@ class PartStore:
             self._lock = _lock(folder)
             self._journal = Journal(fingerprint=fingerprint)
             self._write_journal(())
-        self._held: list[tuple[pa.RecordBatch, list[Reject]]] = []
+        self._held: list[tuple[pa.RecordBatch, list[Reject], str | None]] = []
         self._types: dict[str, pa.DataType] = {}
         self._since = time.monotonic()
 
@@ -119,16 +123,29 @@ class PartStore:
         """Number of rejects stored."""
         return sum(p.rejects for p in self.parts)
 
-    def add(self, batch: pa.RecordBatch, rejects: list[Reject]) -> None:
-        """Take the next chunk of the run; store what is held when it is time."""
+    @property
+    def cursor(self) -> str | None:
+        """Where the source goes on after the stored chunks, if they came with cursors."""
+        return self.parts[-1].cursor if self.parts else None
+
+    def add(self, batch: pa.RecordBatch, rejects: list[Reject], cursor: str | None = None) -> None:
+        """Take the next chunk of the run; store what is held when it is time.
+
+        Args:
+            batch: its rows.
+            rejects: its rejects.
+            cursor: where the source goes on after it.
+        """
         if not self._fits(batch.schema):
             self.flush()
         if batch.num_rows:
             self._types.update(
                 {f.name: f.type for f in batch.schema if not pa.types.is_null(f.type)}
             )
-        self._held.append((batch, rejects))  # one step, so that a signal finds a chunk whole or not
-        held = sum(b.num_rows + len(r) for b, r in self._held)
+        self._held.append(
+            (batch, rejects, cursor)
+        )  # one step, so that a signal finds a chunk whole or not
+        held = sum(b.num_rows + len(r) for b, r, _ in self._held)
         if held >= self._part_rows or time.monotonic() - self._since >= self._part_seconds:
             self.flush()
 
@@ -145,8 +162,8 @@ class PartStore:
         if not held:
             return
         name = f"part-{len(self.parts):06d}"
-        tables = [pa.Table.from_batches([batch]) for batch, _ in held if batch.num_rows]
-        rejects = [reject for _, some in held for reject in some]
+        tables = [pa.Table.from_batches([batch]) for batch, _, _ in held if batch.num_rows]
+        rejects = [reject for _, some, _ in held for reject in some]
         rows_sha256 = rejects_sha256 = None
         if tables:
             table = pa.concat_tables(tables, promote_options="default")
@@ -161,6 +178,7 @@ class PartStore:
             rejects=len(rejects),
             rows_sha256=rows_sha256,
             rejects_sha256=rejects_sha256,
+            cursor=held[-1][2],
         )
         self._write_journal((*self.parts, part))
 
