@@ -175,7 +175,7 @@ def _count_rows(path: Path) -> int | None:
             return int(pq.read_metadata(path).num_rows)
         if path.suffix in {".csv", ".tsv"}:
             with _open_csv(path) as reader:
-                return sum(batch.num_rows for batch in reader)
+                return sum(int(batch.num_rows) for batch in reader)
     except pa.ArrowException as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} can not be read as a table: {reason}") from None

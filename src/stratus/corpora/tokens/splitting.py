@@ -2,13 +2,11 @@
 
 One 16-byte digest of salt and string decides both: rows with the same digest are one crystal, and
 the digest, read as a number in [0, 1), falls in the share of one split. So the split of a crystal
-depends neither on the order of the table nor on what else is in it. Two different strings share a
-digest with probability n² / 2¹²⁹: 10⁻²⁵ for 10 million.
+depends neither on the order of the table nor on what else is in it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stratus.corpora.digests import digests
 from stratus.corpora.tokens.info import SPLITS
 from stratus.errors import InputError
 
@@ -58,34 +57,24 @@ def fate_of_rows(
     Raises:
         InputError: the table can not be used.
     """
-    digests = np.empty((len(table), 2), dtype="<u8")
+    found = np.empty((len(table), 2), dtype="<u8")
     fates = np.zeros(len(table), dtype=np.int8)
     at = 0
     for texts in table.strings():
         here = slice(at, at + len(texts))
-        digests[here] = _digests(texts, salt)
+        found[here] = digests(texts.cast(pa.binary()).to_pylist(), salt).view("<u8")
         words = pc.count_substring(texts, " ").to_numpy() + 1
         fates[here][words > max_tokens] = TOO_LONG
         at += len(texts)
     kept = fates != TOO_LONG
-    fates[kept] = _split(digests[kept, 0], fractions)
-    fates[_repeated(digests)] = DUPLICATE
+    fates[kept] = _split(found[kept, 0], fractions)
+    fates[_repeated(found)] = DUPLICATE
     return fates
 
 
-def _digests(texts: pa.Array, salt: str) -> np.ndarray:
-    start = hashlib.blake2b(salt.encode() + b"\0", digest_size=16)
-    found = bytearray()
-    for text in texts.cast(pa.binary()).to_pylist():
-        one = start.copy()
-        one.update(text)
-        found += one.digest()
-    return np.frombuffer(found, dtype="<u8").reshape(-1, 2)
-
-
-def _split(digests: np.ndarray, fractions: tuple[float, float, float]) -> np.ndarray:
+def _split(numbers: np.ndarray, fractions: tuple[float, float, float]) -> np.ndarray:
     edges = np.cumsum(fractions)
-    share = (digests >> np.uint64(11)) * 2.0**-53
+    share = (numbers >> np.uint64(11)) * 2.0**-53
     return np.searchsorted(edges[:-1] / edges[-1], share, side="right")
 
 

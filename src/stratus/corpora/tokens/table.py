@@ -14,7 +14,7 @@ from stratus.errors import InputError
 from stratus.scope.vocabulary import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from stratus.scope.vocabulary import Vocabulary
@@ -46,27 +46,45 @@ class ScopeTable:
         """Return the number of rows."""
         return int(self._file.metadata.num_rows)
 
-    def strings(self) -> Iterator[pa.Array]:
-        """Yield the strings in stretches, after a look at their dialect.
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the table."""
+        return self._file.schema_arrow
+
+    def rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield rows in stretches, after a look at their dialect and their strings.
+
+        Args:
+            columns: columns that the table has; all of them if not said.
 
         Raises:
             InputError: a dialect that is not ``orbit``, or a row without a string.
         """
         row = 0
-        for batch in self._stretches(["scope", "dialect"]):
+        names = self.schema.names if columns is None else list(columns)
+        for batch in self._stretches(list(dict.fromkeys([*names, "scope", "dialect"]))):
             found = pc.unique(self._texts(batch, "dialect")).to_pylist()
             other = [dialect for dialect in found if dialect != DIALECT]
             if other:
                 raise InputError(
-                    f"{self.path} has rows of dialect {other[0]!r}; pre-training reads the "
-                    f"{DIALECT!r} dialect alone: encode the crystals with --dialect {DIALECT}"
+                    f"{self.path} has rows of dialect {other[0]!r}; the {DIALECT!r} dialect alone "
+                    f"is canonical: encode the crystals with --dialect {DIALECT}"
                 )
-            texts = self._texts(batch, "scope")
-            if texts.null_count:
-                empty = row + int(np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False))[0])
-                raise InputError(f"row {empty} of {self.path} has no SCOPE string; remove the row")
-            yield texts
-            row += len(texts)
+            empty = self._texts(batch, "scope").is_null()
+            if pc.any(empty).as_py():
+                first = row + int(np.flatnonzero(empty.to_numpy(zero_copy_only=False))[0])
+                raise InputError(f"row {first} of {self.path} has no SCOPE string; remove the row")
+            yield batch.select(names)
+            row += len(batch)
+
+    def strings(self) -> Iterator[pa.Array]:
+        """Yield the strings in stretches.
+
+        Raises:
+            InputError: as :meth:`rows`.
+        """
+        for batch in self.rows(["scope"]):
+            yield self._texts(batch, "scope")
 
     def tokens(self, vocabulary: Vocabulary) -> Iterator[tuple[pa.Array, pa.ListArray]]:
         """Yield the ids of the rows and their tokens (``list<uint16>``) in stretches.
