@@ -98,7 +98,7 @@ def free_energy(
 ) -> Tensor:
     """Return F = U - T S in J/mol; the arguments of :func:`heat_capacity`.
 
-    F passes through zero near theta / T = 0.8; errors are relative to U + T S there.
+    F passes through zero near theta / T = 1.3; errors are relative to U + T S there.
     """
     return evaluate("f", theta_k, temperature_k, atoms, order=order)
 
