@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from stratus.physics import debye
+from stratus.physics.quantities import GAS_CONSTANT
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
-_STEPS: Final = 80
-"""Halvings of ln(theta / T) between -12 and 12, down to the last bit of float64."""
+    Floats = NDArray[np.float64]
 
 
 def debye_temperature(
@@ -29,21 +32,44 @@ def debye_temperature(
         atoms: of a cell; broadcasts likewise.
 
     Returns:
-        the broadcast shape, in float64, without gradient; NaN where no theta has that C_v, as at
-        or above 3 R an atom.
+        the broadcast shape, in float64, without gradient, exact to 1e-9 unless C_v is within 1e-6
+        of 3 R; NaN where no theta has that C_v, as at or above 3 R an atom.
     """
-    target, temperature, count = torch.broadcast_tensors(  # type: ignore[no-untyped-call]
-        *(torch.as_tensor(each, dtype=torch.float64).detach() for each in
-          (heat_capacity, temperature_k, atoms))
-    )  # fmt: skip
-    low, high = torch.full_like(target, -12.0), torch.full_like(target, 12.0)
-    possible = (temperature > 0) & (target > _at(high, count)) & (target < _at(low, count))
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        above = _at(middle, count) > target  # C_v falls with theta
-        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
-    return torch.where(possible, temperature * torch.exp((low + high) / 2), torch.nan)
+    given = (heat_capacity, temperature_k, atoms)
+    device = next((each.device for each in given if isinstance(each, torch.Tensor)), None)
+    target, temperature, count = np.broadcast_arrays(
+        *(torch.as_tensor(each, dtype=torch.float64).detach().cpu().numpy() for each in given)
+    )
+    with np.errstate(all="ignore"):
+        wanted = _logit(target / (3 * GAS_CONSTANT * count))
+        log_x, logit, slope = _table()
+        possible = (temperature > 0) & (wanted > logit[0]) & (wanted < logit[-1])
+        found = np.interp(wanted, logit, log_x)
+        for _ in range(3):  # each step takes three digits off the error
+            found = found - (_logit_at(found) - wanted) / np.interp(found, log_x[::-1], slope[::-1])
+        theta = np.where(possible, temperature * np.exp(found), np.nan)
+    return torch.as_tensor(theta, device=device)
 
 
-def _at(log_x: Tensor, atoms: Tensor) -> Tensor:
-    return debye.heat_capacity(torch.exp(log_x), 1.0, atoms)
+@cache
+def _table() -> tuple[Floats, Floats, Floats]:
+    """Return ln x, falling, the logit of C_v / 3 R there, rising, and its slope.
+
+    C_v is 1 - x^2/20 for small x = theta / T, and goes with 1/x^3 for large x; so its logit is
+    nearly straight in ln x, and three steps from a table are enough.
+    """
+    log_x = np.linspace(12.0, -6.0, 1801)
+    logit = _logit_at(log_x)
+    return log_x, logit, np.gradient(logit, log_x)
+
+
+def _logit_at(log_x: Floats) -> Floats:
+    share = debye.one_mode(
+        "cv", torch.as_tensor(np.exp(log_x)), torch.ones((), dtype=torch.float64)
+    )
+    return _logit(share.numpy())
+
+
+def _logit(share: Floats) -> Floats:
+    logit: Floats = np.log(share) - np.log1p(-share)
+    return logit
