@@ -1,12 +1,17 @@
 """Thermodynamics by models that know the composition and the atoms of the cell at most.
 
-    python scripts/thermo_simple.py TABLES OUT.json [--tables cv cv_all dos]
+    python scripts/thermo_simple.py TABLES OUT
 
 Beside the models of `stratus finetune` (mean, ridge, Laplacian kernel ridge) stand the same ones
 without the factor of atoms, and with the Debye temperature as what is learned: labels are inverted
 for theta, and theta goes through the Debye function. Strengths are chosen on validation rows, apart
 for errors per cell and per atom; nothing looks at a test label. Every error is divided by that of
-the mean of the training labels.
+the mean of the training labels. Of the densities of states the errors at every temperature follow:
+of kernel ridge at each temperature, of kernel ridge in theta learned at 300 K alone, and, as the
+least that any single theta from 300 K can leave, of the theta that has the crystal's own C_v there.
+
+`OUT/simple.json` has all numbers; predictions of kernel ridge in theta stand beside those of
+`thermo_study.py`, in the same form.
 """
 
 from __future__ import annotations
@@ -19,11 +24,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import manhattan_distances
 
 from stratus.corpora import from_column, read_labelled
+from stratus.physics import debye
 from stratus.tasks.comparison import spread
 from stratus.training.simple_models import KERNEL_GAMMAS, KERNEL_LAMBDAS, RIDGE_ALPHAS
 
@@ -39,6 +46,8 @@ if TYPE_CHECKING:
     Ways = tuple[Callable[[Numbers], Numbers], Callable[[Numbers], Numbers]]
 
 THETAS_K: Final = np.geomspace(2.0, 6000.0, 6000)
+TEMPERATURES_K: Final = (20, 50, 100, 200, 300, 500, 1000)
+IN_JOULES: Final = {"cv": 1.0, "u": 1000.0, "s": 1.0}
 SPLITS: Final = ("split", "fold", "fold_formula")
 
 
@@ -64,24 +73,23 @@ def folds_of(table: LabelledTable) -> list[Fold]:
     return from_column(table, group="scope")
 
 
+def debye_value(quantity: str, theta_k: Numbers, temperature_k: float) -> Numbers:
+    """Return a quantity per atom of Debye solids, in J/(mol K) or J/mol."""
+    kept = torch.from_numpy(np.clip(theta_k, THETAS_K[0], THETAS_K[-1]))
+    return np.asarray(debye.evaluate(quantity, kept, temperature_k))  # type: ignore[arg-type]
+
+
 def to_theta(quantity: str, temperature_k: float) -> Ways:
     """Return the way from a value per atom to the Debye temperature, and the way back.
 
     Values are in J/(mol K) or J/mol. Those of no Debye crystal go to the end of the range.
     """
-    import torch
-
-    from stratus.physics import debye
-
-    law = {"cv": debye.heat_capacity, "u": debye.internal_energy}[quantity]
-
-    def back(theta_k: Numbers) -> Numbers:
-        kept = torch.from_numpy(np.clip(theta_k, THETAS_K[0], THETAS_K[-1]))
-        return np.asarray(law(kept, torch.tensor(temperature_k, dtype=torch.float64)))
-
-    values = back(THETAS_K)
+    values = debye_value(quantity, THETAS_K, temperature_k)
     order = np.argsort(values, kind="stable")
-    return (lambda given: np.interp(given, values[order], THETAS_K[order])), back
+    return (
+        lambda given: np.interp(given, values[order], THETAS_K[order]),
+        lambda theta: debye_value(quantity, theta, temperature_k),
+    )
 
 
 def ridges(x: dict[str, Numbers], y: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
@@ -177,22 +185,69 @@ def over(folds: list[dict[str, float]]) -> dict[str, list[float | None]]:
     return found
 
 
-def study(path: Path, column: str, split: str) -> dict[str, dict[str, list[float | None]]]:
+def study(path: Path, column: str, split: str, out: Path) -> dict[str, dict[str, list]]:
     """Return the errors of every model on one table, by method and metric."""
     table, atoms = read(path, [column], split)
     fractions, labels = table.fractions(), table.labels[:, 0]
     per_atom = labels / atoms if path.stem.startswith("cv") else labels
     quantity, _, kelvin = column.rstrip("K").partition("@")
     theta = to_theta(quantity, float(kelvin))
-    if quantity == "u":
-        per_atom = 1000.0 * per_atom  # kJ to J
+    per_atom = IN_JOULES[quantity] * per_atom
     collected: dict[str, list[dict[str, float]]] = {}
     for fold in folds_of(table):
-        known = fractions[:, fractions[fold.train].any(axis=0)]
-        data = Labels(per_atom, atoms, known)
-        for name, found in methods(data, fold, theta).items():
+        data = Labels(per_atom, atoms, fractions[:, fractions[fold.train].any(axis=0)])
+        every = methods(data, fold, theta)
+        for name, found in every.items():
             collected.setdefault(name, []).append(errors(data, fold, *found))
+        frame = pd.DataFrame(
+            {
+                "id": [table.ids[row] for row in fold.test],
+                "quantity": quantity,
+                "temperature_k": int(kelvin),
+                "atoms": atoms[fold.test],
+                "label": per_atom[fold.test] / IN_JOULES[quantity],
+                "value": every["kernel ridge, in theta"][1] / IN_JOULES[quantity],
+            }
+        )
+        name = f"{path.stem}-{quantity}-simple.{split}.composition.{fold.name}"
+        frame.to_parquet(out / f"{name}.parquet", index=False)
     return {name: over(folds) for name, folds in collected.items()}
+
+
+def by_temperature(path: Path, split: str) -> dict[str, dict[str, list]]:
+    """Return MAE per atom (U: in kJ/mol) by column and method, learned at 300 K or everywhere."""
+    columns = [f"{q}@{t}K" for q in IN_JOULES for t in TEMPERATURES_K]
+    table, atoms = read(path, columns, split)
+    fractions, collected = table.fractions(), {column: {} for column in columns}
+    there, _ = to_theta("cv", 300.0)
+    own = there(table.labels[:, columns.index("cv@300K")])
+    for fold in folds_of(table):
+        x = fractions[:, fractions[fold.train].any(axis=0)]
+        labels = table.labels
+        at_300 = Labels(labels[:, columns.index("cv@300K")], atoms, x)
+        learned = methods(at_300, fold, to_theta("cv", 300.0))["kernel ridge, in theta"][1]
+        for k, column in enumerate(columns):
+            quantity, _, kelvin = column.rstrip("K").partition("@")
+            here = Labels(labels[:, k], atoms, x)
+
+            def at(
+                theta_k: Numbers, quantity: str = quantity, kelvin: float = float(kelvin)
+            ) -> Numbers:
+                return debye_value(quantity, theta_k, kelvin) / IN_JOULES[quantity]
+
+            found = {
+                "mean": np.full(len(fold.test), labels[fold.train, k].mean()),
+                "kernel ridge at each temperature": methods(here, fold, (np.copy, np.copy))[
+                    "kernel ridge, x atoms"
+                ][1],
+                "kernel ridge in theta at 300 K": at(there(learned)),
+                "theta of its own C_v at 300 K": at(own[fold.test]),
+            }
+            for name, values in found.items():
+                error = float(np.abs(values - labels[fold.test, k]).mean())
+                collected[column].setdefault(name, []).append({"mae_atom": error})
+    return {c: {name: over(folds)["mae_atom"] for name, folds in of.items()}
+            for c, of in collected.items()}  # fmt: skip
 
 
 def main() -> None:
@@ -203,22 +258,26 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=["cv", "cv_all", "dos"])
     parser.add_argument("--splits", nargs="*", choices=SPLITS, default=list(SPLITS))
     given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
     found = {}
     for name in given.only:
+        path = given.tables / f"{name}.parquet"
         for column in ("cv@300K", "u@300K") if name == "dos" else ("cv@300K",):
             for split in given.splits:
-                of = study(given.tables / f"{name}.parquet", column, split)
+                of = study(path, column, split, given.output)
                 found[f"{name} {column} {split}"] = of
                 print(f"\n{name}, {column}, {split}\n")
                 print("| model | MAE/MAD per cell | per atom | MAE per cell | MAE per atom |")
                 print("|---|---|---|---|---|")
                 for method, metrics in of.items():
-                    cells = " | ".join(
-                        text(metrics[m])
-                        for m in ("ratio_cell", "ratio_atom", "mae_cell", "mae_atom")
-                    )
-                    print(f"| {method} | {cells} |", flush=True)
-    given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                    print(f"| {method} | {' | '.join(map(text, metrics.values()))} |", flush=True)
+    if "dos" in given.only:
+        found["temperatures split"] = at = by_temperature(given.tables / "dos.parquet", "split")
+        print("\nMAE per atom by temperature, dos, split\n")
+        print(f"| label | {' | '.join(next(iter(at.values())))} |")
+        for column, of in at.items():
+            print(f"| {column} | {' | '.join(map(text, of.values()))} |")
+    (given.output / "simple.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def text(numbers: list[float | None]) -> str:

@@ -13,7 +13,8 @@ per cell as such).
 Each fold is one file of predictions, per atom and at every temperature of the table where there is
 a law, with a JSON file beside it; what is there is not learned again. Strengths, epochs and weights
 are chosen on validation rows. The bundle of the fold is kept too, so that curves can be drawn of
-crystals that it has not seen.
+crystals that it has not seen. `--leave-out` learns from all crystals but those of some formulas,
+without folds.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import stratus
-from stratus.corpora import from_column, read_labelled
+from stratus.corpora import from_column, read_labelled, without_test
 from stratus.models.bundle import load_bundle
 from stratus.physics.laws import LAWS
 from stratus.tasks.task import make_task
@@ -151,6 +152,24 @@ def learn(
         )
 
 
+def learn_all(
+    run: Run, tables: Path, out: Path, leave_out: list[str], start: Model | None, options: dict
+) -> None:
+    """Learn from all crystals but those of some formulas, and keep the bundle."""
+    path = tables / f"{run.table}.parquet"
+    columns = [*run.columns, *(["cell_atoms"] if run.per_cell else [])]
+    table = read_labelled(path, columns)
+    kept = np.flatnonzero(~pd.read_parquet(path)["formula"].isin(leave_out))
+    print(f"{len(table) - len(kept)} crystals of {', '.join(leave_out)} are left out")
+    used = table.take(kept)
+    folds = [without_test(used, 0, group="scope")]
+    done = finetune(used, folds, run.tasks(), make_finetune_options(options), model=start)
+    bundle = out / f"{run.name}.without.bundle"
+    done.save(bundle)
+    losses = [each.validation_loss for each in done.folds[0].fitted]
+    print(f"{bundle}: validation loss {np.mean(losses):.4f}")
+
+
 def predictions(run: Run, path: Path, fold: Fold, bundle: Path, done: Any) -> pd.DataFrame:
     """Return label and prediction per atom of the test rows, one a row, quantity and temperature.
 
@@ -207,6 +226,7 @@ def main() -> None:
     parser.add_argument("--ema", type=float, default=0.99)
     parser.add_argument("--members", type=int, default=1)
     parser.add_argument("--precision", default="32")
+    parser.add_argument("--leave-out", nargs="+", metavar="FORMULA", help="learn all others")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     start = load_bundle(given.model) if given.model else None
@@ -219,6 +239,10 @@ def main() -> None:
         "members": given.members,
         "precision": given.precision,
     }
+    if given.leave_out:
+        for run in given.runs:
+            learn_all(run, given.tables, given.output, given.leave_out, start, options)
+        return
     for split in given.splits:
         for run in given.runs:
             learn(run, given.tables, given.output, split, start, options)
