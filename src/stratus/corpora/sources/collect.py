@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from contextlib import ExitStack, closing
 from importlib.metadata import version
@@ -204,7 +203,7 @@ class _Job:
             if limit is not None and resumed >= limit:
                 return 0
             for page in self.source.pages(store.cursor):
-                outcomes = list(_parsed(page.records, self.options.read))
+                outcomes = list(_parsed(page.records, page.read or self.options.read))
                 if limit is not None:
                     outcomes = outcomes[: limit - resumed - count]
                 entries = [o for o in outcomes if isinstance(o, Entry)]
@@ -270,11 +269,6 @@ class _Job:
             card=str(card_path(self.table)),
             **counts,
         )
-
-
-def command(words: Iterable[str]) -> str:
-    """Return a command line for the card, as a shell reads it."""
-    return shlex.join(words)
 
 
 def _parsed(records: Iterable[Record | Reject], options: ReadOptions) -> Iterable[Entry | Reject]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stratus.crystals.entry import Reject
-    from stratus.crystals.reading import Record
+    from stratus.crystals.reading import ReadOptions, Record
 
 
 class SourceError(StratusError):
@@ -29,6 +29,7 @@ class Page:
         licence: its licence, as an SPDX name where there is one; ``unknown`` where nobody says.
         cursor: where the source goes on after this page; a text that the source alone reads.
         total: how many records there will be in all, as far as the source knows.
+        read: how the records are parsed, where the source knows better than the caller.
     """
 
     records: tuple[Record | Reject, ...]
@@ -36,6 +37,7 @@ class Page:
     licence: str
     cursor: str
     total: int | None = None
+    read: ReadOptions | None = None
 
 
 class Source(Protocol):
