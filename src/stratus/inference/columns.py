@@ -52,15 +52,15 @@ def _columns(task: Task, predicted: Predicted) -> Iterator[Sequence[str]]:
     if task.kind == "multiclass":
         names = class_names(task)
         yield [names[place] for place in value.argmax(axis=1).tolist()]
-        yield _texts(value.max(axis=1).tolist())
+        yield texts(value.max(axis=1).tolist())
         return
-    yield _texts(value.tolist())
-    yield _texts(predicted.std.tolist())
+    yield texts(value.tolist())
+    yield texts(predicted.std.tolist())
     if task.kind == "regression":
         for end in (predicted.lo, predicted.hi):
-            yield [""] * len(value) if end is None else _texts(end.tolist())
+            yield [""] * len(value) if end is None else texts(end.tolist())
 
 
-def _texts(numbers: Sequence[float]) -> list[str]:
+def texts(numbers: Sequence[float]) -> list[str]:
     """Return numbers with nine digits, which tell any two float32 apart; nothing for NaN."""
     return ["" if math.isnan(number) else f"{number:.9g}" for number in numbers]

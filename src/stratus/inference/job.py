@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from stratus.corpora.encoding.files import whole_file
-from stratus.corpora.encoding.precautions import check_apart, check_place
-from stratus.errors import InputError, StratusError
 from stratus.inference.columns import cells, header
 from stratus.inference.windows import predict_windows
+from stratus.inference.writing import check_output, write_windows
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
-    from stratus.crystals.entry import Reject
     from stratus.inference.inputs import PredictOptions
     from stratus.inference.windows import Window
     from stratus.models.model import Model
-
-_REJECTS_KEPT: Final = 5
 
 
 class PredictSummary(BaseModel):
@@ -86,46 +78,17 @@ def predict_corpus(
         stratus.errors.StratusError: writing failed, or a worker can not start.
     """
     started = time.monotonic()
-    path = Path(output)
-    _check_output(path)
-    check_apart(inputs, path)
-    codes: Counter[str] = Counter()
-    first: list[str] = []
-    count = 0
+    path = check_output(inputs, output)
     windows = predict_windows(
         inputs, model, interval=interval, options=options, batch_size=batch_size
     )
-    try:
-        with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as to:
-            writer = csv.writer(to)
-            writer.writerow(header(model.tasks))
-            for window in windows:
-                writer.writerows(cells(window, model.tasks))
-                count += len(window.rows)
-                rejects = [row.reject for row in window.rows if row.reject is not None]
-                codes.update(str(reject.code) for reject in rejects)
-                first += map(_in_words, rejects[: _REJECTS_KEPT - len(first)])
-                if on_window is not None:
-                    on_window(window)
-    except OSError as error:
-        raise StratusError(
-            f"The predictions can not be written: {error.filename or path}: "
-            f"{error.strerror or error}; make room or choose another place"
-        ) from error
+    written = write_windows(
+        path, header(model.tasks), windows, lambda window: cells(window, model.tasks), on_window
+    )
     return PredictSummary(
         output=str(path),
-        rows=count,
-        rejects=dict(codes),
-        first_rejects=tuple(first),
+        rows=written.crystals,
+        rejects=written.rejects,
+        first_rejects=written.first_rejects,
         seconds=time.monotonic() - started,
     )
-
-
-def _in_words(reject: Reject) -> str:
-    return f"{reject.source or reject.id}: {reject.detail} ({reject.code})"
-
-
-def _check_output(path: Path) -> None:
-    if path.suffix != ".csv":
-        raise InputError(f"{path} must end in .csv")
-    check_place(path)
