@@ -14,13 +14,16 @@ from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from stratus.crystals.reading.record import ReadOptions
 
 _QUERY = "SELECT id, numbers, cell, positions, pbc, key_value_pairs FROM systems ORDER BY id"
 _MATRIX = 9
+_NOT_PERIODIC = "not periodic along every axis; read as a crystal in all three directions"
 
 
 def ase_db_records(
@@ -64,9 +67,44 @@ def parse_ase_row(
     Raises:
         Refusal: the row has no cell, or arrays of the wrong length.
     """
-    numbers = _array(values["numbers"], "<i4").astype(np.int64)
-    lattice = _array(values["cell"], "<f8")
-    positions = _array(values["positions"], "<f8")
+    return crystal_of_row(
+        numbers=_array(values["numbers"], "<i4").astype(np.int64),
+        lattice=_array(values["cell"], "<f8"),
+        positions=_array(values["positions"], "<f8"),
+        periodic=values["pbc"] == 7,
+        labels=_labels(values["labels"]),
+        id=id,
+        source=source,
+        options=options,
+    )
+
+
+def crystal_of_row(
+    *,
+    numbers: npt.NDArray[np.int64],
+    lattice: npt.NDArray[np.float64],
+    positions: npt.NDArray[np.float64],
+    periodic: bool,
+    labels: Mapping[str, Any],
+    id: str,  # noqa: A002 - the field's name
+    source: str,
+    options: ReadOptions,
+) -> Entry | Reject:
+    """Return the crystal of the arrays that ASE stores.
+
+    Args:
+        numbers: shape (n,), atomic numbers.
+        lattice: nine numbers, in Å; none or zeros for a molecule.
+        positions: 3 n Cartesian coordinates, in Å.
+        periodic: whether it is periodic along every axis.
+        labels: carried into the entry.
+        id: the crystal's id.
+        source: where the row is.
+        options: what counts as a crystal.
+
+    Raises:
+        Refusal: there is no cell, an array has the wrong length, or an atom is a dummy.
+    """
     if len(lattice) != _MATRIX or not lattice.any():
         raise Refusal(Code.NOT_A_STRUCTURE, "the row has no cell: a molecule is no crystal")
     if len(positions) != 3 * len(numbers):
@@ -74,18 +112,15 @@ def parse_ase_row(
     if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= 118):
         raise Refusal(Code.DUMMY_SPECIES, "the row holds an atom of number 0, a dummy")
     matrix = lattice.reshape(3, 3)
-    coords = fractional(positions.reshape(-1, 3), matrix)
-    notes: tuple[str, ...] = ()
-    if values["pbc"] != 7:
-        notes = ("not periodic along every axis; read as a crystal in all three directions",)
+    notes = () if periodic else (_NOT_PERIODIC,)
     return build(
         id=id,
         source=source,
         lattice=matrix,
         numbers=numbers,
-        frac_coords=coords,
+        frac_coords=fractional(positions.reshape(-1, 3), matrix),
         options=options,
-        labels=_labels(values["labels"]),
+        labels=labels,
         notes=notes,
     )
 

@@ -21,6 +21,7 @@ from stratus.crystals.reading.ase_db import ase_db_records
 from stratus.crystals.reading.extxyz import extxyz_records
 from stratus.crystals.reading.formats import Name, sniff, take_apart
 from stratus.crystals.reading.json_records import json_records, jsonl_records
+from stratus.crystals.reading.lmdb_store import lmdb_records
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.reading.tables import table_records
@@ -158,6 +159,13 @@ def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
     elif kind == "asedb":
         content = found.path if found.path is not None else read_whole(stream, options)
         yield from ase_db_records(content, stem, source, options)
+    elif kind == "lmdb":
+        if found.path is None:
+            raise Refusal(
+                Code.NOT_A_STRUCTURE,
+                "an LMDB store can not be read out of an archive or a compressed file; unpack it",
+            )
+        yield from lmdb_records(found.path, stem, source)
     elif kind == "traj":
         raise Refusal(
             Code.NOT_A_STRUCTURE,

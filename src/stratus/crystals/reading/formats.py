@@ -26,6 +26,9 @@ _BY_SUFFIX = {
     ".extxyz": "extxyz",
     ".db": "asedb",
     ".traj": "traj",
+    ".aselmdb": "lmdb",
+    ".lmdb": "lmdb",
+    ".mdb": "lmdb",
     ".zip": "zip",
     ".tar": "tar",
 }
@@ -84,6 +87,8 @@ def sniff(head: bytes) -> str | None:  # noqa: PLR0911 - one return for each for
             return format_
     if head[257:262] == b"ustar":
         return "tar"
+    if head[16:20] == b"\xde\xc0\xef\xbe":
+        return "lmdb"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text or b"\0" in text[:512]:
         return None

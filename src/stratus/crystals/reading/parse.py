@@ -140,6 +140,12 @@ def _ase_row(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:
     yield parse_ase_row(record.payload, id=record.id, source=record.source, options=options)
 
 
+def _lmdb_row(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:
+    from stratus.crystals.reading.lmdb_store import parse_lmdb_row
+
+    yield parse_lmdb_row(record.payload, id=record.id, source=record.source, options=options)
+
+
 def _structure(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:
     from stratus.crystals.reading.objects import entry_of_structure
 
@@ -160,6 +166,7 @@ _PARSERS: dict[str, Callable[[Record, ReadOptions], Iterator[Entry | Reject]]] =
     "jsonline": _json_line,
     "extxyz": _extxyz,
     "ase_row": _ase_row,
+    "lmdb_row": _lmdb_row,
     "structure": _structure,
     "atoms": _atoms,
 }

@@ -11,6 +11,7 @@ from stratus.crystals.entry import Code, Reject
 from stratus.crystals.reading.archives import looked_into
 from stratus.crystals.reading.containers import ON_DISK, Found, opened
 from stratus.crystals.reading.formats import Name, sniff, take_apart
+from stratus.crystals.reading.lmdb_store import is_lock
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
@@ -100,7 +101,7 @@ def _folder(
         return
     for item in items:
         path, name = folder / item.name, shown + item.name
-        if item.name.startswith("."):
+        if item.name.startswith(".") or is_lock(item.name):
             _LOG.info("passed over the hidden %s", path)
         elif _is(item.is_dir):
             inside = path.resolve()

@@ -93,7 +93,7 @@ def test_an_interrupted_run_goes_on_in_the_middle_of_a_file(tmp_path):
         ([1, 2.5], "double", [1.0, 2.5]),
         ([True, None], "bool", [True, None]),
         ([1, "x"], "string", ["1", "x"]),
-        ([[1], [2.5], []], "list<item: double>", [[1.0], [2.5], []]),
+        ([[1], [2.5], []], "list<element: double>", [[1.0], [2.5], []]),
         ([{"a": 1}, None], "string", ['{"a": 1}', None]),
         ([2**70, 1], "string", [str(2**70), "1"]),
         ([None, None], "null", [None, None]),
