@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stratus.cli import (
+    corpora,
     encode,
     examples,
     failures,
@@ -62,3 +63,4 @@ app.command("show")(show.show)
 app.command("examples")(examples.examples)
 app.command("import")(import_.import_published)
 app.add_typer(model.app, name="model")
+app.add_typer(corpora.app, name="corpora")

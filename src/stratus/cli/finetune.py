@@ -42,7 +42,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
+        typer.Option(
+            metavar="COL",
+            help="Column of folds, or of train, validation and test; or a file of stratus corpora.",
+        ),
     ] = None,
     formula: Annotated[
         str | None,
@@ -126,16 +129,20 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
 
         from stratus.cli.finetune_report import Report
         from stratus.corpora import from_column, kfold
+        from stratus.corpora.splits.files import is_split_file, with_split
         from stratus.models.bundle import load_bundle
         from stratus.training.finetune.run import finetune as run
 
         loaded = load_bundle(model) if model is not None else None
+        split_file = Path(split) if split is not None and is_split_file(split) else None
         columns = {
-            "fold_column": split,
+            "fold_column": split if split_file is None else None,
             "formula_column": formula,
             "space_group_column": space_group,
         }
         read, tasks = _read(table, target, kind or [], per_cell or [], columns)
+        if split_file is not None:
+            read = with_split(read, split_file)
         made = (
             from_column(read, seed=options.seed)
             if split is not None

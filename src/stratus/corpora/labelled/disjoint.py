@@ -13,6 +13,11 @@ from stratus.errors import InputError
 from stratus.scope.partial import UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+
     from stratus.corpora.labelled.folds import Fold
     from stratus.corpora.labelled.table import LabelledTable
 
@@ -116,8 +121,18 @@ def digest(fold: Fold, table: LabelledTable) -> str:
         fold: the fold.
         table: its table.
     """
-    parts = {name: sorted(table.ids[row] for row in rows) for name, rows in fold.parts.items()}
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return digest_of(fold.parts, table)
+
+
+def digest_of(parts: Mapping[str, npt.NDArray[np.int64]], table: LabelledTable) -> str:
+    """Return the sha256 of parts of any names, as :func:`digest` does of a fold.
+
+    Args:
+        parts: rows by the name of the part.
+        table: their table.
+    """
+    ids = {name: sorted(table.ids[row] for row in rows) for name, rows in parts.items()}
+    text = json.dumps(ids, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

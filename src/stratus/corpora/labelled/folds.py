@@ -7,22 +7,22 @@ table's rows, not on their order, nor on the version of any library.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stratus.corpora.labelled.columns import close
-from stratus.corpora.labelled.table import LabelledTable
+from stratus.corpora.digests import drawn
+from stratus.corpora.labelled.grouping import group_names
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
+
+    from stratus.corpora.labelled.table import LabelledTable
 
 VALIDATION_SHARE: Final = 0.1
 
@@ -36,18 +36,6 @@ _SPLITS: Final = {
     "test": "test",
     "testing": "test",
 }
-
-
-class Group(StrEnum):
-    """Which rows stay together.
-
-    A crystal may stand in a table whole and as its formula; these are not one string, but they are
-    one composition.
-    """
-
-    NONE = "none"
-    SCOPE = "scope"
-    COMPOSITION = "composition"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,16 +75,18 @@ def kfold(
         k: number of folds, at least 2.
         seed: which split; the same seed gives the same folds.
         group: rows that stay together: ``scope`` those of one string, ``composition`` those of one
-            reduced composition, ``none`` none. If not said: ``composition`` for a table with
-            partial crystals, ``scope`` for any other, ``none`` for a number.
+            reduced composition, ``chemical-system`` those of the same elements, ``prototype`` those
+            of one arrangement (:mod:`stratus.corpora.keys`), ``none`` none. If not said:
+            ``composition`` for a table with partial crystals, ``scope`` for any other, ``none``
+            for a number.
         validation: share of the training rows that is taken out of them to choose with.
 
     Raises:
         stratus.errors.InputError: too few groups for k folds, or an option that can not be.
     """
-    groups = _groups(rows, group)
+    groups = group_names(rows, group)
     _check(k, validation)
-    order = _drawn(sorted(set(groups)), f"{seed}|folds")
+    order = drawn(sorted(set(groups)), f"{seed}|folds")
     if len(order) < k:
         raise InputError(
             f"{k} folds need at least {k} groups of rows, but there are {len(order)}; take fewer "
@@ -137,7 +127,7 @@ def without_test(
     """
     _check_share(validation)
     nowhere = np.zeros(len(table), dtype=np.bool_)
-    return _fold(nowhere, "all", _groups(table, group), seed, validation)
+    return _fold(nowhere, "all", group_names(table, group), seed, validation)
 
 
 def from_column(
@@ -164,7 +154,7 @@ def from_column(
             neither of the two.
     """
     splits = _splits(table)
-    groups = _groups(table, group)
+    groups = group_names(table, group)
     _check(2, validation)
     found = sorted(set(splits))
     named = [_SPLITS.get(value.lower()) for value in splits]
@@ -216,44 +206,20 @@ def _fold(
     rest = np.flatnonzero(~is_test)
     of_rest = [groups[row] for row in rest.tolist()]
     sizes = Counter(of_rest)
-    drawn: set[str] = set()
+    chosen_groups: set[str] = set()
     count = 0
-    for group in _drawn(sorted(sizes), f"{seed}|validation|{name}"):
+    for group in drawn(sorted(sizes), f"{seed}|validation|{name}"):
         if count >= validation * len(rest):
             break
-        drawn.add(group)
+        chosen_groups.add(group)
         count += sizes[group]
-    chosen = np.array([group in drawn for group in of_rest], dtype=np.bool_)
+    chosen = np.array([group in chosen_groups for group in of_rest], dtype=np.bool_)
     if chosen.all():
         raise InputError(
             f"fold {name} has no training rows left beside its {count} validation rows; take a "
             "smaller share or another group"
         )
     return Fold(name, rest[~chosen], rest[chosen], np.flatnonzero(is_test))
-
-
-def _groups(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
-    """Return the name of each row's group."""
-    if group is None:
-        group = _default_group(rows)
-    known = [kind.value for kind in Group]
-    if group not in known:
-        raise InputError(f"{group!r} is no group of rows; {close(group, known)}")
-    if isinstance(rows, LabelledTable):
-        if group == Group.NONE:
-            return rows.ids
-        return rows.scopes if group == Group.SCOPE else rows.compositions
-    if group != Group.NONE:
-        raise InputError(
-            f"rows can be kept together by {group} in a table, not in a number of rows"
-        )
-    return [str(row) for row in range(rows)]
-
-
-def _default_group(rows: int | LabelledTable) -> Group:
-    if not isinstance(rows, LabelledTable):
-        return Group.NONE
-    return Group.COMPOSITION if rows.is_partial else Group.SCOPE
 
 
 def _check(k: int, validation: float) -> None:
@@ -267,12 +233,3 @@ def _check_share(validation: float) -> None:
         raise InputError(
             f"the share of validation rows is at least 0 and below 1, not {validation}"
         )
-
-
-def _drawn(names: Sequence[str], salt: str) -> list[str]:
-    """Return the names in the order of their digests."""
-
-    def digest(name: str) -> bytes:
-        return hashlib.blake2b(f"{salt}\0{name}".encode(), digest_size=16).digest()
-
-    return sorted(names, key=digest)

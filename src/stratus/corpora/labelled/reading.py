@@ -75,17 +75,64 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
         stratus.errors.InputError: the file can not be read, a column is missing, a label is no
             finite number (names the row and the column), or no row can be used.
     """
-    wanted = Wanted.of(targets, kinds, fold_column)
-    read = ReadOptions(structure_column=structure_column, id_column=id_column)
-    scope = scope_options or ScopeOptions()
-    if scope.dialect != Dialect.ORBIT:
-        raise InputError(f"labelled tables are read in the orbit dialect, not in {scope.dialect}")
-    layout = find_layout(path, read, wanted.names, formula_column, space_group_column)
+    return _read(
+        path,
+        Wanted.of(targets, kinds, fold_column),
+        EncodeOptions(
+            read=ReadOptions(structure_column=structure_column, id_column=id_column),
+            scope=scope_options or ScopeOptions(),
+            workers=workers,
+            timeout_s=timeout_s,
+        ),
+        (formula_column, space_group_column),
+    )
+
+
+def read_crystals(
+    path: str | os.PathLike[str],
+    *,
+    fold_column: str | None = None,
+    formula_column: str | None = None,
+    space_group_column: str | None = None,
+    options: EncodeOptions | None = None,
+) -> LabelledTable:
+    """Read crystals without labels, as :func:`read_labelled` reads them with labels.
+
+    Args:
+        path: a CSV, Parquet or other file, or a folder.
+        fold_column: a column of whole numbers, texts or dates to keep, as ``splits``.
+        formula_column: the column of the formulas.
+        space_group_column: the column of the space groups that belong to formulas.
+        options: columns of structures and ids, and how structures become strings.
+
+    Returns:
+        a table without targets, with the ids that :func:`read_labelled` gives the same rows.
+
+    Raises:
+        stratus.errors.InputError: as :func:`read_labelled`.
+    """
+    return _read(
+        path,
+        Wanted({}, fold_column),
+        options or EncodeOptions(),
+        (formula_column, space_group_column),
+    )
+
+
+def _read(
+    path: str | os.PathLike[str],
+    wanted: Wanted,
+    options: EncodeOptions,
+    formula_columns: tuple[str | None, str | None],
+) -> LabelledTable:
+    read, dialect = options.read, options.scope.dialect
+    if dialect != Dialect.ORBIT:
+        raise InputError(f"labelled tables are read in the orbit dialect, not in {dialect}")
+    layout = find_layout(path, read, wanted.names, *formula_columns)
     if layout.reader is not None:
         gathered = Gathered(wanted)
         return gathered.table(gather(path, read, layout.reader, gathered), str(path))
     _look_first(path, read, wanted)
-    options = EncodeOptions(read=read, scope=scope, workers=workers, timeout_s=timeout_s)
     return _encoded(path, options, wanted)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stratus.corpora.labelled.columns import Wanted, close
 from stratus.corpora.labelled.joining import join_tables
 from stratus.corpora.labelled.layout import find_layout
-from stratus.corpora.labelled.reading import read_labelled
+from stratus.corpora.labelled.reading import read_crystals, read_labelled
 from stratus.crystals.reading import ReadOptions
 from stratus.errors import InputError
 
@@ -42,9 +42,8 @@ def read_tables(
     Wanted.of(targets, kinds, options.get("fold_column"))
     if len(paths) == 1:
         return read_labelled(paths[0], targets, kinds=kinds, **options)
+    stems = file_names(paths)
     here = {str(path): _targets(path, targets, options) for path in paths}
-    if len(here) < len(paths):
-        raise InputError(f"a file is named twice among {', '.join(map(str, paths))}")
     found = {name for names in here.values() for name in names}
     for name in targets:
         if name not in found:
@@ -56,9 +55,30 @@ def read_tables(
             kinds={n: kind for n, kind in (kinds or {}).items() if n in here[str(path)]},
             **options,
         )
-        for name, path in zip(_names(paths), paths, strict=True)
+        for name, path in zip(stems, paths, strict=True)
     }
     return join_tables(tables)
+
+
+def read_all_crystals(paths: Sequence[str | os.PathLike[str]], **options: Any) -> LabelledTable:
+    """Read several files without labels, and join them.
+
+    Args:
+        paths: files as :func:`read_labelled` takes them.
+        options: the other arguments of :func:`read_crystals`, the same for all files.
+
+    Returns:
+        a table with the ids that :func:`read_tables` gives the same rows.
+
+    Raises:
+        stratus.errors.InputError: as :func:`read_crystals` and :func:`join_tables`.
+    """
+    if len(paths) == 1:
+        return read_crystals(paths[0], **options)
+    names = file_names(paths)
+    return join_tables(
+        {name: read_crystals(path, **options) for name, path in zip(names, paths, strict=True)}
+    )
 
 
 def _targets(
@@ -86,7 +106,13 @@ def _targets(
     return named
 
 
-def _names(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return a name for each file: its stem, or all of its path where two stems are alike."""
+def file_names(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Return a name for each file: its stem, or all of its path where two stems are alike.
+
+    Raises:
+        stratus.errors.InputError: a file is named twice.
+    """
+    if len({str(path) for path in paths}) < len(paths):
+        raise InputError(f"a file is named twice among {', '.join(map(str, paths))}")
     stems = [Path(path).stem for path in paths]
     return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +58,8 @@ def as_numbers(column: pa.Array, name: str, where: Callable[[int], str]) -> npt.
 def as_classes(column: pa.Array, name: str, where: Callable[[int], str]) -> list[str | None]:
     """Return a column of classes or folds as texts, ``None`` where there is none.
 
-    A whole number is the same class however it is written: ``1``, ``1.0`` and ``01``.
+    A whole number is the same class however it is written: ``1``, ``1.0`` and ``01``. A date is
+    written as ``2024-05-31``.
 
     Args:
         column: some rows of it.
@@ -69,6 +71,9 @@ def as_classes(column: pa.Array, name: str, where: Callable[[int], str]) -> list
     """
     found: list[str | None] = []
     for place, value in enumerate(_plain(column).to_pylist()):
+        if isinstance(value, date):  # a datetime is one too
+            found.append(value.isoformat())
+            continue
         if not (value is None or isinstance(value, (str, bool, int, float))):
             raise InputError(
                 f"{where(place)} has {value!r} in {name!r}: a class or fold is a text, a whole "

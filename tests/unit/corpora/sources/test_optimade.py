@@ -76,7 +76,7 @@ def test_the_rows_are_those_that_the_client_of_the_server_package_gets(optimade_
     url, _ = optimade_server
     client = OptimadeClient(base_urls=[url], use_async=False, silent=True)
     found = client.get("", endpoint="structures")["structures"][""][url]["data"]
-    rejected = (straight / "rejects.csv").read_text().splitlines()[1:]
+    rejected = (straight / "crystals.rejects.csv").read_text().splitlines()[1:]
     assert {e["id"] for e in found} == {*ids(straight), *(r.split(",")[0] for r in rejected)}
 
 
@@ -193,7 +193,7 @@ def test_what_is_no_crystal_is_a_reject(optimade_server, tmp_path):
         "partial-occupancy": 1,
         "unreadable": 1,
     }
-    assert "lattice_vectors is missing" in (tmp_path / "rejects.csv").read_text()
+    assert "lattice_vectors is missing" in (tmp_path / "crystals.rejects.csv").read_text()
 
 
 def test_a_server_that_stays_broken_ends_the_run_and_the_next_goes_on(
