@@ -12,6 +12,7 @@ from stratus.cli.failures import reported
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stratus.corpora.keys import Key
     from stratus.corpora.labelled.folds import Fold
     from stratus.corpora.labelled.table import LabelledTable
 
@@ -308,7 +309,7 @@ def _unit(text: str) -> tuple[str, str]:
     return column, unit
 
 
-def _key(text: str) -> str:
+def _key(text: str) -> Key:
     from stratus.corpora.keys import Key
     from stratus.views.names import pick
 
