@@ -11,6 +11,7 @@ import numpy as np
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.errors import ScopeSyntaxError, StratusError
 from stratus.inference.inputs import PredictOptions, Row, rows
+from stratus.models.given import atoms_of
 from stratus.models.predicting import predict_samples, require_tasks, sample_of
 from stratus.tasks.conformal import check_level
 
@@ -94,7 +95,7 @@ def predict_rows(
         predicted = predict_samples(
             model,
             samples,
-            np.array([one.n_atoms for one in known], np.int64),
+            atoms_of(known),
             [one.known for one in known],
             level=interval,
             batch_size=batch_size,

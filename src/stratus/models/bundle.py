@@ -24,8 +24,9 @@ from stratus.models.description import (
     read_description,
 )
 from stratus.models.heads import kind_of
+from stratus.models.law_head import law_head
 from stratus.models.layout import WEIGHTS_FILE, check_layout
-from stratus.models.member import check_alike, prefixed
+from stratus.models.member import check_alike, prefixed, tasks_of
 from stratus.models.model import Model
 from stratus.models.skeleton import build_skeleton
 from stratus.models.weights import fill, layout, write_weights
@@ -217,9 +218,16 @@ def _read_calibration(folder: Path, members: Sequence[Member]) -> Calibration | 
 
 def _check_calibration(calibration: Calibration, members: Sequence[Member], where: object) -> None:
     groups = {member.group for member in members}
-    for task, of_task in calibration.tasks.items():
-        if task not in members[0].heads:
+    known = tasks_of(members[0].heads)
+    calibrated = [(task, of_task) for task, of_task in calibration.tasks.items()]
+    for task, _ in calibrated:
+        if task not in known:
             raise InputError(f"{where}: there is a calibration of {task!r}, but no such head")
+    if calibration.curves and law_head(members[0].heads) is None:
+        raise InputError(f"{where}: there is a calibration of curves, but no head of a law")
+    for quantity, points in calibration.curves.items():
+        calibrated += [(quantity, point.groups) for point in points]
+    for task, of_task in calibrated:
         for group in of_task:
             if group not in groups:
                 raise InputError(

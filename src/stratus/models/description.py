@@ -69,9 +69,11 @@ class Description(BaseModel):
         """The unit of each property that is predicted, by its name."""
         found = {}
         for name, head in self.members[0].heads.items():
-            task = head.config.get("task")
-            if isinstance(task, dict):
-                found[name] = str(task.get("unit", ""))
+            several = head.config.get("tasks")
+            for one in several if isinstance(several, list) else [head.config]:
+                task = one.get("task") if isinstance(one, dict) else None
+                if isinstance(task, dict):
+                    found[str(task.get("name", name))] = str(task.get("unit", ""))
         return found
 
 

@@ -21,10 +21,14 @@ from stratus.models.exporting_graph import (
     property_heads,
     trace,
 )
+from stratus.models.law_head import LawHead
 from stratus.models.member import Member
+from stratus.models.target_head import TargetHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from torch import nn
 
     from stratus.models.exporting_check import Made
     from stratus.models.exporting_graph import Inputs
@@ -146,9 +150,10 @@ def _members(model: Model, member: int | None) -> tuple[Member, ...]:
 
 
 def _left_out(model: Model) -> tuple[str, ...]:
-    """Return what a graph does not hold: heads without a property, deviations, intervals."""
+    """Return what a graph does not hold: some heads, deviations, intervals."""
     heads = property_heads(model.heads)
-    found = [f"the head {name}, which predicts no property" for name in model.heads.keys() - heads]
+    others = {name: head for name, head in model.heads.items() if name not in heads}
+    found = [f"the head {name}, which {_reason(head)}" for name, head in others.items()]
     gaussian = [name for name, head in heads.items() if head.task.loss == "gaussian"]
     if gaussian:
         found.append(f"the standard deviations that the heads {', '.join(gaussian)} give")
@@ -157,6 +162,13 @@ def _left_out(model: Model) -> tuple[str, ...]:
     if model.calibration is not None:
         found.append("the calibration of the intervals")
     return tuple(sorted(found))
+
+
+def _reason(head: nn.Module) -> str:
+    """Return why a graph does not hold a head."""
+    if isinstance(head, LawHead):
+        return "predicts by a law; Model.thermo gives its curves"
+    return "predicts per formula unit" if isinstance(head, TargetHead) else "predicts no property"
 
 
 def _document(

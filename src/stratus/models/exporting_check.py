@@ -15,6 +15,7 @@ from stratus.models.exporting_graph import CRYSTAL, property_heads
 from stratus.models.predicting import predict_samples
 from stratus.scope.encode import Dialect, encode
 from stratus.scope.partial import Known, hide
+from stratus.tasks.atoms import Atoms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -148,7 +149,8 @@ def expected(
     heads = property_heads(members[0].heads)
     if heads:
         kinds = [Known.WHOLE] * len(made)
-        predicted = predict_samples(replace(model, members=tuple(members)), samples, atoms, kinds)
+        both = Atoms(cell=atoms, formula=np.zeros_like(atoms))  # none is of a formula
+        predicted = predict_samples(replace(model, members=tuple(members)), samples, both, kinds)
         for name, head in heads.items():
             values = predicted[name].value
             spread = head.normaliser.restore_spread(np.ones(len(made)), atoms)

@@ -101,8 +101,15 @@ class PropertyGraph(nn.Module):
 
 
 def property_heads(heads: Mapping[str, nn.Module]) -> dict[str, TaskHead]:
-    """Return the heads that predict a property, by name."""
-    return {name: head for name, head in heads.items() if isinstance(head, TaskHead)}
+    """Return the heads that a graph can hold, by name: of one task, and not per formula unit.
+
+    The head of a law gives curves, and a formula unit is nothing that a graph is told of.
+    """
+    return {
+        name: head
+        for name, head in heads.items()
+        if isinstance(head, TaskHead) and head.task.per != "formula"
+    }
 
 
 def inputs_of(members: Sequence[Member], batch: Mapping[str, Tensor]) -> Inputs:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+
 from stratus.crystals.entry import Reject
 from stratus.errors import InputError
 from stratus.scope.encode import encode
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope
-from stratus.scope.partial import UNKNOWN, Known, check_partial
+from stratus.scope.partial import UNKNOWN, Known, check_partial, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
+from stratus.tasks.atoms import Atoms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+_COMPOSITION, _PARTS = 2, 4  # of a string of the orbit dialect
 _CLASSES: Final[Mapping[str, type[Scope | PaperScope]]] = MappingProxyType(
     {"orbit": Scope, "paper": PaperScope}
 )
@@ -33,6 +37,20 @@ class Given(NamedTuple):
     text: str
     n_atoms: int
     known: Known = Known.WHOLE
+
+    @property
+    def formula_atoms(self) -> int:
+        """Atoms in a formula unit; 0 where the string does not tell (``paper`` dialect)."""
+        parts = self.text.split(f" {SEPARATOR} ")
+        return sum(read_amounts(parts[_COMPOSITION]).values()) if len(parts) == _PARTS else 0
+
+
+def atoms_of(crystals: Sequence[Given]) -> Atoms:
+    """Return the atoms of the cells and of the formula units of some crystals."""
+    return Atoms(
+        cell=np.array([one.n_atoms for one in crystals], np.int64),
+        formula=np.array([one.formula_atoms for one in crystals], np.int64),
+    )
 
 
 def given(crystal: Any, dialect: str) -> Given:

@@ -7,14 +7,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError
-from stratus.models.task_head import TaskHead, TaskHeadConfig
+from stratus.models.law_head import LawHead, LawHeadConfig, law_of, make_law_head
+from stratus.models.task_head import TaskHead, TaskHeadConfig, make_task_head
 from stratus.tasks.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    import torch
     from pydantic import BaseModel
     from torch import nn
+
+    from stratus.models.target_head import TargetHead
+    from stratus.tasks.normalise import Normaliser
+    from stratus.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ HEADS: Final[Mapping[str, HeadKind]] = MappingProxyType(
         for kind in (
             HeadKind("masked-tokens", MaskedTokenHead, MaskedTokenHeadConfig, _masked_tokens),
             HeadKind("property", TaskHead, TaskHeadConfig, TaskHead),
+            HeadKind("law", LawHead, LawHeadConfig, LawHead),
         )
     }
 )
@@ -66,3 +73,31 @@ def kind_of(head: nn.Module) -> HeadKind:
     raise InputError(
         f"a bundle holds heads of the kinds {', '.join(HEADS)}, and {type(head).__name__} is none"
     )
+
+
+def make_target_heads(
+    tasks: Sequence[Task],
+    normalisers: Mapping[str, Normaliser],
+    hidden: int,
+    generator: torch.Generator | None = None,
+) -> list[TargetHead]:
+    """Make the heads of some tasks with fresh weights: one for each, and one for all of a law.
+
+    Args:
+        tasks: what they predict.
+        normalisers: of the labels they will learn from, by task.
+        hidden: length of the vectors of the encoder.
+        generator: where fresh weights come from; torch's own generator if None.
+
+    Raises:
+        stratus.errors.InputError: tasks of a law can not share a head.
+    """
+    law = law_of(tasks)
+    of_law = [task for task in tasks if task.physics is not None]
+    heads: list[TargetHead] = []
+    for task in tasks:
+        if task.physics is None:
+            heads.append(make_task_head(task, normalisers[task.name], hidden, generator))
+        elif law is not None and task is of_law[0]:
+            heads.append(make_law_head(of_law, normalisers, hidden, generator))
+    return heads

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stratus.errors import InputError
+from stratus.models.target_head import TargetHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import nn
+
+    from stratus.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,11 +62,23 @@ def check_alike(members: Sequence[Member], where: object) -> None:
             )
         for name, head in member.heads.items():
             other = first.heads[name]
-            same_task = getattr(head, "task", None) == getattr(other, "task", None)
-            if type(head) is not type(other) or not same_task:
+            same = all(
+                getattr(head, what, None) == getattr(other, what, None) for what in ("tasks", "law")
+            )
+            if type(head) is not type(other) or not same:
                 raise InputError(
                     f"{who}.heads.{name} predicts something else than that of members.0"
                 )
+
+
+def tasks_of(heads: Mapping[str, nn.Module]) -> dict[str, Task]:
+    """Return what heads predict, by the name of the task."""
+    return {
+        name: task
+        for head in heads.values()
+        if isinstance(head, TargetHead)
+        for name, task in head.tasks.items()
+    }
 
 
 def _names(member: Member) -> str:

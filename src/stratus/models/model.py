@@ -12,7 +12,8 @@ import numpy as np
 
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError, StratusError
-from stratus.models.given import Given, given
+from stratus.models.given import Given, atoms_of, given
+from stratus.models.member import tasks_of
 from stratus.models.predicting import (
     Predicted,
     by_length,
@@ -22,7 +23,13 @@ from stratus.models.predicting import (
     require_tasks,
     sample_of,
 )
-from stratus.models.task_head import TaskHead
+from stratus.models.thermo import (
+    ThermoCurves,
+    check_temperatures,
+    joined_curves,
+    require_law,
+    thermo_samples,
+)
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope
 
@@ -94,8 +101,7 @@ class Model:
     @property
     def tasks(self) -> dict[str, Task]:
         """What it predicts, by name; nothing for a model that was only pre-trained."""
-        heads = self.heads.items()
-        return {name: head.task for name, head in heads if isinstance(head, TaskHead)}
+        return tasks_of(self.heads)
 
     @property
     def parameters(self) -> int:
@@ -227,7 +233,7 @@ class Model:
                 predict_samples(
                     self,
                     [sample for _, sample in window],
-                    np.array([what.n_atoms for what, _ in window], np.int64),
+                    atoms_of([what for what, _ in window]),
                     [what.known for what, _ in window],
                     level=interval,
                     batch_size=batch_size,
@@ -239,6 +245,58 @@ class Model:
         if return_std:
             return {name: (one.value, one.std) for name, one in whole.items()}
         return {name: one.value for name, one in whole.items()}
+
+    def thermo(
+        self,
+        crystals: Crystal | Iterable[Crystal | Reject],
+        temperatures_k: Iterable[float],
+        *,
+        per: str = "atom",
+        interval: float | None = None,
+        batch_size: int = 256,
+    ) -> ThermoCurves:
+        """Give heat capacity, internal energy, entropy and free energy over temperature.
+
+        They are of a crystal of fixed volume that vibrates harmonically: C_v, not C_p, and no
+        energy but that of the vibrations (zero-point energy included). For more crystals than
+        curves fit in memory use :func:`stratus.models.thermo.thermo_samples`.
+
+        Args:
+            crystals: what :meth:`predict` takes.
+            temperatures_k: t temperatures, not negative, in K.
+            per: what a mole is of: ``atom``, ``formula`` or ``cell``, the primitive one.
+            interval: share of crystals that the intervals are to hold at any one temperature, such
+                as 0.9.
+            batch_size: crystals that go through an encoder together.
+
+        Returns:
+            the curves, ``[n, t]`` each, with the effective Debye temperatures ``[n]``.
+
+        Raises:
+            stratus.errors.InputError: a crystal can not be encoded (the message gives its place,
+                counted from 0, and the reason), the model has no law, or temperatures, ``per`` or
+                interval can not be.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size is at least 1, not {batch_size}")
+        require_law(self)
+        at = check_temperatures(temperatures_k)
+        found = self._samples(_many(crystals))
+        parts: list[ThermoCurves] = []
+        while (window := list(islice(found, _WINDOW * batch_size))) or not parts:
+            parts.append(
+                thermo_samples(
+                    self,
+                    [sample for _, sample in window],
+                    atoms_of([what for what, _ in window]),
+                    [what.known for what, _ in window],
+                    at,
+                    per=per,
+                    level=interval,
+                    batch_size=batch_size,
+                )
+            )
+        return joined_curves(parts)
 
     @property
     def _width(self) -> int:

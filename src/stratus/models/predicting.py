@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from stratus.errors import InputError
-from stratus.models.task_head import TaskHead
+from stratus.models.target_head import TargetHead
 from stratus.tasks.conformal import check_level, intervals, moments
 from stratus.tasks.predictions import mixture
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stratus.models.model import Model
     from stratus.scope.partial import Known
-    from stratus.tasks.predictions import Prediction
+    from stratus.tasks.atoms import Atoms
     from stratus.tasks.task import Task
     from stratus.views.view import Sample
 
@@ -101,7 +101,7 @@ def sample_of(model: Model, text: str) -> Sample:
 def predict_samples(
     model: Model,
     samples: Sequence[Sample],
-    atoms: NDArray[np.int64],
+    atoms: Atoms,
     kinds: Sequence[Known],
     *,
     level: float | None = None,
@@ -109,12 +109,12 @@ def predict_samples(
 ) -> dict[str, Predicted]:
     """Predict with all members; crystals of like length go through them together.
 
-    Where a property is per cell and the atoms of the cell are unknown, everything is NaN.
+    Where a property is per cell (or formula) and the atoms of it are unknown, everything is NaN.
 
     Args:
         model: one with property heads.
         samples: n crystals as the view of the model gives them.
-        atoms: ``[n]``, atoms of the primitive cells, 0 where unknown.
+        atoms: of the primitive cells and formula units, of :func:`stratus.models.given.atoms_of`.
         kinds: ``[n]``, how much is known of each.
         level: share of crystals that the intervals are to hold; no intervals if None.
         batch_size: crystals that go through an encoder together.
@@ -143,7 +143,7 @@ def _of_members(
     model: Model,
     tasks: dict[str, Task],
     samples: Sequence[Sample],
-    atoms: NDArray[np.int64],
+    atoms: Atoms,
     batch_size: int,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Return the values, and the standard deviations of heads that give one, else NaN.
@@ -161,9 +161,11 @@ def _of_members(
         for rows, batch in by_length(model, samples, batch_size):
             for number, member in enumerate(model.members):
                 crystal = member.encoder(batch).crystal
-                for name, head in member.heads.items():
-                    if isinstance(head, TaskHead):
-                        got: Prediction = head.values(head(crystal).float(), atoms[rows])
+                for head in member.heads.values():
+                    if not isinstance(head, TargetHead):
+                        continue
+                    found = head.predictions(head(crystal).float(), atoms.take(rows).of)
+                    for name, got in found.items():
                         values[name][number, rows] = got.values
                         if got.std is not None:
                             stds[name][number, rows] = got.std

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import ConfigDict, model_validator
 
-from stratus.tasks.heads import PropertyHead, PropertyHeadConfig
+from stratus.models.target_head import TargetHead
+from stratus.tasks.heads import PropertyHeadConfig
 from stratus.tasks.normalise import Normaliser  # noqa: TC001 - pydantic reads it
 from stratus.tasks.predictions import Prediction, predict
 from stratus.tasks.task import Task  # noqa: TC001 - pydantic reads it
@@ -35,12 +36,25 @@ class TaskHeadConfig(PropertyHeadConfig):
             ours, theirs = getattr(self, name), getattr(self.task, name)
             if ours != theirs:
                 raise ValueError(f"the head has {name} {ours}, but its task has {theirs}")
-        if self.normaliser.per_atom != (self.task.per == "cell"):
-            raise ValueError("the normaliser is per atom if and only if the task is per cell")
+        if self.task.physics is not None:
+            raise ValueError(f"the task {self.task.name} is of a law, and so is its head")
+        check_normaliser(self.task, self.normaliser)
         return self
 
 
-class TaskHead(PropertyHead):
+def check_normaliser(task: Task, normaliser: Normaliser) -> None:
+    """Refuse a normaliser that is not of a task.
+
+    Raises:
+        ValueError: it is per atom and the task is not per cell or formula, or the other way round.
+    """
+    if normaliser.per_atom != task.is_extensive:
+        raise ValueError(
+            "the normaliser is per atom if and only if the task is per cell or per formula"
+        )
+
+
+class TaskHead(TargetHead):
     """A head that knows its task and normaliser.
 
     Args:
@@ -53,6 +67,25 @@ class TaskHead(PropertyHead):
             config.hidden, config.outputs, config.layers, config.dropout, generator=generator
         )
         self.config: TaskHeadConfig = config
+
+    @property
+    def name(self) -> str:
+        """The name of its task."""
+        return self.task.name
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """Its task, by name."""
+        return {self.name: self.task}
+
+    @property
+    def normalisers(self) -> dict[str, Normaliser]:
+        """Its normaliser, by task."""
+        return {self.name: self.normaliser}
+
+    def numbers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Return what it gave, by task: these are the numbers of its task."""
+        return {self.name: raw}
 
     @property
     def task(self) -> Task:

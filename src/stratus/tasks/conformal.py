@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.errors import InputError
+from stratus.physics.quantities import Quantity
 from stratus.scope.partial import Known
 
 if TYPE_CHECKING:
@@ -85,12 +86,41 @@ class Scores(BaseModel):
         return width
 
 
+class CurvePoint(BaseModel):
+    """The calibration of a curve at one temperature.
+
+    Attributes:
+        temperature_k: where, in K.
+        groups: scores by group of members, by what is known of a crystal; floors are per atom, in
+            J/(mol K), those of energies in J/mol.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature_k: float = Field(ge=0, allow_inf_nan=False)
+    groups: dict[str, dict[Known, Scores]]
+
+
 class Calibration(BaseModel):
-    """The scores of a model, by task, by group of members, by what is known of a crystal."""
+    """What intervals of a model are made from.
+
+    Attributes:
+        tasks: scores by task, by group of members, by what is known of a crystal.
+        curves: for each thermodynamic quantity the temperatures that it was calibrated at,
+            ascending.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tasks: dict[str, dict[str, dict[Known, Scores]]]
+    curves: dict[Quantity, tuple[CurvePoint, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _temperatures_ascend(self) -> Self:
+        for quantity, points in self.curves.items():
+            if (np.diff([point.temperature_k for point in points]) <= 0).any():
+                raise ValueError(f"the temperatures of {quantity} ascend")
+        return self
 
     def of(self, task: str, group: str, kind: Known) -> Scores | None:
         """Return the scores of a task, group and kind; None where nothing was calibrated."""

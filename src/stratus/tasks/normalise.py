@@ -22,14 +22,16 @@ _ROUNDING: Final = 8 * 2.0**-52  # labels this close together, in shares of them
 
 
 class Normaliser(BaseModel):
-    """Mean and standard deviation of the labels of one task, in float64.
+    """Mean and spread of the labels of one task, in float64.
 
     It is plain values: ``model_dump()`` gives them and ``Normaliser(**values)`` takes them.
 
     Attributes:
         mean: of the labels it was fitted on, in the unit of the task (per atom if ``per_atom``).
-        std: their standard deviation, the root of the mean square (not n - 1).
-        per_atom: whether labels are of a cell, and what is normalised is the label per atom.
+        std: their standard deviation, the root of the mean square (not n - 1); of a task with
+            physics their mean absolute deviation, or the floor of its quantity if that is more.
+        per_atom: whether labels are of a cell or a formula unit, and what is normalised is the
+            label per atom.
         rows: how many labels it was fitted on.
     """
 
@@ -46,7 +48,7 @@ class Normaliser(BaseModel):
         Args:
             labels: ``[n]``, in the unit of the task; where absent, anything.
             present: ``[n]``, which labels there are.
-            atoms: ``[n]``, atoms of the primitive cell; needed if ``per_atom``.
+            atoms: ``[n]``, atoms that a label is of; needed if ``per_atom``.
 
         Raises:
             stratus.errors.InputError: atoms are needed and not given, or less than one.
@@ -60,7 +62,7 @@ class Normaliser(BaseModel):
     def restore(self, values: ArrayLike, atoms: Integers | None = None) -> Floats:
         """Return values ``[n]`` of a head in the unit of the task; the way back of normalise.
 
-        Per cell they are NaN where the atoms of the cell are unknown, so less than one.
+        If ``per_atom`` they are NaN where the atoms are unknown, so less than one.
 
         Raises:
             stratus.errors.InputError: atoms are needed and not given.
@@ -100,7 +102,7 @@ def fit_normaliser(
         labels: ``[n]``, those of the whole table; where absent, anything.
         present: ``[n]``, which labels there are.
         rows: indices of the rows to fit on, which are those to train on.
-        atoms: ``[n]``, atoms of the primitive cell; needed for a task per cell.
+        atoms: ``[n]``, atoms that a label is of; needed for a task per cell or formula.
 
     Raises:
         stratus.errors.InputError: a label in these rows is no finite number (the row is given) or
@@ -122,7 +124,7 @@ def fit_normaliser(
         )
     if task.kind != "regression":
         return _unchanged(task, known)
-    if task.per == "cell":
+    if task.is_extensive:
         all_there = np.ones(len(chosen), np.bool_)
         known = known / _atoms_of(_taken(atoms, chosen), all_there, task.name)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -138,7 +140,10 @@ def fit_normaliser(
             f"{task.name} has labels from {known.min():g} to {known.max():g}, too large or too "
             "small for a standard deviation in float64; use another unit"
         )
-    return Normaliser(mean=mean, std=std, per_atom=task.per == "cell", rows=len(known))
+    if task.physics is not None:
+        deviation = float(np.mean(np.abs(known - mean)))
+        std = max(deviation, task.physics.floor(task.unit))
+    return Normaliser(mean=mean, std=std, per_atom=task.is_extensive, rows=len(known))
 
 
 def _unchanged(task: Task, known: Floats) -> Normaliser:

@@ -48,8 +48,9 @@ def predict(
         task: what they are of.
         normaliser: that of the task.
         raw: ``[n, outputs]``, what the head gave, on any device.
-        atoms: ``[n]``, atoms of the primitive cell; needed for a task per cell, whose values are
-            those per atom times these, and NaN where they are unknown (less than one).
+        atoms: ``[n]``, atoms of the primitive cell, or of the formula unit; needed for a task per
+            cell or per formula, whose values are those per atom times these, and NaN where they
+            are unknown (less than one).
 
     Raises:
         stratus.errors.InputError: atoms are needed and not given.

@@ -18,6 +18,7 @@ from pydantic import (
 
 from stratus.errors import InputError
 from stratus.tasks.metrics import METRICS
+from stratus.tasks.physics import Physics
 from stratus.views.names import pick
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Kind = Literal["regression", "binary", "multiclass"]
-Per = Literal["atom", "cell", "crystal"]
+Per = Literal["atom", "cell", "formula", "crystal"]
 Loss = Literal["l1", "mse", "huber", "gaussian", "cross_entropy"]
 
 LOSSES: Final[Mapping[str, tuple[Loss, ...]]] = MappingProxyType(
@@ -60,9 +61,15 @@ class Task(BaseModel):
     A label of a regression is a number in ``unit``. A label of a binary task is 0 or 1, one of a
     multiclass task the place of its class in ``classes``, counted from 0.
 
-    ``per`` says what a label belongs to. ``cell`` is for extensive properties, those that double
-    when the cell does: the head gives a value per atom, which is multiplied by the atoms of the
-    primitive cell. Values per ``atom`` and values of the ``crystal`` as such are taken as they are.
+    ``per`` says what a label belongs to. ``cell`` and ``formula`` are for extensive properties,
+    those that double when the cell does: the head gives a value per atom, which is multiplied by
+    the atoms of the primitive cell, or of the formula unit. Values per ``atom`` and values of the
+    ``crystal`` as such are taken as they are. Where labels are of another cell than the primitive
+    one, ``atoms`` names the column that says how many atoms each is of; predictions are of the
+    primitive cell.
+
+    With ``physics`` a label is a thermodynamic quantity at a temperature, and a law stands between
+    the network and the label.
 
     Make it with :func:`make_task` or :func:`parse_target`, whose errors are sentences.
     """
@@ -73,7 +80,10 @@ class Task(BaseModel):
     column: str = Field(min_length=1, description="Column of the table that holds the labels.")
     unit: str = Field("", description="Unit of the labels; empty if they have none.")
     kind: Kind = Field("regression", description="regression, binary or multiclass.")
-    per: Per = Field("crystal", description="atom, cell (extensive) or crystal.")
+    per: Per = Field("crystal", description="atom, cell, formula (extensive) or crystal.")
+    atoms: str | None = Field(
+        None, min_length=1, description="Column with the atoms that a label per cell is of."
+    )
     classes: tuple[str, ...] = Field((), description="Names of the classes, in order.")
     loss: Loss = Field("l1", description="What training makes small.")
     metric: str = Field("mae", description="What the task is judged by.")
@@ -83,6 +93,7 @@ class Task(BaseModel):
     minimum: float | None = Field(
         None, allow_inf_nan=False, description="Nothing below it is predicted; a band gap has 0."
     )
+    physics: Physics | None = Field(None, description="The law that it is predicted by, if any.")
 
     @field_validator(*_CHOICES, mode="before")
     @classmethod
@@ -109,8 +120,10 @@ class Task(BaseModel):
         if self.kind not in METRICS[self.metric].kinds:
             fitting = [name for name, metric in METRICS.items() if self.kind in metric.kinds]
             raise ValueError(f"{who}, whose metric is {' or '.join(fitting)}, not {self.metric}")
-        if self.kind != "regression" and (self.unit or self.per == "cell"):
-            raise ValueError(f"{who}, so it has no unit and is not per cell")
+        if self.kind != "regression" and (self.unit or self.is_extensive):
+            raise ValueError(f"{who}, so it has no unit and is not per {self.per}")
+        if self.atoms is not None and self.per != "cell":
+            raise ValueError(f"{self.name} is per {self.per}, so no column has the atoms of a cell")
         if self.kind != "regression" and self.minimum is not None:
             raise ValueError(f"{who}, so it has no minimum")
         if self.kind == "regression" and self.classes:
@@ -121,7 +134,28 @@ class Task(BaseModel):
             raise ValueError(f"{who}: name its classes, two at least")
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"{who}, and one of its classes is named twice")
+        if self.physics is not None:
+            self._check_physics(self.physics)
         return self
+
+    def _check_physics(self, physics: Physics) -> None:
+        who = f"{self.name} is predicted by the law {physics.law}"
+        if self.kind != "regression":
+            raise ValueError(f"{who}, so it is a regression, not {self.kind}")
+        if self.per == "crystal":
+            raise ValueError(f"{who}; say whether it is per atom, per formula or per cell")
+        if self.loss == "gaussian":
+            raise ValueError(f"{who}, which has no spread of its own; its loss is l1, mse or huber")
+        if self.minimum is not None:
+            raise ValueError(f"{who}, which knows its own bounds; give no minimum")
+        if physics.quantity in {"cv", "s"} and not physics.temperature_k:
+            raise ValueError(f"{self.name} is 0 for every crystal, so there is nothing to learn")
+        physics.factor(self.unit)
+
+    @property
+    def is_extensive(self) -> bool:
+        """Whether values grow with what they are of, so that the head gives those per atom."""
+        return self.per in {"cell", "formula"}
 
     @property
     def outputs(self) -> int:

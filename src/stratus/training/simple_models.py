@@ -58,9 +58,6 @@ class _Rows:
     x_validation: Numbers
     y_validation: Numbers
     x_test: Numbers
-    atoms_train: Numbers
-    atoms_validation: Numbers
-    atoms_test: Numbers
 
 
 def predict_simple(
@@ -101,55 +98,100 @@ def predict_simple(
         raise InputError(f"{kind!r} is no kind of target; take {', '.join(Kind)}")
     if per not in {"atom", "cell"}:
         raise InputError(f"a label is per 'atom' or per 'cell', not per {per!r}")
-    rows = _rows(table, labels, fold)
-    if kind == Kind.REGRESSION:
-        return _regression(rows, per, seed)
-    return _classification(rows, classes)
-
-
-def _rows(table: LabelledTable, labels: Numbers, fold: Fold) -> _Rows:
     if labels.shape != (len(table),):
         raise InputError(f"{len(table)} labels are needed, one a row; the shape is {labels.shape}")
-    train = fold.train[np.isfinite(labels[fold.train])]
-    validation = fold.validation[np.isfinite(labels[fold.validation])]
+    if kind == Kind.REGRESSION:
+        atoms = table.n_atoms if per == "cell" else None
+        found = predict_simple_together(table, labels[:, np.newaxis], fold, atoms, seed=seed)
+        return {name: values[:, 0] for name, values in found.items()}
+    return _classification(_rows(table, labels, fold)[0], classes)
+
+
+def predict_simple_together(
+    table: LabelledTable,
+    labels: Numbers,
+    fold: Fold,
+    atoms: npt.NDArray[np.int64] | None = None,
+    *,
+    seed: int = 0,
+) -> dict[str, Numbers]:
+    """Learn several regressions at once, which costs little more than one.
+
+    What is chosen is chosen for each target apart, so each has what :func:`predict_simple` gives.
+
+    Args:
+        table: the crystals.
+        labels: shape (n, targets), NaN where absent, which is in the same rows for all.
+        fold: the split.
+        atoms: shape (n,), that a label is of, where labels grow with these; None where not.
+        seed: which rows are drawn where there are too many.
+
+    Returns:
+        by name of the model shape (test rows, targets), in the units of the labels.
+
+    Raises:
+        stratus.errors.InputError: no labelled training or validation rows, or labels that are
+            absent in other rows for one target than for another.
+    """
+    absent = np.isnan(labels)
+    if np.ptp(absent.astype(np.int64), axis=1).any():
+        raise InputError("targets are learned together where they have labels in the same rows")
+    rows, train, validation = _rows(table, labels, fold)
+    found = {MEAN: np.tile(rows.y_train.mean(axis=0), (len(rows.x_test), 1))}
+    counts = np.ones(len(table)) if atoms is None else atoms.astype(np.float64)
+    of_train, of_validation, of_test = (
+        counts[some][:, np.newaxis] for some in (train, validation, fold.test)
+    )
+    y = rows.y_train / of_train
+    if atoms is not None:
+        found[MEAN_PER_ATOM] = y.mean(axis=0) * of_test
+
+    found[RIDGE] = _ridge(rows, y, of_validation) * of_test
+    name, predicted = _kernel_ridge(rows, y, of_validation, seed)
+    found[name] = predicted * of_test
+    return found
+
+
+def _rows(
+    table: LabelledTable, labels: Numbers, fold: Fold
+) -> tuple[_Rows, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return what models see, and which rows they learn from and choose with.
+
+    Args:
+        table: the crystals.
+        labels: shape (n,) or (n, targets), absent in the same rows.
+        fold: the split.
+    """
+    here: npt.NDArray[np.bool_] = np.isfinite(labels.reshape(len(table), -1).sum(axis=1))
+    train, validation = fold.train[here[fold.train]], fold.validation[here[fold.validation]]
     for name, kept in (("training", train), ("validation", validation)):
         if not len(kept):
             raise InputError(f"fold {fold.name} has no {name} row with a label")
     fractions = table.fractions()
     x = fractions[:, fractions[train].any(axis=0)]  # what training never saw tells nothing
-    atoms = table.n_atoms.astype(np.float64)
-    return _Rows(
-        x[train], labels[train], x[validation], labels[validation], x[fold.test],
-        atoms[train], atoms[validation], atoms[fold.test],
-    )  # fmt: skip
+    rows = _Rows(x[train], labels[train], x[validation], labels[validation], x[fold.test])
+    return rows, train, validation
 
 
-def _regression(rows: _Rows, per: str, seed: int) -> dict[str, Numbers]:
-    mean = np.full(len(rows.x_test), rows.y_train.mean())
-    found = {MEAN: mean}
-    scale: tuple[Numbers, Numbers, Numbers] = (
-        np.ones(len(rows.x_train)), np.ones(len(rows.x_validation)), np.ones(len(rows.x_test))
-    )  # fmt: skip
-    if per == "cell":
-        scale = (rows.atoms_train, rows.atoms_validation, rows.atoms_test)
-        found[MEAN_PER_ATOM] = (rows.y_train / scale[0]).mean() * scale[2]
-
-    def error(predicted: Numbers) -> float:
-        return float(np.abs(predicted * scale[1] - rows.y_validation).mean())
-
-    y = rows.y_train / scale[0]
-    found[RIDGE] = _ridge(rows, y, error) * scale[2]
-    name, predicted = _kernel_ridge(rows, y, scale[1], seed)
-    found[name] = predicted * scale[2]
-    return found
-
-
-def _ridge(rows: _Rows, y: Numbers, error: Callable[[Numbers], float]) -> Numbers:
+def _ridge(rows: _Rows, y: Numbers, scale: Numbers) -> Numbers:
+    """Return predictions per atom, shape (test rows, targets); arguments as _kernel_ridge has."""
     from sklearn.linear_model import Ridge  # type: ignore[import-untyped, unused-ignore]
 
     models = [Ridge(alpha=a, solver="cholesky").fit(rows.x_train, y) for a in RIDGE_ALPHAS]
-    best = min(models, key=lambda model: error(model.predict(rows.x_validation)))
-    return np.asarray(best.predict(rows.x_test), dtype=np.float64)
+    errors = [
+        np.abs(_columns(model.predict(rows.x_validation), y) * scale - rows.y_validation).mean(0)
+        for model in models
+    ]
+    found = np.empty((len(rows.x_test), y.shape[1]))
+    for place, best in enumerate(np.argmin(errors, axis=0)):
+        if len(found):
+            found[:, place] = _columns(models[best].predict(rows.x_test), y)[:, place]
+    return found
+
+
+def _columns(predicted: Any, y: Numbers) -> Numbers:
+    """Return predictions in as many columns as there are targets, also where there is one."""
+    return np.asarray(predicted, dtype=np.float64).reshape(-1, y.shape[1])
 
 
 def _kernel_ridge(rows: _Rows, y: Numbers, scale: Numbers, seed: int) -> tuple[str, Numbers]:
@@ -157,43 +199,43 @@ def _kernel_ridge(rows: _Rows, y: Numbers, scale: Numbers, seed: int) -> tuple[s
 
     Args:
         rows: the fold.
-        y: training labels, divided by the atoms where they are per cell.
-        scale: what the predictions of validation rows are multiplied with.
+        y: training labels (rows, targets), divided by the atoms where they grow with these.
+        scale: shape (validation rows, 1), what predictions of these are multiplied with.
         seed: which rows are drawn where there are too many.
     """
     drawn, name = _some(len(y), KERNEL_ROWS, seed), KERNEL_RIDGE
     if len(drawn) < len(y):
         name = f"{KERNEL_RIDGE} ({len(drawn)} rows)"
         _LOG.info("kernel ridge learns from %d of %d training rows", len(drawn), len(y))
-    x, y, middle = rows.x_train[drawn], y[drawn], y[drawn].mean()
+    x, y, middle = rows.x_train[drawn], y[drawn], y[drawn].mean(axis=0)
     few = _some(len(y), CHOICE_ROWS, seed)
     look = _some(len(scale), CHOICE_ROWS, seed)
-    gamma, alpha = _chosen(
+    chosen = _chosen(
         _distances(x[few], x[few]),
         _distances(rows.x_validation[look], x[few]),
         y[few] - middle,
-        lambda found: float(
-            np.abs((found + middle) * scale[look] - rows.y_validation[look]).mean()
-        ),
+        lambda found: np.abs((found + middle) * scale[look] - rows.y_validation[look]).mean(axis=0),
     )
-    weights = _weights(_kernel(_distances(x, x), gamma), alpha, y - middle)
-    blocks = [
-        _kernel(_distances(rows.x_test[start : start + _BLOCK], x), gamma) @ weights
-        for start in range(0, len(rows.x_test), _BLOCK)
-    ]
-    return name, np.concatenate([*blocks, np.empty(0)]) + middle
+    predicted = np.empty((len(rows.x_test), len(chosen)))
+    for gamma, alpha in dict.fromkeys(chosen):
+        here = [place for place, pair in enumerate(chosen) if pair == (gamma, alpha)]
+        weights = _weights(_kernel(_distances(x, x), gamma), alpha, (y - middle)[:, here])
+        for start in range(0, len(predicted), _BLOCK):
+            across = _distances(rows.x_test[start : start + _BLOCK], x)
+            predicted[start : start + _BLOCK, here] = _kernel(across, gamma) @ weights
+    return name, predicted + middle
 
 
 def _chosen(
-    inside: Numbers, across: Numbers, y: Numbers, error: Callable[[Numbers], float]
-) -> tuple[float, float]:
-    """Return the γ and λ with the smallest error on validation rows."""
-    best = (np.inf, KERNEL_GAMMAS[0], KERNEL_LAMBDAS[0])
+    inside: Numbers, across: Numbers, y: Numbers, error: Callable[[Numbers], Numbers]
+) -> list[tuple[float, float]]:
+    """Return, for each target, the γ and λ with the smallest error on validation rows."""
+    pairs = [(gamma, alpha) for gamma in KERNEL_GAMMAS for alpha in KERNEL_LAMBDAS]
+    errors = []
     for gamma in KERNEL_GAMMAS:
         kernel, out = np.exp(-gamma * inside), np.exp(-gamma * across)
-        for alpha in KERNEL_LAMBDAS:
-            best = min(best, (error(out @ _weights(kernel.copy(), alpha, y)), gamma, alpha))
-    return best[1], best[2]
+        errors += [error(out @ _weights(kernel.copy(), alpha, y)) for alpha in KERNEL_LAMBDAS]
+    return [pairs[best] for best in np.argmin(errors, axis=0)]
 
 
 def _weights(kernel: Numbers, alpha: float, y: Numbers) -> Numbers:

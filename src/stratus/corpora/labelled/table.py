@@ -130,6 +130,12 @@ class LabelledTable:
         return tuple(_part(scope, _COMPOSITION) for scope in self.scopes)
 
     @cached_property
+    def formula_atoms(self) -> npt.NDArray[np.int64]:
+        """Atoms in the formula unit of each row, shape (n,): NaCl has 2."""
+        counts = [sum(read_amounts(text).values()) for text in self.compositions]
+        return np.array(counts, dtype=np.int64)
+
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """The generators of the space group of each row; ``[MASK]`` where it is unknown."""
         return tuple(_part(scope, _GROUP) for scope in self.scopes)

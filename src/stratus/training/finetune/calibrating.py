@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from stratus.errors import InputError
 from stratus.scope.partial import Known, hide
 from stratus.tasks.conformal import Calibration, Scores, calibrate, intervals, moments
-from stratus.training.finetune.labels import labels_of, with_a_label
+from stratus.tasks.predictions import Prediction
+from stratus.training.finetune.labels import atoms_of, labels_of, of_rows, with_a_label
 from stratus.training.finetune.predicting import predict_members
 from stratus.training.finetune.rows import Rows
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from stratus.corpora.labelled.folds import Fold
     from stratus.corpora.labelled.table import LabelledTable
-    from stratus.tasks.predictions import Prediction
     from stratus.tasks.task import Task
     from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
@@ -57,6 +57,20 @@ class Coverage:
     mean_width: tuple[float | None, ...]
 
 
+class Calibrated(NamedTuple):
+    """What the validation rows of a fold say, and how true it is of its test rows.
+
+    Attributes:
+        tasks: scores of each regression, by task and kind of crystal.
+        coverage: of the intervals on the test rows, likewise.
+        curves: scores of each task of a law per atom, in the units of the law, likewise.
+    """
+
+    tasks: dict[str, dict[Known, Scores]]
+    coverage: dict[str, dict[Known, Coverage]]
+    curves: dict[str, dict[Known, Scores]]
+
+
 def calibrate_fold(
     *,
     table: LabelledTable,
@@ -66,7 +80,7 @@ def calibrate_fold(
     samples: Sequence[Sample],
     nets: Sequence[PropertyNet],
     options: FinetuneOptions,
-) -> tuple[dict[str, dict[Known, Scores]], dict[str, dict[Known, Coverage]]]:
+) -> Calibrated:
     """Calibrate the regressions of a fold on its validation rows, and measure on its test rows.
 
     With ``hide`` each row also stands, with less known of it, for the kinds that tell less.
@@ -80,35 +94,84 @@ def calibrate_fold(
         nets: the members.
         options: of the run.
 
-    Returns:
-        the scores, and the coverage, by task and kind.
     """
     regressions = [task for task in tasks if task.kind == "regression"]
-    calibration: dict[str, dict[Known, Scores]] = {task.name: {} for task in regressions}
-    coverage: dict[str, dict[Known, Coverage]] = {task.name: {} for task in regressions}
+    found = Calibrated(
+        tasks={task.name: {} for task in regressions},
+        coverage={task.name: {} for task in regressions},
+        curves={task.name: {} for task in regressions},
+    )
     if not regressions:
-        return {}, {}
+        return found
+    atoms = {task.name: atoms_of(table, task) for task in tasks}
 
-    def shown(rows: Indices) -> Iterator[tuple[Known, Indices, Mapping[str, list[Prediction]]]]:
+    def shown(rows: Indices) -> Iterator[tuple[Known, Indices, dict[str, list[Prediction]]]]:
         for kind, chosen in rows_by_kind(table, rows, hiding=options.hide > 0).items():
             seen = shown_as(kind, table, chosen, view, samples)
-            atoms = atoms_of(kind, table, chosen)
-            yield kind, chosen, predict_members(nets, seen, atoms, options.batch_size)
+            of_these = {name: of_rows(each, chosen) for name, each in atoms.items()}
+            yield kind, chosen, predict_members(nets, seen, of_these, options.batch_size)
 
-    for kind, rows, found in shown(with_a_label(table, fold.validation, regressions)):
+    for kind, rows, of_members in shown(with_a_label(table, fold.validation, regressions)):
         for task in regressions:
-            scores = scores_of(task, table, rows, found[task.name])
+            told = as_told(task, kind, of_members[task.name])
+            scores = scores_of(task, labels_of(table, task)[rows], told)
             if scores is not None:
-                calibration[task.name][kind] = scores
-    for kind, rows, found in shown(fold.test):
+                found.tasks[task.name][kind] = scores
+            of_curve = curve_scores_of(task, table, rows, of_members[task.name])
+            if of_curve is not None:
+                found.curves[task.name][kind] = of_curve
+    for kind, rows, of_members in shown(fold.test):
         for task in regressions:
-            if kind in calibration[task.name]:
+            if kind in found.tasks[task.name]:
                 truth = labels_of(table, task)[rows]
-                made = calibration[task.name][kind]
-                measured = measure_coverage(task, kind, made, truth, found[task.name])
+                made = found.tasks[task.name][kind]
+                told = as_told(task, kind, of_members[task.name])
+                measured = measure_coverage(task, kind, made, truth, told)
                 if measured is not None:
-                    coverage[task.name][kind] = measured
-    return calibration, coverage
+                    found.coverage[task.name][kind] = measured
+    return found
+
+
+def as_told(task: Task, kind: Known, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
+    """Return predictions as a model gives them that is told no more than a kind says.
+
+    Without orbits the atoms of the cell are unknown, so what is per cell is NaN.
+    """
+    if kind is Known.WHOLE or task.per != "cell":
+        return predictions
+    return [Prediction(np.full_like(one.values, np.nan)) for one in predictions]
+
+
+def curve_scores_of(
+    task: Task, table: LabelledTable, rows: Indices, predictions: Sequence[Prediction]
+) -> Scores | None:
+    """Return the scores of calibration rows per atom, in the units of a law; None without a law.
+
+    Args:
+        task: a regression.
+        table: all rows.
+        rows: the calibration rows.
+        predictions: for them, one a member.
+    """
+    if task.physics is None:
+        return None
+    atoms = of_rows(atoms_of(table, task), rows)
+    labels = per_atom(task, labels_of(table, task)[rows], atoms)
+    return scores_of(
+        task, labels, [Prediction(per_atom(task, one.values, atoms)) for one in predictions]
+    )
+
+
+def per_atom(task: Task, values: Floats, atoms: Indices | None) -> Floats:
+    """Return values of a task of a law per atom, in the units of the law.
+
+    Args:
+        task: one with physics.
+        values: ``[n]``, in its unit.
+        atoms: ``[n]``, that they are of; None where they are per atom already.
+    """
+    factor = 1.0 if task.physics is None else task.physics.factor(task.unit)
+    return values * factor / (1 if atoms is None else np.where(atoms >= 1, atoms, np.nan))
 
 
 def rows_by_kind(table: LabelledTable, rows: Indices, *, hiding: bool) -> dict[Known, Indices]:
@@ -143,24 +206,16 @@ def shown_as(
     return Rows(view, shown, view.lengths(shown), {}, {})
 
 
-def atoms_of(kind: Known, table: LabelledTable, rows: Indices) -> Indices:
-    """Return the atoms of the cells as far as they are known, ``[n]``; 0 where they are not."""
-    return table.n_atoms[rows] if kind is Known.WHOLE else np.zeros(len(rows), np.int64)
-
-
-def scores_of(
-    task: Task, table: LabelledTable, rows: Indices, predictions: Sequence[Prediction]
-) -> Scores | None:
+def scores_of(task: Task, labels: Floats, predictions: Sequence[Prediction]) -> Scores | None:
     """Return the scores of calibration rows; None where there is none with label and prediction.
 
     Args:
         task: a regression.
-        table: all rows.
-        rows: the calibration rows.
+        labels: of the calibration rows, NaN where absent.
         predictions: for them, one a member.
     """
     mu, sigma = moments([each.values for each in predictions])
-    truth = np.where(np.isnan(mu), np.nan, labels_of(table, task)[rows])
+    truth = np.where(np.isnan(mu), np.nan, labels)
     try:
         return calibrate(truth, mu, sigma)
     except InputError as error:

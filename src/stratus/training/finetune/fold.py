@@ -15,7 +15,13 @@ from stratus.training.device import device_here
 from stratus.training.epochs import n_batches
 from stratus.training.finetune.calibrating import bounds, calibrate_fold
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
-from stratus.training.finetune.labels import fold_rows, labels_of, with_a_label
+from stratus.training.finetune.labels import (
+    atoms_of,
+    fold_rows,
+    labels_of,
+    of_rows,
+    with_a_label,
+)
 from stratus.training.finetune.loop import fit
 from stratus.training.finetune.predicting import predict_members
 from stratus.training.finetune.result import LEVEL, FoldResult
@@ -66,8 +72,7 @@ def learn_fold(
         stratus.errors.InputError: a task has no label to learn from or to choose with.
         stratus.errors.StratusError: a validation loss is not finite.
     """
-    kept = {name: head.normaliser for name, head in start.heads.items()}
-    rows = fold_rows(table, fold, tasks, start.view, seen, kept)
+    rows = fold_rows(table, fold, tasks, start.view, seen, start.normalisers(tasks))
     counts = {"train": len(rows.train), "validation": len(rows.validation), "test": len(rows.test)}
     nets, fitted = [], []
     for member in range(options.members):
@@ -89,13 +94,12 @@ def learn_fold(
             )
         )
         nets.append(net)
-    of_members = predict_members(nets, rows.test, table.n_atoms[fold.test], options.batch_size)
+    atoms = {task.name: of_rows(atoms_of(table, task), fold.test) for task in tasks}
+    of_members = predict_members(nets, rows.test, atoms, options.batch_size)
     predictions = {name: together(each) for name, each in of_members.items()}
-    scores = {
-        task.name: score(table, fold, task, predictions[task.name].values, options.seed)
-        for task in tasks
-    }
-    calibration, coverage = calibrate_fold(
+    values = {name: found.values for name, found in predictions.items()}
+    measured = score(table, fold, tasks, values, options.seed)
+    calibrated = calibrate_fold(
         table=table,
         fold=fold,
         tasks=tasks,
@@ -109,7 +113,7 @@ def learn_fold(
             fold.name,
             tuple(each.best_epoch for each in fitted),
             tuple(each.validation_loss for each in fitted),
-            scores,
+            measured,
         )
     )
     known = tuple(table.known[row] for row in fold.test.tolist())
@@ -128,13 +132,14 @@ def learn_fold(
         labels={task.name: labels_of(table, task)[fold.test] for task in tasks},
         predictions=predictions,
         bounds={
-            task.name: bounds(task, calibration[task.name], known, of_members[task.name], LEVEL)
+            task.name: bounds(task, scores, known, of_members[task.name], LEVEL)
             for task in tasks
-            if task.name in calibration
+            if (scores := calibrated.tasks.get(task.name)) is not None
         },
-        scores=scores,
-        calibration=calibration,
-        coverage=coverage,
+        scores=measured,
+        calibration=calibrated.tasks,
+        coverage=calibrated.coverage,
+        curve_calibration=calibrated.curves,
         normalisers=rows.normalisers,
         nets=tuple(nets),
     )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stratus.errors import InputError
+from stratus.models.law_head import law_of
+from stratus.tasks.atoms import Atoms
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import check_names
 from stratus.training.finetune.rows import Rows
@@ -52,11 +54,12 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
     """Refuse tasks that the table has not.
 
     Raises:
-        stratus.errors.InputError: there is no task, two have one name, a column is not among the
-            targets or of another kind or has other classes, or a label is of a cell whose atoms
-            are unknown.
+        stratus.errors.InputError: there is no task, two have one name, tasks have different laws,
+            a column is not among the targets or of another kind or has other classes, or a label
+            is of a cell whose atoms are unknown.
     """
     check_names(tasks)
+    law_of(tasks)
     kinds = dict(zip(table.targets, table.kinds, strict=True))
     for task in tasks:
         kind = pick(kinds, task.column, "target of the table")
@@ -71,13 +74,31 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
                 f"{task.name} has the classes {', '.join(task.classes)}, but the table "
                 f"{', '.join(classes)}; give the task those of the table, in their order"
             )
-        if task.per == "cell":
+        if task.atoms is not None:
+            _check_atoms(table, task, pick(kinds, task.atoms, "column of the table"))
+        elif task.per == "cell":
             table.require_atoms(task.column)
 
 
 def labels_of(table: LabelledTable, task: Task) -> npt.NDArray[np.float64]:
     """Return the labels of a task, ``[n]``, NaN where absent."""
     return table.labels[:, table.targets.index(task.column)]
+
+
+def atoms_of(table: LabelledTable, task: Task) -> Indices | None:
+    """Return how many atoms the labels of a task are of, ``[n]``; None where of no number.
+
+    They are 0 where unknown.
+    """
+    if task.atoms is None:
+        return Atoms(table.n_atoms, table.formula_atoms).of(task)
+    column = table.labels[:, table.targets.index(task.atoms)]
+    return np.where(np.isnan(column), 0, column).astype(np.int64)
+
+
+def of_rows(atoms: Indices | None, rows: Indices) -> Indices | None:
+    """Return the atoms of some rows."""
+    return None if atoms is None else atoms[rows]
 
 
 def with_a_label(table: LabelledTable, rows: Indices, tasks: Sequence[Task]) -> Indices:
@@ -137,7 +158,7 @@ def fold_rows(
                 f"{fold.name}, which are needed to choose the weights with; give it some"
             )
         normalisers[task.name] = kept.get(task.name) or fit_normaliser(
-            task, labels_of(table, task), here, fold.train, table.n_atoms
+            task, labels_of(table, task), here, fold.train, atoms_of(table, task)
         )
 
     samples, lengths = seen
@@ -148,7 +169,8 @@ def fold_rows(
             labels = labels_of(table, task)[rows]
             here = present[task.name] = ~np.isnan(labels)
             normaliser = normalisers[task.name]
-            targets[task.name] = normaliser.normalise(labels, here, table.n_atoms[rows])
+            atoms = atoms_of(table, task)
+            targets[task.name] = normaliser.normalise(labels, here, of_rows(atoms, rows))
             _check_finite(task, targets[task.name], table, rows)
         return Rows(view, [samples[row] for row in rows], lengths[rows], targets, present)
 
@@ -158,6 +180,23 @@ def fold_rows(
         test=part(fold.test, labelled=False),
         normalisers=normalisers,
     )
+
+
+def _check_atoms(table: LabelledTable, task: Task, kind: str) -> None:
+    """Refuse a column of atoms that does not say how many a label is of."""
+    if kind != "regression":
+        raise InputError(f"{task.atoms} has the atoms of {task.name}, so it is a column of numbers")
+    column = table.labels[:, table.targets.index(str(task.atoms))]
+    with np.errstate(invalid="ignore"):
+        counts = (column >= 1) & (column == np.floor(column))
+    wrong = np.flatnonzero(~np.isnan(labels_of(table, task)) & ~counts)
+    if len(wrong):
+        row = int(wrong[0])
+        raise InputError(
+            f"{task.atoms} of {table.ids[row]!r} is {column[row]:g}, which is no number of atoms "
+            f"that its {task.name} could be of ({len(wrong)} such rows); mend it, or leave the "
+            "labels out"
+        )
 
 
 def _check_finite(

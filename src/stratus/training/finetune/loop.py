@@ -27,7 +27,7 @@ from stratus.training.quiet import quiet_lightning
 from stratus.training.schedule import share_of_peak, warmup_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor, nn
 
@@ -261,7 +261,7 @@ def fit(
 def validation_loss(net: nn.Module, tasks: Sequence[Task], rows: Rows, batch_size: int) -> float:
     """Return the weighted sum of the mean losses of tasks over all rows, without dropout."""
     sums = np.zeros(len(tasks))
-    for _, batch, raw in raw_of(net, rows, batch_size):
+    for _, batch, raw in raw_of(net, net, rows, batch_size):
         for k, task in enumerate(tasks):
             target, here = batch.targets[task.name], batch.present[task.name]
             sums[k] += float(row_losses(task, raw[task.name], target, here).double().sum())
@@ -293,15 +293,28 @@ def _averaging(ema: float) -> Callable[[Any, Any, Any], None]:
     return update
 
 
-def raw_of(net: nn.Module, rows: Rows, batch_size: int) -> Any:
-    """Give places, batch and what the heads gave on the CPU, in float32, for all rows."""
+def raw_of(
+    net: nn.Module,
+    forward: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    rows: Rows,
+    batch_size: int,
+) -> Iterator[tuple[Any, LabelledBatch, dict[str, Tensor]]]:
+    """Give places, batch and what a net gives on the CPU, in float32, for all rows.
+
+    Args:
+        net: the module; it is in training mode again afterwards if it was.
+        forward: what is called with the tensors of a batch, on the device of the net, without
+            dropout and gradients: the net itself, or its ``raw``.
+        rows: the crystals.
+        batch_size: crystals that go through it together.
+    """
     device = next(net.parameters()).device
     training = net.training
     net.eval()
     try:
         for places, batch in rows.once(batch_size):
             with torch.no_grad():
-                raw = net({key: value.to(device) for key, value in batch.inputs.items()})
+                raw = forward({key: value.to(device) for key, value in batch.inputs.items()})
             yield places, batch, {name: numbers.float().cpu() for name, numbers in raw.items()}
     finally:
         net.train(training)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from stratus.tasks.predictions import Prediction
 from stratus.training.device import device_here
 from stratus.training.finetune.loop import raw_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
+    from stratus.tasks.predictions import Prediction
     from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.rows import Rows
 
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 
 
 def predict_members(
-    nets: Sequence[PropertyNet], rows: Rows, atoms: Indices, batch_size: int
+    nets: Sequence[PropertyNet],
+    rows: Rows,
+    atoms: Mapping[str, Indices | None],
+    batch_size: int,
 ) -> dict[str, list[Prediction]]:
     """Return what each member predicts, by task.
 
     Args:
         nets: the members.
         rows: n crystals.
-        atoms: ``[n]``, atoms of their primitive cells; 0 where unknown, and what is per cell is
-            then NaN.
+        atoms: by task ``[n]``, the atoms that its values are of; 0 where unknown, and they are
+            then NaN. None for a task whose values are of no number of atoms.
         batch_size: crystals that go through a net together.
     """
     found: dict[str, list[Prediction]] = {}
     for net in nets:
         raw = _raw(net, rows, batch_size)
-        for name, head in net.by_task.items():
-            one = head.values(raw[name], np.maximum(atoms, 1))
-            if head.task.per == "cell":
-                unknown = atoms < 1
-                std = None if one.std is None else np.where(unknown, np.nan, one.std)
-                one = Prediction(np.where(unknown, np.nan, one.values), std)
-            found.setdefault(name, []).append(one)
+        for name, head in net.by_name.items():
+            predicted = head.predictions(raw[name], lambda task: atoms[task.name])
+            for task, one in predicted.items():
+                found.setdefault(task, []).append(one)
     return found
 
 
 def _raw(net: PropertyNet, rows: Rows, batch_size: int) -> dict[str, torch.Tensor]:
-    """Return what the heads give for each row, ``[n, outputs]`` by task."""
+    """Return what the heads give for each row, ``[n, outputs]`` by the name of the head."""
     if not len(rows):
-        return {name: torch.empty(0, head.task.outputs) for name, head in net.by_task.items()}
+        return {name: torch.empty(0, head.config.outputs) for name, head in net.by_name.items()}
     net.to(device_here())
-    found = list(raw_of(net, rows, batch_size))
+    found = list(raw_of(net, net.raw, rows, batch_size))
     net.cpu()
     back = torch.from_numpy(np.argsort(np.concatenate([places for places, _, _ in found])))
-    return {name: torch.cat([raw[name] for _, _, raw in found])[back] for name in net.by_task}
+    return {name: torch.cat([raw[name] for _, _, raw in found])[back] for name in net.by_name}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stratus.models.bundle import save_bundle
 from stratus.models.member import Member
-from stratus.tasks.conformal import Calibration
+from stratus.tasks.conformal import Calibration, CurvePoint
 from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.calibrating import pooled
 from stratus.training.finetune.card import make_card
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.corpora.labelled.disjoint import Overlap
+    from stratus.physics.quantities import Quantity
     from stratus.scope.partial import Known
     from stratus.tasks.comparison import Comparison, Spread
     from stratus.tasks.conformal import Scores as ConformalScores
@@ -62,6 +63,7 @@ class FoldResult:
             nothing was calibrated, infinite where too little was.
         scores: by task, by method, by metric; a task without a test label has none.
         calibration: scores of the validation rows of each regression, by kind of crystal.
+        curve_calibration: of each task of a law, scores per atom, in the units of the law.
         coverage: of the intervals on the test rows of each regression, by kind of crystal.
         normalisers: by task, fitted on the training rows or taken over with a head.
         nets: encoder and heads of each member with the chosen weights, on the CPU.
@@ -80,6 +82,7 @@ class FoldResult:
     bounds: Mapping[str, tuple[Floats, Floats]]
     scores: Mapping[str, Scores]
     calibration: Mapping[str, Mapping[Known, ConformalScores]]
+    curve_calibration: Mapping[str, Mapping[Known, ConformalScores]]
     coverage: Mapping[str, Mapping[Known, Coverage]]
     normalisers: Mapping[str, Normaliser]
     nets: tuple[PropertyNet, ...]
@@ -137,7 +140,7 @@ class FinetuneResult:
     def members(self) -> tuple[Member, ...]:
         """The nets of all folds; the group of a net is the name of its fold."""
         return tuple(
-            Member(net.encoder, net.by_task, fold.name) for fold in self.folds for net in fold.nets
+            Member(net.encoder, net.by_name, fold.name) for fold in self.folds for net in fold.nets
         )
 
     @property
@@ -152,7 +155,25 @@ class FinetuneResult:
             for task in self.tasks
             if task.kind == "regression"
         }
-        return Calibration(tasks=found) if found else None
+        return Calibration(tasks=found, curves=self._curves()) if found else None
+
+    def _curves(self) -> dict[Quantity, tuple[CurvePoint, ...]]:
+        """Return what intervals of curves are made from: each temperature that has labels."""
+        found: dict[Quantity, dict[float, CurvePoint]] = {}
+        for task in self.tasks:
+            groups = {
+                fold.name: dict(fold.curve_calibration[task.name])
+                for fold in self.folds
+                if fold.curve_calibration.get(task.name)
+            }
+            if task.physics is not None and groups:
+                at = task.physics.temperature_k
+                points = found.setdefault(task.physics.quantity, {})
+                points.setdefault(at, CurvePoint(temperature_k=at, groups=groups))
+        return {
+            quantity: tuple(points[at] for at in sorted(points))
+            for quantity, points in found.items()
+        }
 
     def spreads(self, task: str) -> dict[str, dict[str, Spread]]:
         """Return mean and spread over the folds, by method and metric."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
 from stratus.tasks.comparison import compare, spread
 from stratus.tasks.metrics import measure, metric
-from stratus.training.finetune.labels import labels_of
-from stratus.training.simple_models import predict_simple
+from stratus.training.finetune.labels import atoms_of, labels_of
+from stratus.training.simple_models import predict_simple, predict_simple_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,37 +31,70 @@ Scores: TypeAlias = "dict[str, dict[str, float | None]]"
 def score(
     table: LabelledTable,
     fold: Fold,
-    task: Task,
-    values: NDArray[np.float64],
+    tasks: Sequence[Task],
+    values: Mapping[str, NDArray[np.float64]],
     seed: int,
-) -> Scores:
+) -> dict[str, Scores]:
     """Measure the model and the simple ones on the test rows of a fold that have a label.
 
     Args:
         table: all rows.
         fold: the split.
-        task: what was predicted.
-        values: of the model, one a test row.
+        tasks: what was predicted.
+        values: of the model by task, one a test row.
         seed: of the simple models.
 
     Returns:
-        nothing where no test row has a label.
+        by task; nothing for one of which no test row has a label.
 
     Raises:
         stratus.errors.InputError: a label is no finite number.
     """
-    labels = labels_of(table, task)
-    truth = labels[fold.test]
-    here = ~np.isnan(truth)
-    if not here.any():
-        return {}
-    classes = max(2, len(task.classes)) if task.kind != "regression" else None
-    per: Any = "cell" if task.per == "cell" else "atom"
-    simple = predict_simple(table, labels, fold, task.kind, per, classes=classes, seed=seed)
-    methods = {MODEL: values} | {
-        name: found[:, 1] if task.kind == "binary" else found for name, found in simple.items()
-    }
-    return {name: measure(task, truth, found, here) for name, found in methods.items()}
+    labels = {task.name: labels_of(table, task) for task in tasks}
+    tested = [task for task in tasks if not np.isnan(labels[task.name][fold.test]).all()]
+    simple = _simple(table, fold, tested, labels, seed)
+    found: dict[str, Scores] = {task.name: {} for task in tasks}
+    for task in tested:
+        truth = labels[task.name][fold.test]
+        methods = {MODEL: values[task.name]} | simple[task.name]
+        here = ~np.isnan(truth)
+        found[task.name] = {name: measure(task, truth, x, here) for name, x in methods.items()}
+    return found
+
+
+def _simple(
+    table: LabelledTable,
+    fold: Fold,
+    tasks: Sequence[Task],
+    labels: Mapping[str, NDArray[np.float64]],
+    seed: int,
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return what the simple models predict, by task; labels of the same rows are learned at once.
+
+    The many targets of a law mostly are, and each alone would take as long as all together.
+    """
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    alike: dict[tuple[bytes, bytes], list[Task]] = {}
+    for task in tasks:
+        if task.kind == "regression":
+            atoms = atoms_of(table, task)
+            same = np.isnan(labels[task.name]).tobytes(), b"" if atoms is None else atoms.tobytes()
+            alike.setdefault(same, []).append(task)
+            continue
+        of_classes = predict_simple(
+            table, labels[task.name], fold, task.kind, classes=max(2, len(task.classes)), seed=seed
+        )
+        found[task.name] = {
+            name: shares[:, 1] if task.kind == "binary" else shares
+            for name, shares in of_classes.items()
+        }
+    for together in alike.values():
+        columns = np.stack([labels[task.name] for task in together], axis=1)
+        atoms = atoms_of(table, together[0])
+        by_method = predict_simple_together(table, columns, fold, atoms, seed=seed)
+        for place, task in enumerate(together):
+            found[task.name] = {name: values[:, place] for name, values in by_method.items()}
+    return found
 
 
 def over_folds(folds: Sequence[Scores]) -> dict[str, dict[str, Spread]]:

@@ -10,8 +10,10 @@ import torch
 
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError
+from stratus.models.heads import make_target_heads
+from stratus.models.law_head import HIGHEST_K, LOWEST_K, law_head, law_of
 from stratus.models.model import Model
-from stratus.models.task_head import TaskHead, make_task_head
+from stratus.models.task_head import TaskHead
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.options import DEFAULT_ENCODER, DEFAULT_PRESET
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from stratus.models.card import Card
+    from stratus.models.target_head import TargetHead
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.task import Task
     from stratus.training.finetune.options import FinetuneOptions
@@ -45,7 +48,7 @@ class Start:
         view: how it sees a crystal.
         encoder: pre-trained; None where weights are fresh.
         card: of the model that is given; None where there is none.
-        heads: those of the model that are taken over, by task.
+        heads: those of the model that are taken over, by name.
     """
 
     architecture: str
@@ -53,7 +56,7 @@ class Start:
     view: View
     encoder: nn.Module | None = None
     card: Card | None = None
-    heads: Mapping[str, TaskHead] = field(default_factory=dict)
+    heads: Mapping[str, TargetHead] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -66,18 +69,26 @@ class Start:
             return deepcopy(self.encoder)
         return architecture(self.architecture).build(self.config, generator)
 
+    def normalisers(self, tasks: Sequence[Task]) -> dict[str, Normaliser]:
+        """Return the normalisers that are taken over with the heads, by task."""
+        found = {}
+        for head in self.heads.values():
+            for task in tasks:
+                theirs = head.tasks.get(task.name)
+                if theirs is not None and (theirs.unit, theirs.per) == (task.unit, task.per):
+                    found[task.name] = head.normalisers[task.name]
+        return found
+
     def make_net(
         self, tasks: Sequence[Task], normalisers: Mapping[str, Normaliser], seed: int
     ) -> PropertyNet:
-        """Return an encoder with a head for each task; a seed decides what is fresh."""
+        """Return an encoder with heads for the tasks; a seed decides what is fresh."""
         generator = torch.Generator().manual_seed(seed)
         encoder = self.make_encoder(generator)
-        heads = []
-        for task in tasks:
-            head = make_task_head(task, normalisers[task.name], self.config.hidden, generator)
-            if task.name in self.heads:
-                head.load_state_dict(self.heads[task.name].state_dict())
-            heads.append(head)
+        heads = make_target_heads(tasks, normalisers, self.config.hidden, generator)
+        for head in heads:
+            if head.name in self.heads:
+                head.load_state_dict(self.heads[head.name].state_dict())
         return PropertyNet(encoder, heads).train()
 
 
@@ -114,13 +125,28 @@ def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Ta
     )
 
 
-def _kept(model: Model, tasks: Sequence[Task]) -> dict[str, TaskHead]:
-    """Return the heads of a model for the tasks that it has."""
+def _kept(model: Model, tasks: Sequence[Task]) -> dict[str, TargetHead]:
+    """Return the heads of a model for the tasks that it has, and that of its law.
+
+    The head of a law serves tasks at any temperature.
+    """
     who = f"the model {model.card.name!r}"
-    kept = {}
+    kept: dict[str, TargetHead] = {}
+    of_law = [task for task in tasks if task.physics is not None]
+    theirs = law_head(model.heads)
+    if theirs is not None and theirs.name == law_of(of_law):
+        asked = {"layers": of_law[0].layers, "lowest_k": LOWEST_K, "highest_k": HIGHEST_K}
+        for name, value in asked.items():
+            found = getattr(theirs.config, name)
+            if value != found:
+                raise InputError(
+                    f"the head {theirs.name} of {who} has {name} {found!r}, but {value!r} is asked "
+                    "for; learn the targets as the model has them, or leave keep_heads out"
+                )
+        kept[theirs.name] = theirs
     for task in tasks:
         head = model.heads.get(task.name)
-        if not isinstance(head, TaskHead):
+        if task.physics is not None or not isinstance(head, TaskHead):
             continue
         for name in _OF_A_HEAD:
             ours, theirs = getattr(task, name), getattr(head.task, name)

@@ -161,7 +161,7 @@ def error_on_formulas(table: LabelledTable, share: float) -> float:
         on_epoch=lambda *_: None,
     )  # fmt: skip
     found = np.empty(100)
-    for places, _, raw in raw_of(net, part(300, 400), 32):
+    for places, _, raw in raw_of(net, net, part(300, 400), 32):
         found[places] = head.values(raw["y"]).values
     return float(np.abs(found - table.labels[300:, 0]).mean())
 

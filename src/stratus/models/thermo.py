@@ -1,0 +1,279 @@
+"""Curves of heat capacity, internal energy, entropy and free energy, by the law of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+import numpy as np
+import torch
+
+from stratus.errors import InputError
+from stratus.models.law_head import law_head
+from stratus.models.predicting import by_length, evaluating
+from stratus.physics.effective import debye_temperature
+from stratus.physics.laws import Parameters, evaluate
+from stratus.physics.quantities import QUANTITIES
+from stratus.tasks.conformal import check_level, moments
+from stratus.tasks.curves import half_widths
+from stratus.views.names import pick
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from stratus.models.law_head import LawHead
+    from stratus.models.model import Model
+    from stratus.physics.quantities import Quantity
+    from stratus.scope.partial import Known
+    from stratus.tasks.atoms import Atoms
+    from stratus.views.view import Sample
+
+    Floats = NDArray[np.float64]
+
+ThermoPer = Literal["atom", "formula", "cell"]
+"""What a mole is of: atoms, formula units or primitive cells."""
+
+UNITS: Final[dict[Quantity, str]] = {
+    "cv": "J/(mol K)",
+    "u": "kJ/mol",
+    "s": "J/(mol K)",
+    "f": "kJ/mol",
+}
+"""The units of the curves."""
+
+THETA_AT_K: Final = 300.0
+"""The temperature at which effective Debye temperatures have the heat capacity of the curve."""
+
+_SCALE: Final[dict[Quantity, float]] = {"cv": 1.0, "u": 1e-3, "s": 1.0, "f": 1e-3}
+_NEVER_NEGATIVE: Final = frozenset({"cv", "s"})
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One quantity of n crystals at t temperatures, in float64.
+
+    Attributes:
+        value: ``[n, t]``, the mean of the members.
+        std: ``[n, t]``, how far the members differ; NaN for a model of one member.
+        lo: ``[n, t]``, lower end of the interval; None where none was asked for. NaN where
+            nothing is calibrated, infinite where too little is.
+        hi: ``[n, t]``, upper end of the interval, likewise.
+    """
+
+    value: Floats
+    std: Floats
+    lo: Floats | None = None
+    hi: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ThermoCurves:
+    """Thermodynamics of n crystals at t temperatures, at constant volume.
+
+    Attributes:
+        temperature_k: ``[t]``, in K.
+        per: what a mole is of: ``atom``, ``formula`` or ``cell`` (the primitive one); everything
+            is NaN where a crystal's cell is unknown.
+        cv: heat capacity at constant volume, in J/(mol K).
+        u: internal energy of the vibrations, zero-point energy included, in kJ/mol.
+        s: entropy of the vibrations, in J/(mol K).
+        f: free energy of the vibrations, u - T s, in kJ/mol.
+        theta_k: ``[n]``, effective Debye temperature, in K: that of the Debye solid whose heat
+            capacity at 300 K is that of the curve.
+        theta_std_k: ``[n]``, how far those of the members differ, in K; NaN for one member.
+    """
+
+    temperature_k: Floats
+    per: ThermoPer
+    cv: Curve
+    u: Curve
+    s: Curve
+    f: Curve
+    theta_k: Floats
+    theta_std_k: Floats
+
+    def __len__(self) -> int:
+        """Return the number of crystals."""
+        return len(self.theta_k)
+
+    @property
+    def curves(self) -> dict[Quantity, Curve]:
+        """The curves by the name of the quantity."""
+        return {"cv": self.cv, "u": self.u, "s": self.s, "f": self.f}
+
+    @property
+    def units(self) -> dict[Quantity, str]:
+        """The units of the curves by the name of the quantity; a mole is of what ``per`` says."""
+        return dict(UNITS)
+
+
+def require_law(model: Model) -> LawHead:
+    """Return the head of the law of a model.
+
+    Raises:
+        stratus.errors.InputError: it has none.
+    """
+    head = law_head(model.heads)
+    if head is None:
+        raise InputError(
+            f"the model {model.card.name!r} has no head of a thermodynamic law, so it gives no "
+            "curves; train one with stratus finetune TABLE --physics mixture --target "
+            "cv@300K:J/mol/K"
+        )
+    return head
+
+
+def check_temperatures(temperatures_k: Iterable[float]) -> Floats:
+    """Return temperatures as an array ``[t]``.
+
+    Raises:
+        stratus.errors.InputError: there is none, or one is negative or no finite number.
+    """
+    found = np.fromiter(temperatures_k, np.float64)
+    if not len(found):
+        raise InputError("there is no temperature; give some, in K, such as [100, 200, 300]")
+    wrong = ~(np.isfinite(found) & (found >= 0))
+    if wrong.any():
+        raise InputError(f"a temperature is not negative, in K; {found[wrong][0]:g} is none")
+    return found
+
+
+def thermo_samples(
+    model: Model,
+    samples: Sequence[Sample],
+    atoms: Atoms,
+    kinds: Sequence[Known],
+    temperatures_k: Iterable[float],
+    *,
+    per: str = "atom",
+    level: float | None = None,
+    batch_size: int = 256,
+) -> ThermoCurves:
+    """Give the curves of crystals; those of like length go through the members together.
+
+    This is for some crystals of a stream at a time: memory grows with crystals x temperatures.
+
+    Args:
+        model: one with the head of a law.
+        samples: n crystals as the view of the model gives them.
+        atoms: of the primitive cells and formula units, of :func:`stratus.models.given.atoms_of`.
+        kinds: ``[n]``, how much is known of each.
+        temperatures_k: t temperatures, not negative, in K.
+        per: ``atom``, ``formula`` or ``cell``.
+        level: share of crystals that the intervals are to hold at any one temperature; no
+            intervals if None.
+        batch_size: crystals that go through an encoder together.
+
+    Raises:
+        stratus.errors.InputError: the model has no law, or temperatures, ``per`` or level can not
+            be.
+    """
+    require_law(model)
+    at = check_temperatures(temperatures_k)
+    chosen: ThermoPer = pick({name: name for name in get_args(ThermoPer)}, per, "value of per")
+    if level is not None:
+        check_level(level)
+    n, t = len(samples), len(at)
+    ends = 2 if level is None else 4
+    arrays: dict[Quantity, list[Floats]] = {
+        name: [np.empty((n, t)) for _ in range(ends)] for name in QUANTITIES
+    }
+    theta, theta_std = np.empty(n), np.empty(n)
+    count = {"cell": atoms.cell, "formula": atoms.formula}.get(per, np.ones(n))
+    times = np.where(count >= 1, count, np.nan)[:, np.newaxis]
+    modules = [module for m in model.members for module in (m.encoder, *m.heads.values())]
+    with evaluating(*modules):
+        for rows, batch in by_length(model, samples, batch_size):
+            parameters = [
+                _parameters(member.heads, member.encoder(batch).crystal) for member in model.members
+            ]
+            known = [kinds[row] for row in rows.tolist()]
+            theta[rows], theta_std[rows] = _effective(model, parameters)
+            for name, into in arrays.items():
+                values = _values(model, parameters, name, at)
+                for array, found in zip(
+                    into, _summary(model, name, values, known, at, level), strict=True
+                ):
+                    array[rows] = found * _SCALE[name] * times[rows]
+    curves = {name: Curve(*into) for name, into in arrays.items()}
+    return ThermoCurves(
+        temperature_k=at, per=chosen, theta_k=theta, theta_std_k=theta_std, **curves
+    )
+
+
+def joined_curves(parts: Sequence[ThermoCurves]) -> ThermoCurves:
+    """Return the curves of crystals after one another, at least one part, as one."""
+    first = parts[0]
+
+    def end_to_end(name: Quantity) -> Curve:
+        curves = [part.curves[name] for part in parts]
+        lo = [curve.lo for curve in curves if curve.lo is not None]
+        hi = [curve.hi for curve in curves if curve.hi is not None]
+        return Curve(
+            np.concatenate([curve.value for curve in curves]),
+            np.concatenate([curve.std for curve in curves]),
+            np.concatenate(lo) if lo else None,
+            np.concatenate(hi) if hi else None,
+        )
+
+    return ThermoCurves(
+        temperature_k=first.temperature_k,
+        per=first.per,
+        **{name: end_to_end(name) for name in first.curves},
+        theta_k=np.concatenate([part.theta_k for part in parts]),
+        theta_std_k=np.concatenate([part.theta_std_k for part in parts]),
+    )
+
+
+def _parameters(heads: object, crystal: torch.Tensor) -> Parameters:
+    head: LawHead = law_head(heads)  # type: ignore[arg-type, assignment]  # members are alike
+    return head.parameters_of(head(crystal).float().cpu().double())
+
+
+def _values(
+    model: Model, parameters: Sequence[Parameters], quantity: Quantity, at: Floats
+) -> Floats:
+    """Return a quantity per atom by each member, ``[members, b, t]``."""
+    law = require_law(model).law
+    temperatures = torch.from_numpy(at)
+    return np.stack(
+        [
+            evaluate(law, quantity, Parameters(*(p[:, None] for p in each)), temperatures).numpy()
+            for each in parameters
+        ]
+    )
+
+
+def _summary(
+    model: Model,
+    quantity: Quantity,
+    values: Floats,
+    kinds: Sequence[Known],
+    at: Floats,
+    level: float | None,
+) -> list[Floats]:
+    """Return value and deviation, and with a level lo and hi, per atom, all ``[b, t]``."""
+    mean, std = moments(values)
+    found = [mean, std if len(values) > 1 else np.full_like(std, np.nan)]
+    if level is None:
+        return found
+    groups = [member.group for member in model.members]
+    names = dict.fromkeys(groups)
+    lo, hi = np.zeros_like(mean), np.zeros_like(mean)
+    for group in names:
+        mu, sigma = moments(values[[each == group for each in groups]])
+        half = half_widths(model.calibration, quantity, group, kinds, at, sigma, level)
+        lo += (mu - half) / len(names)
+        hi += (mu + half) / len(names)
+    return [*found, np.maximum(lo, 0) if quantity in _NEVER_NEGATIVE else lo, hi]
+
+
+def _effective(model: Model, parameters: Sequence[Parameters]) -> tuple[Floats, Floats]:
+    """Return effective Debye temperatures and how far those of the members differ, ``[b]``."""
+    cv = _values(model, parameters, "cv", np.array([THETA_AT_K]))[:, :, 0]
+    theta = debye_temperature(torch.from_numpy(cv.mean(axis=0)), THETA_AT_K).numpy()
+    if len(cv) == 1:
+        return theta, np.full_like(theta, np.nan)
+    return theta, debye_temperature(torch.from_numpy(cv), THETA_AT_K).numpy().std(axis=0)
