@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stratus.cli import (
+    benchmark,
     corpora,
     encode,
     examples,
@@ -17,6 +18,7 @@ from stratus.cli import (
     plot,
     predict,
     pretrain,
+    report,
     show,
 )
 
@@ -60,7 +62,9 @@ app.command("finetune")(finetune.finetune)
 app.command("predict")(predict.predict)
 app.command("plot")(plot.plot)
 app.command("show")(show.show)
+app.command("report")(report.report)
 app.command("examples")(examples.examples)
 app.command("import")(import_.import_published)
 app.add_typer(model.app, name="model")
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(corpora.app, name="corpora")

@@ -1,0 +1,314 @@
+"""A MatBench task from files: the official ones, or the data folder of the project."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stratus.benchmarks.matbench import BENCHMARK, official_folds
+from stratus.benchmarks.question import Question, Unread
+from stratus.benchmarks.record import Asked
+from stratus.corpora.encoding.files import sha256
+from stratus.corpora.labelled.folds import from_column
+from stratus.corpora.labelled.reading import read_labelled
+from stratus.corpora.labelled.values import as_classes, as_numbers
+from stratus.crystals.reading.json_records import json_records
+from stratus.crystals.reading.record import ReadOptions
+from stratus.crystals.reading.refusal import Refusal
+from stratus.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from stratus.benchmarks.matbench import MatbenchTask
+    from stratus.corpora.labelled.table import LabelledTable
+
+    Floats = NDArray[np.float64]
+
+LABELS: Final = "matbench_labels"
+"""Folder of the label tables in the data folder of the project."""
+
+_GEOMETRY: Final = ("lattice", "species", "frac_coords")
+_ID, _FORMULA, _GROUP = "mbid", "formula", "space_group"
+_TRUE, _FALSE = "True", "False"
+
+
+class Given(StrEnum):
+    """What of a crystal a model is given."""
+
+    BEST = "best"
+    """structures where there are some, else formulas."""
+    STRUCTURES = "structures"
+    FORMULAS = "formulas"
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """The rows of a task as files have them.
+
+    Attributes:
+        labels: ``[rows]`` in the official order.
+        files: what was read.
+        inputs: a table of ids and structures or formulas, to be encoded; some rows may be missing.
+        official: whether these are all inputs as they are published.
+        called: what stands behind the name where they are not.
+        notes: why not, as sentences.
+    """
+
+    labels: Floats
+    files: tuple[Path, ...]
+    inputs: pa.Table
+    official: bool
+    called: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def matbench_question(
+    task: MatbenchTask,
+    data: str | Path,
+    *,
+    given: Given = Given.BEST,
+    seed: int = 0,
+    workers: int | None = 0,
+) -> Question:
+    """Read a task, and split it as the leaderboard does.
+
+    Validation rows are drawn from the training rows of each fold; test rows are the official ones.
+    Where inputs are not the official ones, or not all at hand, the set has another name.
+
+    Args:
+        task: which one.
+        data: a folder that holds ``matbench_NAME.json.gz``, or the data folder of the project.
+        given: what of a crystal a model is given.
+        seed: of the validation rows.
+        workers: processes that encode structures.
+
+    Raises:
+        stratus.errors.InputError: nothing of the task is there, a file can not be read, or its
+            labels or folds are not the official ones.
+    """
+    folder = Path(data)
+    file = next((p for p in _official_files(task, folder) if p.is_file()), None)
+    if file is not None:
+        source = _official(task, file, given)
+    elif (folder / LABELS / f"{task.dataset}.parquet").is_file():
+        source = _of_project(task, folder, given)
+    else:
+        raise InputError(
+            f"{folder} holds neither {task.dataset}.json.gz nor {LABELS}/{task.dataset}.parquet; "
+            "name a folder with --data that holds one of them"
+        )
+    return _question(task, source, seed, workers)
+
+
+def _question(task: MatbenchTask, source: _Source, seed: int, workers: int | None) -> Question:
+    folds = dict(zip(task.ids(), official_folds(task, source.labels).tolist(), strict=True))
+    labels = dict(zip(task.ids(), source.labels.tolist(), strict=True))
+    table = _encoded(task, source.inputs, workers)
+    table = replace(table, splits=tuple(str(folds[id_]) for id_ in table.ids))
+    name = f"{task.name}-{source.called}-{source.inputs.num_rows}" if source.called else task.name
+    return Question(
+        asked=Asked(
+            benchmark=BENCHMARK,
+            name=name,
+            official=source.official,
+            notes=source.notes,
+            target=task.column,
+            unit=task.unit,
+            kind=task.kind,
+            metric=task.metric,
+            lower_is_better=task.kind == "regression",
+        ),
+        table=table,
+        folds=tuple(from_column(table, seed=seed)),
+        files={path.name: sha256(path) for path in source.files},
+        unread=tuple(
+            Unread(reject.id, str(folds[reject.id]), labels[reject.id], reject.detail)
+            for reject in table.rejects
+        ),
+        published=task.published,
+    )
+
+
+def _encoded(task: MatbenchTask, inputs: pa.Table, workers: int | None) -> LabelledTable:
+    formulas = _FORMULA in inputs.column_names
+    groups = _GROUP in inputs.column_names
+    with tempfile.TemporaryDirectory(prefix="stratus-matbench-") as folder:
+        path = Path(folder) / f"{task.dataset}.parquet"
+        pq.write_table(inputs, path)
+        return read_labelled(
+            path,
+            [task.column],
+            kinds={task.column: task.kind},
+            id_column=_ID,
+            formula_column=_FORMULA if formulas else None,
+            space_group_column=_GROUP if groups else None,
+            workers=workers,
+        )
+
+
+def _official_files(task: MatbenchTask, folder: Path) -> Iterator[Path]:
+    yield folder / f"{task.dataset}.json.gz"
+    yield folder / f"{task.dataset}.json"
+
+
+def _official(task: MatbenchTask, file: Path, given: Given) -> _Source:
+    """Read the published file, one crystal in memory at a time beside what is kept of it."""
+    formulas = task.input == "composition"
+    if not formulas and given is Given.FORMULAS:
+        raise InputError(
+            f"{file.name} holds structures, so they are used; formulas are taken from the data "
+            "folder of the project"
+        )
+    found: list[Any] = []
+    columns: dict[str, list[Any]] = {name: [] for name in ([_FORMULA] if formulas else _GEOMETRY)}
+    for payload in _payloads(file):
+        if task.column not in payload or task.input not in payload:
+            raise InputError(
+                f"row {len(found)} of {file.name} has no {task.input!r} or no {task.column!r}"
+            )
+        found.append(payload[task.column])
+        values = (
+            {_FORMULA: payload[task.input]} if formulas else _geometry(payload[task.input], file)
+        )
+        for name, value in values.items():
+            columns[name].append(value)
+    labels = _numbers(pa.array(found), task, file)
+    if len(labels) != task.rows:
+        raise InputError(f"{file.name} has {len(labels):,} rows, but {task.dataset} {task.rows:,}")
+    inputs = pa.table({_ID: task.ids(), task.column: _written(labels, task), **columns})
+    return _Source(labels, (file,), inputs, official=True)
+
+
+def _payloads(file: Path) -> Iterator[Mapping[str, Any]]:
+    opened = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opened(file, "rb") as stream:
+            for record in json_records(stream, file.stem, file.name, ReadOptions()):  # type: ignore[arg-type]
+                if not isinstance(record.payload, dict):
+                    raise InputError(f"{record.source} of {file.name} is no row of a table")
+                yield record.payload
+    except (Refusal, OSError, EOFError) as error:
+        raise InputError(f"{file.name} can not be read ({error}); fetch it again") from None
+
+
+def _geometry(structure: Any, file: Path) -> dict[str, Any]:
+    """Return lattice, species and coordinates of a structure as pymatgen writes it.
+
+    What it holds is read as data: no class is looked up, whatever ``@module`` says.
+    """
+    try:
+        matrix = np.array(structure["lattice"]["matrix"], np.float64)
+        sites = structure["sites"]
+        species = [
+            part["element"]
+            for site in sites
+            for part in site["species"]
+            if len(site["species"]) == 1 and part["occu"] == 1
+        ]
+        coords = np.array([site["abc"] for site in sites], np.float64)
+        if matrix.shape != (3, 3) or len(species) != len(sites) or coords.shape[1:] != (3,):
+            raise ValueError("it is not ordered, or has no three axes")
+        symbols = " ".join(str(symbol) for symbol in species)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(
+            f"a structure of {file.name} is none that pymatgen writes ({error})"
+        ) from None
+    return {
+        "lattice": matrix.ravel().tolist(),
+        "species": symbols,
+        "frac_coords": coords.ravel().tolist(),
+    }
+
+
+def _of_project(task: MatbenchTask, folder: Path, given: Given) -> _Source:
+    file = folder / LABELS / f"{task.dataset}.parquet"
+    table = _read(file)
+    if table.column(_ID).to_pylist() != task.ids():
+        raise InputError(f"{file.name} has not the official ids in their order")
+    labels = _numbers(table.column(task.column), task, file)
+    if "fold" in table.column_names:
+        folds = np.array(table.column("fold").to_pylist())
+        if not np.array_equal(folds, official_folds(task, labels)):
+            raise InputError(f"{file.name} has other folds than those of the leaderboard")
+    written = _written(labels, task)
+    place = folder / task.structures.file if task.structures else None
+    has = place is not None and place.is_file()
+    if given is Given.STRUCTURES and not has:
+        raise InputError(f"{folder} holds no structures of {task.dataset}; take its formulas")
+    if task.input == "composition" or given is Given.FORMULAS or not has:
+        columns = {_ID: task.ids(), task.column: written, _FORMULA: table.column("composition")}
+        if task.input == "composition":
+            return _Source(labels, (file,), pa.table(columns), official=True)
+        columns[_GROUP] = table.column("spg_num")
+        note = "each crystal is given as its formula and space group, not as its structure"
+        return _Source(
+            labels, (file,), pa.table(columns), official=False, called="formulas", notes=(note,)
+        )
+    return _with_structures(task, folder, file, labels)
+
+
+def _with_structures(task: MatbenchTask, folder: Path, file: Path, labels: Floats) -> _Source:
+    where = task.structures
+    if where is None:
+        raise InputError(f"there are no structures of {task.dataset}")
+    path = folder / where.file
+    table = _read(path)
+    if where.needs is not None:
+        here = [value is not None and value == value for value in table[where.needs].to_pylist()]  # noqa: PLR0124 - NaN
+        table = table.filter(pa.array(here))
+    of = dict(zip(task.ids(), _written(labels, task), strict=True))
+    ids = table.column(where.id).to_pylist()
+    strange = next((id_ for id_ in ids if id_ not in of), None)
+    if strange is not None:
+        raise InputError(f"{path.name} has {strange!r}, which is no id of {task.dataset}")
+    inputs = table.select(list(_GEOMETRY))
+    inputs = inputs.append_column(_ID, pa.array(ids))
+    inputs = inputs.append_column(task.column, pa.array([of[id_] for id_ in ids]))
+    whole = len(ids) == task.rows
+    notes = []
+    if not whole:
+        notes.append(f"{len(ids):,} of the {task.rows:,} rows have a structure at hand")
+    if where.inferred:
+        notes.append(
+            "structures were matched to the official rows by a join, so some may be others"
+        )
+    called = "inferred" if where.inferred else ("" if whole else "part")
+    return _Source(
+        labels, (file, path), inputs, official=not called, called=called, notes=tuple(notes)
+    )
+
+
+def _read(file: Path) -> pa.Table:
+    try:
+        return pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{file} can not be read ({error}); fetch it again") from None
+
+
+def _numbers(column: Any, task: MatbenchTask, file: Path) -> Floats:
+    """Return labels as numbers; those of classes are 0 and 1."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+    def where(place: int) -> str:
+        return f"row {place} of {file.name}"
+
+    if task.kind == "regression":
+        return as_numbers(array, task.column, where)
+    words = {_TRUE: 1.0, _FALSE: 0.0, "1": 1.0, "0": 0.0}
+    return np.array([words.get(c or "", np.nan) for c in as_classes(array, task.column, where)])
+
+
+def _written(labels: Floats, task: MatbenchTask) -> list[Any]:
+    """Return labels as a table holds them; the classes are read back in the order 0, 1."""
+    return labels.tolist() if task.kind == "regression" else [int(v) for v in labels]

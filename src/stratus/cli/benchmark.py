@@ -1,0 +1,304 @@
+"""``stratus benchmark``: a model and simple models on official folds or a table of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratus.cli.failures import reported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratus.benchmarks.question import Question
+    from stratus.benchmarks.running import Entrant
+
+app = typer.Typer(
+    help="Measure models beside simple ones, and write all of it to one file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="Folder, new.")]
+ModelFlag = Annotated[
+    str | None,
+    typer.Option("--model", metavar="BUNDLE", help="Model to start from; bundled is one too."),
+]
+AsIs = Annotated[
+    bool, typer.Option("--as-is", help="Predict with the model as it is; nothing is learned.")
+]
+Head = Annotated[
+    str | None, typer.Option(metavar="TARGET", help="Target of the model, with --as-is.")
+]
+SimpleOnly = Annotated[bool, typer.Option("--simple-only", help="Ask the simple models alone.")]
+Budget = Annotated[str, typer.Option(help="small or full: how long the model learns.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.yaml", help="Options of stratus finetune, over the budget."),
+]
+Members = Annotated[
+    int | None, typer.Option(help="Nets for each fold, with other seeds.  [default: 1]")
+]
+Rival = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Method to compare with.  [default: best simple one]"),
+]
+Seed = Annotated[int, typer.Option(help="Of weights, order, validation rows and resamples.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder that keeps predictions of simple models."),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes that encode structures.  [default: one a core]")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+@app.command("matbench")
+def matbench(  # noqa: PLR0917 - one parameter for each flag
+    task: Annotated[str, typer.Option(metavar="TASK", help="One of the 13, such as phonons.")],
+    output: Output,
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the official files, or of label tables.")
+    ] = Path(),
+    given: Annotated[
+        str, typer.Option(help="best, structures or formulas: what a model is given.")
+    ] = "best",
+    model: ModelFlag = None,
+    as_is: AsIs = False,
+    head: Head = None,
+    simple_only: SimpleOnly = False,
+    budget: Budget = "full",
+    config: Config = None,
+    members: Members = None,
+    rival: Rival = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a task of MatBench v0.1 on its five official folds.
+
+    RUN gets run.json with everything, and, where rows, labels and structures are the official ones,
+    results.json.gz in the form of a submission. Where they are not, the set has another name.
+    """
+
+    def ask() -> Question:
+        from stratus.benchmarks.matbench import matbench_task
+        from stratus.benchmarks.matbench_data import Given, matbench_question
+        from stratus.views.names import pick
+
+        kinds = {kind.value: kind for kind in Given}
+        return matbench_question(
+            matbench_task(task),
+            data,
+            given=pick(kinds, given, "way to give a crystal"),
+            seed=seed,
+            workers=workers,
+        )
+
+    with reported():
+        entrant = _entrant(
+            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
+            as_is=as_is, simple_only=simple_only,
+        )  # fmt: skip
+        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+
+
+@app.command("discovery")
+def discovery(  # noqa: PLR0917 - one parameter for each flag
+    test: Annotated[Path, typer.Argument(metavar="TEST", help="Crystals with formation energies.")],
+    train: Annotated[Path, typer.Option(metavar="TABLE", help="Crystals to learn from.")],
+    output: Output,
+    energy: Annotated[
+        str, typer.Option(metavar="COL", help="Formation energy in eV/atom, in both tables.")
+    ] = "formation_energy_per_atom",
+    hull: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="True energy above the hull in eV/atom, in TEST."),
+    ] = None,
+    unique: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Whether a crystal is a unique prototype, in TEST."),
+    ] = None,
+    threshold: Annotated[
+        list[float] | None,
+        typer.Option(help="Highest energy above the hull of a stable crystal.  [default: 0]"),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COL", help="Column of the ids of TEST.")
+    ] = None,
+    model: ModelFlag = None,
+    as_is: AsIs = False,
+    head: Head = None,
+    simple_only: SimpleOnly = False,
+    budget: Budget = "full",
+    config: Config = None,
+    members: Members = None,
+    rival: Rival = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find stable crystals by predicted formation energies, as MatBench Discovery does.
+
+    The hull is that of DFT: the predicted energy above it is the true one plus the error of the
+    formation energy. Without --hull only the energies are measured.
+    """
+
+    def ask() -> Question:
+        from stratus.benchmarks.own_tables import Stability, discovery_question
+        from stratus.errors import InputError
+        from stratus.tasks.task import make_task
+
+        if hull is None and (unique is not None or threshold):
+            raise InputError("--unique and --threshold are about stability; give --hull too")
+        stability = None
+        if hull is not None:
+            stability = Stability(hull, unique, tuple(threshold or [0.0]))
+        return discovery_question(
+            test,
+            train,
+            make_task({"column": energy, "unit": "eV/atom"}),
+            stability=stability,
+            id_column=id_column,
+            seed=seed,
+            workers=workers,
+        )
+
+    with reported():
+        entrant = _entrant(
+            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
+            as_is=as_is, simple_only=simple_only,
+        )  # fmt: skip
+        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+
+
+@app.command("table")
+def table(  # noqa: PLR0917 - one parameter for each flag
+    path: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="Crystals, strings or formulas with labels.")
+    ],
+    target: Annotated[str, typer.Option(metavar="COL[:UNIT]", help="The column to predict.")],
+    output: Output,
+    kind: Annotated[str, typer.Option(help="regression or binary.")] = "regression",
+    per_cell: Annotated[
+        bool, typer.Option("--per-cell", help="The target doubles when the cell does.")
+    ] = False,
+    folds: Annotated[
+        int | None, typer.Option(help="Folds to make; no crystal is in two parts.  [default: 5]")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")
+    ] = None,
+    formula: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of formulas, if there is one.")
+    ] = None,
+    space_group: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of the space groups of formulas.")
+    ] = None,
+    model: ModelFlag = None,
+    as_is: AsIs = False,
+    head: Head = None,
+    simple_only: SimpleOnly = False,
+    budget: Budget = "full",
+    config: Config = None,
+    members: Members = None,
+    rival: Rival = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a table of your own in the same form."""
+
+    def ask() -> Question:
+        from stratus.benchmarks.own_tables import table_question
+        from stratus.errors import InputError
+        from stratus.tasks.task import parse_target
+
+        if folds is not None and split is not None:
+            raise InputError("give --folds or --split, not both")
+        columns = {
+            "id_column": id_column,
+            "fold_column": split,
+            "formula_column": formula,
+            "space_group_column": space_group,
+        }
+        per = "cell" if per_cell else "crystal"
+        return table_question(
+            path,
+            parse_target(target, kind=kind, per=per),
+            folds=5 if folds is None else folds,
+            columns=columns,
+            seed=seed,
+            workers=workers,
+        )
+
+    with reported():
+        entrant = _entrant(
+            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
+            as_is=as_is, simple_only=simple_only,
+        )  # fmt: skip
+        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+
+
+def _entrant(
+    *,
+    model: str | None,
+    head: str | None,
+    config: Path | None,
+    budget: str,
+    members: int | None,
+    seed: int,
+    as_is: bool,
+    simple_only: bool,
+) -> Entrant | None:
+    """Return the model that is asked for; None for none."""
+    from stratus.benchmarks.budgets import budget as options_of
+    from stratus.benchmarks.running import Entrant
+    from stratus.cli.flags import given
+    from stratus.errors import InputError
+    from stratus.training.options import read_options
+
+    if simple_only and (model is not None or as_is):
+        raise InputError("--simple-only asks no model; leave out --model and --as-is")
+    if as_is and model is None:
+        raise InputError("--as-is needs a model that predicts; name it with --model")
+    if head is not None and not as_is:
+        raise InputError("--head belongs to --as-is; a model that learns has the table's target")
+    options = options_of(
+        budget, read_options(config) if config else {}, given({"members": members, "seed": seed})
+    )
+    if simple_only:
+        return None
+    if model is None:
+        return Entrant(options)
+    from stratus.models.loading import load
+
+    return Entrant(None if as_is else options, load(model), head)
+
+
+def _run(
+    ask: Callable[[], Question], entrant: Entrant | None, output: Path, **settings: Any
+) -> None:
+    """Ask, answer, and write the folder of the run."""
+    from stratus.benchmarks.run_folder import write_run
+    from stratus.benchmarks.running import run_benchmark
+    from stratus.cli.benchmark_report import Report
+    from stratus.training.finetune.carried import check_new
+
+    check_new(output)
+    report = Report(quiet=settings.pop("quiet"))
+    question = ask()
+    report.question(question)
+    run = run_benchmark(question, entrant, on_progress=report.show, **settings)
+    write_run(run, output)
+    report.finish(run, output)
