@@ -186,7 +186,7 @@ def over(folds: list[dict[str, float]]) -> dict[str, list[float | None]]:
 
 
 def study(path: Path, column: str, split: str, out: Path) -> dict[str, dict[str, list]]:
-    """Return the errors of every model on one table, by method and metric."""
+    """Return the errors of every model on one table, by method and metric; those of U in kJ/mol."""
     table, atoms = read(path, [column], split)
     fractions, labels = table.fractions(), table.labels[:, 0]
     per_atom = labels / atoms if path.stem.startswith("cv") else labels
@@ -198,7 +198,10 @@ def study(path: Path, column: str, split: str, out: Path) -> dict[str, dict[str,
         data = Labels(per_atom, atoms, fractions[:, fractions[fold.train].any(axis=0)])
         every = methods(data, fold, theta)
         for name, found in every.items():
-            collected.setdefault(name, []).append(errors(data, fold, *found))
+            metrics = errors(data, fold, *found)
+            for metric in ("mae_cell", "mae_atom"):
+                metrics[metric] /= IN_JOULES[quantity]
+            collected.setdefault(name, []).append(metrics)
         frame = pd.DataFrame(
             {
                 "id": [table.ids[row] for row in fold.test],
@@ -274,7 +277,7 @@ def main() -> None:
     if "dos" in given.only:
         found["temperatures split"] = at = by_temperature(given.tables / "dos.parquet", "split")
         print("\nMAE per atom by temperature, dos, split\n")
-        print(f"| label | {' | '.join(next(iter(at.values())))} |")
+        print(f"| label | {' | '.join(next(iter(at.values())))} |\n|---|---|---|---|---|")
         for column, of in at.items():
             print(f"| {column} | {' | '.join(map(text, of.values()))} |")
     (given.output / "simple.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
