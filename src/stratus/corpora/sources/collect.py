@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from stratus.corpora.sources.source import Source
     from stratus.crystals.reading import Record
 
-TABLE: Final = "crystals.parquet"
-REJECTS: Final = "rejects.csv"
+TABLE: Final = "crystals"
 
 
 class CollectOptions(BaseModel):
@@ -85,12 +84,14 @@ def collect(
     options: CollectOptions | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     made_by: str = "",
+    table: str = TABLE,
 ) -> CollectSummary:
     """Write the crystals of a source to ``FOLDER/crystals.parquet``, in the source's order.
 
     Nothing is lost silently: each crystal that the source sends is a row of the table or of
-    ``rejects.csv``. A repeated id is a reject, and the first row keeps it. The table depends on
-    the source and the options alone: a run that was killed and resumed writes the same bytes.
+    ``crystals.rejects.csv``. A repeated id is a reject, and the first row keeps it. The table
+    depends on the source and the options alone: a run that was killed and resumed writes the
+    same bytes.
 
     Args:
         source: where the crystals come from.
@@ -98,16 +99,18 @@ def collect(
         options: how.
         on_progress: called after each page.
         made_by: what the card says about who made it.
+        table: another name than ``crystals``, without ``.parquet``.
 
     Raises:
-        stratus.errors.InputError: the folder can not be used, or parts are there already.
+        stratus.errors.InputError: the folder can not be used, parts are there already, or a table
+            of that name that is from elsewhere.
         stratus.errors.ResumeError: ``resume`` was asked for and something has changed.
         stratus.errors.StratusError: the source or the disk failed; what is done is kept for
             ``resume``.
     """
     options = options or CollectOptions()
     started = time.monotonic()
-    job = _Job(source, Path(folder), options, made_by)
+    job = _Job(source, Path(folder) / f"{table}.parquet", options, made_by)
     finished = job.finished_before() if options.resume else None
     if finished is None:
         try:
@@ -123,17 +126,17 @@ def collect(
 
 
 class _Job:
-    def __init__(self, source: Source, folder: Path, options: CollectOptions, made_by: str) -> None:
+    def __init__(self, source: Source, table: Path, options: CollectOptions, made_by: str) -> None:
         self.source = source
         self.options = options
         self.made_by = made_by
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            table.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{folder} can not be made: {error.strerror}") from error
-        self.table = folder / TABLE
-        self.rejects = folder / REJECTS
-        self.parts = folder / f"{TABLE}.parts"
+            raise InputError(f"{table.parent} can not be made: {error.strerror}") from error
+        self.table = table
+        self.rejects = table.with_suffix(".rejects.csv")
+        self.parts = table.with_name(f"{table.name}.parts")
         check_place(self.table)
         check_place(self.rejects)
         self.fingerprint = json.loads(
@@ -175,6 +178,7 @@ class _Job:
 
     def run(self, on_progress: Callable[[Progress], None]) -> CollectSummary:
         options = self.options
+        self._require_own_table()
         store = PartStore(
             self.parts,
             self.fingerprint,
@@ -192,6 +196,15 @@ class _Job:
                     stack.callback(store.remove)  # there is nothing to go on from
                 raise
             return self._finish(store, rows_in, resumed)
+
+    def _require_own_table(self) -> None:
+        """Refuse to replace a table that took long to fetch by one of something else."""
+        known = stored_metadata(self.table) if self.table.exists() else None
+        inputs = known["fingerprint"]["inputs"] if known and "remarks" in known else None
+        if self.table.exists() and inputs != self.fingerprint["inputs"]:
+            raise InputError(
+                f"{self.table} is there already and is from elsewhere; name another folder"
+            )
 
     def _fill(self, store: PartStore, resumed: int, on_progress: Callable[[Progress], None]) -> int:
         """Store the pages that are not stored yet; return the number of their crystals."""

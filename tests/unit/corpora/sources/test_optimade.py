@@ -304,3 +304,20 @@ def test_a_provider_is_looked_up_and_an_unknown_one_refused(monkeypatch):
     with pytest.raises(InputError, match="'nobody' is no OPTIMADE provider"):
         find_databases(["nobody"])
     assert asked == [{"mp"}, {"nobody"}]
+
+
+def test_the_command_prints_the_counts_and_what_is_strange(optimade_server, tmp_path):
+    from typer.testing import CliRunner
+
+    from stratus.cli.app import app
+
+    url, faults = optimade_server
+    faults.always = announced(40)
+    words = ["fetch", "optimade", url, "-o", str(tmp_path), "--page", "8", "--licence", "MIT"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert f"rows                     16   {tmp_path}/crystals.parquet" in done.output
+    assert "overlapping-atoms       15" in done.output
+    assert f"note: {url}/v1 announced 40 structures and sent 32" in done.output
+    card = read_data_card(tmp_path / "crystals.card.yaml")
+    assert (card.licence, card.made_by) == ("MIT", f"stratus fetch optimade {url}")
