@@ -12,6 +12,7 @@ from stratus.cli import (
     encode,
     examples,
     failures,
+    fetch,
     finetune,
     import_,
     model,
@@ -67,4 +68,5 @@ app.command("examples")(examples.examples)
 app.command("import")(import_.import_published)
 app.add_typer(model.app, name="model")
 app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(fetch.app, name="fetch")
 app.add_typer(corpora.app, name="corpora")
