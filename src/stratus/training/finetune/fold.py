@@ -77,7 +77,7 @@ def learn_fold(
     nets, fitted = [], []
     for member in range(options.members):
         seed = seed_of_member(options.seed, fold.name, member)
-        net = start.make_net(tasks, rows.normalisers, seed)
+        net = start.make_net(tasks, rows.normalisers, seed, member)
         if member == 0:
             tell(_started(fold.name, net, counts, start, options))
         fitted.append(

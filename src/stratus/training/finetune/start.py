@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from stratus.models.card import Card
+    from stratus.models.member import Member
     from stratus.models.target_head import TargetHead
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.task import Task
@@ -46,33 +47,34 @@ class Start:
         architecture: name of the design.
         config: its sizes.
         view: how it sees a crystal.
-        encoder: pre-trained; None where weights are fresh.
+        members: the nets of the model that is given, of which each new one takes one, in turn;
+            none where weights are fresh.
         card: of the model that is given; None where there is none.
-        heads: those of the model that are taken over, by name.
+        kept: names of the heads that are taken over.
     """
 
     architecture: str
     config: Any
     view: View
-    encoder: nn.Module | None = None
+    members: tuple[Member, ...] = ()
     card: Card | None = None
-    heads: Mapping[str, TargetHead] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """What it is called: the name of the model, or ``from scratch``."""
         return self.card.name if self.card else "from scratch"
 
-    def make_encoder(self, generator: torch.Generator) -> nn.Module:
-        """Return an encoder of one's own: a copy of the given one, or fresh weights."""
-        if self.encoder is not None:
-            return deepcopy(self.encoder)
+    def make_encoder(self, generator: torch.Generator, member: int = 0) -> nn.Module:
+        """Return an encoder of one's own: a copy of a given one, or fresh weights."""
+        if self.members:
+            return deepcopy(self._giver(member).encoder)
         return architecture(self.architecture).build(self.config, generator)
 
     def normalisers(self, tasks: Sequence[Task]) -> dict[str, Normaliser]:
         """Return the normalisers that are taken over with the heads, by task."""
         found = {}
-        for head in self.heads.values():
+        for head in self._heads(0).values():
             for task in tasks:
                 theirs = head.tasks.get(task.name)
                 if theirs is not None and (theirs.unit, theirs.per) == (task.unit, task.per):
@@ -80,16 +82,38 @@ class Start:
         return found
 
     def make_net(
-        self, tasks: Sequence[Task], normalisers: Mapping[str, Normaliser], seed: int
+        self,
+        tasks: Sequence[Task],
+        normalisers: Mapping[str, Normaliser],
+        seed: int,
+        member: int = 0,
     ) -> PropertyNet:
-        """Return an encoder with heads for the tasks; a seed decides what is fresh."""
+        """Return an encoder with heads for the tasks; a seed decides what is fresh.
+
+        Args:
+            tasks: what it is to learn.
+            normalisers: of the labels.
+            seed: of fresh weights.
+            member: which of the new nets it is, from 0; decides from which given one it starts.
+        """
         generator = torch.Generator().manual_seed(seed)
-        encoder = self.make_encoder(generator)
+        encoder = self.make_encoder(generator, member)
         heads = make_target_heads(tasks, normalisers, self.config.hidden, generator)
+        given = self._heads(member)
         for head in heads:
-            if head.name in self.heads:
-                head.load_state_dict(self.heads[head.name].state_dict())
+            if head.name in given:
+                head.load_state_dict(given[head.name].state_dict())
         return PropertyNet(encoder, heads).train()
+
+    def _giver(self, member: int) -> Member:
+        return self.members[member % len(self.members)]
+
+    def _heads(self, member: int) -> dict[str, TargetHead]:
+        """Return the heads that a new net takes over, by name."""
+        if not self.kept:
+            return {}
+        given = self._giver(member).heads
+        return {name: cast("TargetHead", given[name]) for name in sorted(self.kept)}
 
 
 def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Task] = ()) -> Start:
@@ -97,7 +121,8 @@ def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Ta
 
     Args:
         options: say what is built without a model, and must agree with one.
-        model: a loaded bundle, or None; of several members the first is taken.
+        model: a loaded bundle, or None. Of its members those that learned from the same rows as
+            the first are taken, so that they have the same normalisers.
         tasks: what is to be learned; heads are kept for these.
 
     Raises:
@@ -119,19 +144,19 @@ def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Ta
         architecture=model.architecture,
         config=model.encoder.config,
         view=model.view,
-        encoder=model.encoder,
+        members=tuple(each for each in model.members if each.group == model.members[0].group),
         card=model.card,
-        heads=_kept(model, tasks) if options.keep_heads else {},
+        kept=_kept(model, tasks) if options.keep_heads else frozenset(),
     )
 
 
-def _kept(model: Model, tasks: Sequence[Task]) -> dict[str, TargetHead]:
-    """Return the heads of a model for the tasks that it has, and that of its law.
+def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
+    """Return the names of a model's heads for the tasks that it has, and of that of its law.
 
     The head of a law serves tasks at any temperature.
     """
     who = f"the model {model.card.name!r}"
-    kept: dict[str, TargetHead] = {}
+    kept: set[str] = set()
     of_law = [task for task in tasks if task.physics is not None]
     theirs = law_head(model.heads)
     if theirs is not None and theirs.name == law_of(of_law):
@@ -143,7 +168,7 @@ def _kept(model: Model, tasks: Sequence[Task]) -> dict[str, TargetHead]:
                     f"the head {theirs.name} of {who} has {name} {found!r}, but {value!r} is asked "
                     "for; learn the targets as the model has them, or leave keep_heads out"
                 )
-        kept[theirs.name] = theirs
+        kept.add(theirs.name)
     for task in tasks:
         head = model.heads.get(task.name)
         if task.physics is not None or not isinstance(head, TaskHead):
@@ -155,13 +180,13 @@ def _kept(model: Model, tasks: Sequence[Task]) -> dict[str, TargetHead]:
                     f"the head {task.name} of {who} has {name} {theirs!r}, but {ours!r} is asked "
                     "for; learn the target as the model has it, or leave keep_heads out"
                 )
-        kept[task.name] = head
+        kept.add(task.name)
     if not kept:
         raise InputError(
             f"{who} has no head to keep for {', '.join(task.name for task in tasks)}; it has "
             f"{', '.join(model.tasks) or 'none'}"
         )
-    return kept
+    return frozenset(kept)
 
 
 def _from_scratch(options: FinetuneOptions) -> Start:

@@ -36,6 +36,24 @@ def test_heads_are_fresh_unless_they_are_to_be_kept(model, gap, quick):
     assert not torch.equal(fresh.state_dict()["out.weight"], theirs.state_dict()["out.weight"])
 
 
+def test_each_net_starts_from_another_member_of_the_group(made, fold, tasks, gap, quick, tmp_path):
+    finetune(made, [fold], tasks[:2], quick(epochs=1, members=2)).save(tmp_path / "two", card={})
+    two = load_bundle(tmp_path / "two")
+    start = make_start(quick(keep_heads=True), two, [gap])
+    normaliser = {"gap": two.heads["gap"].normaliser}
+    for member in range(3):
+        net = start.make_net([gap], normaliser, seed=1, member=member)
+        theirs = two.members[member % 2]
+        for ours, given in (
+            (net.encoder, theirs.encoder),
+            (net.by_task["gap"], theirs.heads["gap"]),
+        ):
+            for name, weight in given.state_dict().items():
+                assert torch.equal(ours.state_dict()[name], weight)
+    first, second = (each.heads["gap"].state_dict()["out.weight"] for each in two.members)
+    assert not torch.equal(first, second)
+
+
 def test_a_kept_head_keeps_its_normaliser_and_another_target_is_fitted(
     model, made, fold, gap, tasks, quick
 ):

@@ -55,7 +55,7 @@ def test_the_weights_are_those_of_the_model_and_it_keeps_its_own(model, made):
 
 
 def test_options_that_agree_with_the_model_are_taken(model, quick):
-    assert make_start(quick(), model).encoder is model.encoder
+    assert make_start(quick(), model).members == model.members
 
 
 def paper_words() -> Vocabulary:
@@ -89,6 +89,6 @@ def test_a_path_is_no_model():
 
 def test_from_scratch_is_what_the_options_say():
     start = make_start(FinetuneOptions(encoder="cloud", preset="small"), None)
-    assert (start.name, start.architecture, start.encoder) == ("from scratch", "cloud", None)
+    assert (start.name, start.architecture, start.members) == ("from scratch", "cloud", ())
     assert start.config == configure("cloud", "small", vocabulary_size=len(vocabulary()))
     assert isinstance(start.view, type(view("sequence", vocabulary(), 512)))
