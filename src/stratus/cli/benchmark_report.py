@@ -36,7 +36,8 @@ class Report:
         asked = question.asked
         kind = "official" if asked.official else "not an official set"
         rows = sum(len(fold.test) for fold in question.folds)
-        count = f"{rows:,} test rows in {len(question.folds)} folds"
+        several = "s" if len(question.folds) > 1 else ""
+        count = f"{rows:,} test rows in {len(question.folds)} fold{several}"
         lines = [
             f"{asked.benchmark} {asked.name} ({kind}): {count}, {len(question.unread):,} unread"
         ]
