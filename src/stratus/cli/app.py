@@ -21,6 +21,7 @@ from stratus.cli import (
     pretrain,
     report,
     show,
+    thermo,
 )
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ app.command("encode")(encode.encode)
 app.command("pretrain")(pretrain.pretrain)
 app.command("finetune")(finetune.finetune)
 app.command("predict")(predict.predict)
+app.command("thermo")(thermo.thermo)
 app.command("plot")(plot.plot)
 app.command("show")(show.show)
 app.command("report")(report.report)

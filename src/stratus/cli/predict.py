@@ -89,7 +89,7 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
             return
         if output is None:
             raise InputError("name the table to write with -o OUT.csv")
-        options = _options(
+        options = read_options(
             read={"structure_column": structure, "id_column": id}
             | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
             symprec=symprec,
@@ -123,7 +123,8 @@ def _predict_formula(formula: str, space_group: str | None, bundle: str, interva
     print_one(model, model.predict(text, interval=interval), interval)
 
 
-def _options(**values: object) -> PredictOptions:
+def read_options(**values: object) -> PredictOptions:
+    """Return how crystals are read, or say in a sentence which option can not be."""
     from pydantic import ValidationError
 
     from stratus.errors import InputError

@@ -11,15 +11,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stratus.inference.inputs import PredictOptions, Row
     from stratus.inference.job import PredictSummary, predict_corpus
+    from stratus.inference.thermo import (
+        ThermoSummary,
+        ThermoWindow,
+        temperature_range,
+        thermo_corpus,
+        thermo_windows,
+    )
     from stratus.inference.windows import Window, predict_windows
 
 __all__ = [
     "PredictOptions",
     "PredictSummary",
     "Row",
+    "ThermoSummary",
+    "ThermoWindow",
     "Window",
     "predict_corpus",
     "predict_windows",
+    "temperature_range",
+    "thermo_corpus",
+    "thermo_windows",
 ]
 
 _HOME = {
@@ -27,6 +39,11 @@ _HOME = {
     "Row": "stratus.inference.inputs",
     "PredictSummary": "stratus.inference.job",
     "predict_corpus": "stratus.inference.job",
+    "ThermoSummary": "stratus.inference.thermo",
+    "ThermoWindow": "stratus.inference.thermo",
+    "temperature_range": "stratus.inference.thermo",
+    "thermo_corpus": "stratus.inference.thermo",
+    "thermo_windows": "stratus.inference.thermo",
     "Window": "stratus.inference.windows",
     "predict_windows": "stratus.inference.windows",
 }

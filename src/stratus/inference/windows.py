@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from stratus.crystals.entry import Code, Reject, Stage
-from stratus.errors import ScopeSyntaxError, StratusError
-from stratus.inference.inputs import PredictOptions, Row, rows
+from stratus.inference.inputs import PredictOptions, rows
+from stratus.inference.samples import seen_rows
 from stratus.models.given import atoms_of
-from stratus.models.predicting import predict_samples, require_tasks, sample_of
+from stratus.models.predicting import predict_samples, require_tasks
 from stratus.tasks.conformal import check_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from stratus.inference.inputs import Row
     from stratus.models.model import Model
     from stratus.models.predicting import Predicted
-    from stratus.views.view import Sample
 
 _BATCHES: Final = 4
 """Batches of a window: enough to sort by length. A window of 4 x 64 crystals is half of what two
@@ -80,36 +77,13 @@ def predict_rows(
     stream: Iterable[Row], model: Model, interval: float | None, batch_size: int = 64
 ) -> Iterator[Window]:
     """Predict for rows, a window at a time; see :func:`predict_windows`."""
-    remaining = iter(stream)
-    while window := list(islice(remaining, _BATCHES * batch_size)):
-        samples: list[Sample] = []
-        seen: list[Row] = []
-        where = np.full(len(window), -1, np.int64)
-        for place, row in enumerate(window):
-            fate, sample = _seen(row, model)
-            seen.append(fate)
-            if sample is not None:
-                where[place] = len(samples)
-                samples.append(sample)
-        known = [row.given for row in seen if row.given is not None]
+    for seen in seen_rows(stream, model, _BATCHES * batch_size):
         predicted = predict_samples(
             model,
-            samples,
-            atoms_of(known),
-            [one.known for one in known],
+            seen.samples,
+            atoms_of(seen.given),
+            [one.known for one in seen.given],
             level=interval,
             batch_size=batch_size,
         )
-        yield Window(seen, where, predicted)
-
-
-def _seen(row: Row, model: Model) -> tuple[Row, Sample | None]:
-    """Return a row with its sample, or as a reject if the model can not take it."""
-    if row.given is None:
-        return row, None
-    try:
-        return row, sample_of(model, row.given.text)
-    except StratusError as error:
-        code = Code.UNKNOWN_WORD if isinstance(error, ScopeSyntaxError) else Code.TOO_LONG
-        reject = Reject(row.id, "", Stage.PREDICTING, code, str(error))
-        return Row(row.id, None, reject), None
+        yield Window(seen.rows, seen.where, predicted)

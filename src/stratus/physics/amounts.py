@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Per = Literal["atom", "formula", "cell"]
 """What a mole is of."""
 
-PER: Final[Mapping[Per, str]] = MappingProxyType(
+PER: Final[Mapping[str, str]] = MappingProxyType(
     {
         "atom": "per mole of atoms",
         "formula": "per mole of formula units",
@@ -107,7 +107,7 @@ def formula_atoms(counts: Iterable[int]) -> int:
     return sum(found) // math.gcd(*found)
 
 
-def atoms_in(per: Per, cell: Number, formula: Number) -> Number:
+def atoms_in(per: str, cell: Number, formula: Number) -> Number:
     """Return how many moles of atoms are in a mole of what is asked for.
 
     Args:

@@ -1,0 +1,201 @@
+"""What ``stratus thermo`` draws while it works, prints at its end and puts into its picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+import numpy as np
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from stratus.cli.encode_report import known_total
+from stratus.errors import InputError
+from stratus.models.thermo import UNITS
+from stratus.physics.amounts import PER
+from stratus.physics.quantities import GAS_CONSTANT, QUANTITIES
+from stratus.plots.figure import COLOURS, save_figure
+from stratus.plots.interval_bar import Predicted, rounded
+from stratus.plots.thermodynamics import Band, Curves, thermodynamics
+from stratus.views.names import pick
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from stratus.inference.thermo import ThermoSummary, ThermoWindow
+    from stratus.models.given import Given
+    from stratus.models.thermo import ThermoCurves
+
+    Floats = NDArray[np.float64]
+
+_FIRST: Final = 10
+_SHOWN_AT_K: Final = 300.0
+_NAME: Final = 32
+
+
+class _Crystal(NamedTuple):
+    """One of the first crystals: its name, its theta and its curves, ``[t]`` each."""
+
+    name: str
+    theta_k: float
+    temperature_k: Floats
+    bands: Mapping[str, Band]
+    stds: Mapping[str, Floats]
+    atoms: int
+
+
+class Report:
+    """Shows how far a job is, and its first crystals.
+
+    Args:
+        per: what a mole is of.
+        interval: share of crystals that the intervals are to hold.
+        inputs: those of the job.
+        progress: whether to draw a bar, if stderr is a terminal.
+        quiet: whether to show nothing.
+
+    Raises:
+        stratus.errors.InputError: there is no such amount.
+    """
+
+    def __init__(
+        self, per: str, interval: float, inputs: Sequence[str], *, progress: bool, quiet: bool
+    ) -> None:
+        self._mole = pick(PER, per, "value of per")
+        self._per = per
+        self._interval = interval
+        self._quiet = quiet
+        self._first: list[_Crystal] = []
+        errors = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("predicting"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=errors,
+            transient=True,
+            disable=quiet or not progress or not errors.is_terminal,
+        )
+        self._task = self._bar.add_task(
+            "", total=None if self._bar.disable else known_total(inputs)
+        )
+
+    def __enter__(self) -> Self:
+        """Draw the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        if not self._bar.disable:  # older versions of rich print a line even then
+            self._bar.stop()
+
+    def window(self, window: ThermoWindow) -> None:
+        """Take in some curves."""
+        self._bar.advance(self._task, len(window.rows))
+        for row, place in zip(window.rows, window.where.tolist(), strict=True):
+            if len(self._first) == _FIRST:
+                return
+            if row.reject is None and np.isfinite(window.curves.cv.value[place]).any():
+                atoms = _atoms(window.given[place], self._per)
+                self._first.append(_crystal(row.id, window.curves, place, atoms))
+
+    def finish(self, summary: ThermoSummary) -> None:
+        """Print the first crystals near 300 K, if stdout is a terminal, units and counts."""
+        if self._quiet:
+            return
+        console = Console(highlight=False)
+        if console.is_terminal and self._first:
+            console.print(self._table())
+        refused = sum(summary.rejects.values())
+        units = "; ".join(f"{name} in {UNITS[name]}" for name in QUANTITIES)
+        typer.echo(f"units          {units}; {self._mole}")
+        typer.echo(
+            f"crystals       {summary.crystals:>12,}   {summary.output}: {summary.lines:,} lines, "
+            f"{summary.temperatures:,} temperatures"
+        )
+        typer.echo(f"rejects        {refused:>12,}")
+        for code, count in sorted(summary.rejects.items(), key=lambda pair: (-pair[1], pair[0])):
+            typer.echo(f"  {code:<20} {count:>5,}")
+        for line in summary.first_rejects:
+            typer.echo(f"  {line}")
+        if refused > len(summary.first_rejects):
+            typer.echo("  ... stratus encode writes the reasons of all of them to a file")
+        typer.echo(f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s")
+
+    def draw(self, path: Path) -> None:
+        """Draw the first seven crystals.
+
+        Raises:
+            stratus.errors.InputError: there is none, or the file can not be written.
+        """
+        shown = self._first[: len(COLOURS)]
+        if not shown:
+            raise InputError(
+                f"{path} was not drawn, because no crystal has curves (a formula has none per "
+                "cell); the table is written"
+            )
+        figure = thermodynamics(
+            [
+                Curves(
+                    f"{_short(one.name)} (θ = {one.theta_k:.0f} K)",
+                    one.temperature_k,
+                    one.bands,
+                    3 * GAS_CONSTANT * one.atoms,
+                )
+                for one in shown
+            ],
+            units={str(name): unit for name, unit in UNITS.items()},
+            per=self._mole,
+            interval=self._interval,
+        )
+        save_figure(figure, path)
+        if not self._quiet:
+            typer.echo(f"picture        {len(shown):>12,}   {path}")
+
+    def _table(self) -> Table:
+        at = self._first[0].temperature_k
+        nearest = int(np.abs(at - _SHOWN_AT_K).argmin())
+        table = Table("id", box=box.SIMPLE, caption=f"at {at[nearest]:g} K, {self._mole}")
+        table.add_column("θ\nK", justify="right")
+        for name in QUANTITIES:
+            table.add_column(f"{name}\n{UNITS[name]}", justify="right")
+        for one in self._first:
+            cells = [_cell(name, one.bands[name], one.stds[name], nearest) for name in QUANTITIES]
+            table.add_row(escape(one.name), f"{one.theta_k:.0f}", *cells)
+        return table
+
+
+def _crystal(name: str, curves: ThermoCurves, place: int, atoms: int) -> _Crystal:
+    """Return the curves of one crystal apart from those of its window, which can go."""
+    bands: dict[str, Band] = {}
+    stds: dict[str, Floats] = {}
+    for quantity, curve in curves.curves.items():
+        lo, hi = (None if end is None else end[place].copy() for end in (curve.lo, curve.hi))
+        bands[quantity] = Band(curve.value[place].copy(), lo, hi)
+        stds[quantity] = curve.std[place].copy()
+    theta = float(curves.theta_k[place])
+    return _Crystal(name, theta, curves.temperature_k, bands, stds, atoms)
+
+
+def _atoms(given: Given, per: str) -> int:
+    return {"formula": given.formula_atoms, "cell": given.n_atoms}.get(per, 1)
+
+
+def _cell(name: str, band: Band, std: Floats, place: int) -> str:
+    numbers = (
+        float("nan") if part is None else float(np.asarray(part)[place])
+        for part in (band.value, std, band.lo, band.hi)
+    )
+    value, _, ends = rounded(Predicted(name, "", *numbers))
+    return f"{value}\n{ends}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"

@@ -1,0 +1,69 @@
+"""From rows of inputs to what a model sees of them, some at a time; rejects keep their place."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from stratus.crystals.entry import Code, Reject, Stage
+from stratus.errors import ScopeSyntaxError, StratusError
+from stratus.inference.inputs import Row
+from stratus.models.predicting import sample_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from stratus.models.given import Given
+    from stratus.models.model import Model
+    from stratus.views.view import Sample
+
+
+class Seen(NamedTuple):
+    """Some rows of a stream as a model sees them.
+
+    Attributes:
+        rows: all of them, in order.
+        where: ``[rows]``, the place of each in the next two, -1 for a reject.
+        samples: of those that are no rejects.
+        given: what is known of them.
+    """
+
+    rows: list[Row]
+    where: NDArray[np.int64]
+    samples: list[Sample]
+    given: list[Given]
+
+
+def seen_rows(stream: Iterable[Row], model: Model, size: int) -> Iterator[Seen]:
+    """Yield the rows of a stream, up to ``size`` at a time.
+
+    A crystal that is too long for the model, or has a word that it does not know, becomes a reject.
+    """
+    remaining = iter(stream)
+    while window := list(islice(remaining, size)):
+        samples: list[Sample] = []
+        rows: list[Row] = []
+        where = np.full(len(window), -1, np.int64)
+        for place, row in enumerate(window):
+            fate, sample = _seen(row, model)
+            rows.append(fate)
+            if sample is not None:
+                where[place] = len(samples)
+                samples.append(sample)
+        yield Seen(rows, where, samples, [row.given for row in rows if row.given is not None])
+
+
+def _seen(row: Row, model: Model) -> tuple[Row, Sample | None]:
+    """Return a row with its sample, or as a reject if the model can not take it."""
+    if row.given is None:
+        return row, None
+    try:
+        return row, sample_of(model, row.given.text)
+    except StratusError as error:
+        code = Code.UNKNOWN_WORD if isinstance(error, ScopeSyntaxError) else Code.TOO_LONG
+        reject = Reject(row.id, "", Stage.PREDICTING, code, str(error))
+        return Row(row.id, None, reject), None

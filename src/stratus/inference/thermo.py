@@ -1,0 +1,230 @@
+"""Thermodynamics over temperature for any pile of crystals, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from stratus.errors import InputError
+from stratus.inference.inputs import PredictOptions, rows
+from stratus.inference.samples import seen_rows
+from stratus.inference.thermo_columns import HEADER, cells
+from stratus.inference.writing import check_output, write_windows
+from stratus.models.given import atoms_of
+from stratus.models.thermo import check_temperatures, require_law, thermo_samples
+from stratus.physics.amounts import PER
+from stratus.tasks.conformal import check_level
+from stratus.views.names import pick
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from stratus.inference.inputs import Row
+    from stratus.models.given import Given
+    from stratus.models.model import Model
+    from stratus.models.thermo import ThermoCurves
+
+_BATCHES: Final = 4
+"""Batches of a window: enough to sort by length."""
+
+_POINTS: Final = 20_000
+"""Crystals times temperatures of a batch; more would need much memory and save nothing."""
+
+_MOST_TEMPERATURES: Final = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class ThermoWindow:
+    """Some crystals of a stream with their curves.
+
+    Attributes:
+        rows: the crystals, in order; rejects are among them.
+        where: ``[rows]``, for each its place in ``curves`` and ``given``, -1 for a reject.
+        given: what is known of those that are no rejects.
+        curves: of those that are no rejects.
+    """
+
+    rows: Sequence[Row]
+    where: NDArray[np.int64]
+    given: Sequence[Given]
+    curves: ThermoCurves
+
+
+class ThermoSummary(BaseModel):
+    """What a thermo job did.
+
+    Attributes:
+        output: the table.
+        crystals: crystals met, rejects among them.
+        temperatures: how many temperatures each crystal has.
+        lines: of the table, without its header.
+        rejects: number of rejects by code.
+        first_rejects: source and reason of the first of them.
+        seconds: wall time, in s.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: str
+    crystals: int
+    temperatures: int
+    lines: int
+    rejects: dict[str, int]
+    first_rejects: tuple[str, ...]
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Crystals per second."""
+        return self.crystals / self.seconds if self.seconds > 0 else 0.0
+
+
+def temperature_range(lowest_k: float, highest_k: float, step_k: float) -> NDArray[np.float64]:
+    """Return temperatures from the lowest to the highest, which is there if the steps meet it.
+
+    Raises:
+        stratus.errors.InputError: they are no such temperatures, in K, or more than 100,000.
+    """
+    if not (0 <= lowest_k <= highest_k < math.inf):
+        raise InputError(
+            f"temperatures go from 0 K or more upwards, not from {lowest_k:g} to {highest_k:g}"
+        )
+    if not 0 < step_k < math.inf:
+        raise InputError(f"the step between temperatures is above 0 K, not {step_k:g}")
+    steps = (highest_k - lowest_k) / step_k
+    if steps >= _MOST_TEMPERATURES:
+        raise InputError(
+            f"from {lowest_k:g} to {highest_k:g} K by {step_k:g} K are more than "
+            f"{_MOST_TEMPERATURES:,} temperatures; take a larger step"
+        )
+    return lowest_k + step_k * np.arange(math.floor(steps + 1e-9) + 1, dtype=np.float64)
+
+
+def thermo_windows(
+    inputs: Sequence[object],
+    model: Model,
+    temperatures_k: Iterable[float],
+    *,
+    per: str = "atom",
+    interval: float | None = None,
+    options: PredictOptions | None = None,
+    batch_size: int = 64,
+) -> Iterator[ThermoWindow]:
+    """Give the curves of every crystal of some inputs, in their order, a window at a time.
+
+    A crystal that can not be read or encoded, or is too long for the model, is a reject and keeps
+    its place. Memory grows neither with the crystals nor with the temperatures (but for those
+    of one crystal).
+
+    Args:
+        inputs: what :func:`stratus.read` takes; tables of SCOPE strings or formulas as well.
+        model: one with the head of a law.
+        temperatures_k: t temperatures, not negative, in K.
+        per: what a mole is of: ``atom``, ``formula`` or ``cell``, the primitive one.
+        interval: share of crystals that the intervals are to hold at any one temperature; no
+            intervals if None.
+        options: how crystals are read and encoded.
+        batch_size: crystals that go through an encoder together; fewer where there are many
+            temperatures.
+
+    Raises:
+        stratus.errors.InputError: an input can not be used, the model has no law, or temperatures,
+            ``per`` or interval can not be; at the call or, for a table, when it is reached.
+        stratus.errors.StratusError: a worker can not start.
+    """
+    require_law(model)
+    at = check_temperatures(temperatures_k)
+    pick(PER, per, "value of per")
+    if batch_size < 1:
+        raise InputError(f"batch_size is at least 1, not {batch_size}")
+    if interval is not None:
+        check_level(interval)
+    stream = rows(inputs, model.dialect, options or PredictOptions())
+    return _windows(stream, model, at, per, interval, batch_size)
+
+
+def _windows(
+    stream: Iterable[Row],
+    model: Model,
+    at: NDArray[np.float64],
+    per: str,
+    interval: float | None,
+    batch_size: int,
+) -> Iterator[ThermoWindow]:
+    batch = max(1, min(batch_size, _POINTS // len(at)))
+    for seen in seen_rows(stream, model, _BATCHES * batch):
+        curves = thermo_samples(
+            model,
+            seen.samples,
+            atoms_of(seen.given),
+            [one.known for one in seen.given],
+            at,
+            per=per,
+            level=interval,
+            batch_size=batch,
+        )
+        yield ThermoWindow(seen.rows, seen.where, seen.given, curves)
+
+
+def thermo_corpus(  # noqa: PLR0913 - options of one job
+    inputs: Sequence[object],
+    output: str | os.PathLike[str],
+    model: Model,
+    temperatures_k: Iterable[float],
+    *,
+    per: str = "atom",
+    interval: float | None = 0.9,
+    options: PredictOptions | None = None,
+    batch_size: int = 64,
+    on_window: Callable[[ThermoWindow], None] | None = None,
+) -> ThermoSummary:
+    """Write a CSV with a line for each crystal and temperature, in the order of the inputs.
+
+    A reject has one line. Nothing is at ``output`` before the table is whole; an older table there
+    is replaced at that moment.
+
+    Args:
+        inputs: files, folders, archives, tables or objects that :func:`stratus.read` takes; tables
+            of SCOPE strings or formulas as well.
+        output: where the table goes, ``.csv``.
+        model: one with the head of a law.
+        temperatures_k: t temperatures, not negative, in K.
+        per: what a mole is of: ``atom``, ``formula`` or ``cell``, the primitive one.
+        interval: share of crystals that the intervals are to hold at any one temperature; their
+            cells are empty if None.
+        options: how crystals are read and encoded.
+        batch_size: crystals that go through an encoder together.
+        on_window: called with the curves of some crystals, in order.
+
+    Returns:
+        the counts.
+
+    Raises:
+        stratus.errors.InputError: an input, the output, the model, temperatures, ``per`` or the
+            interval can not be used.
+        stratus.errors.StratusError: writing failed, or a worker can not start.
+    """
+    started = time.monotonic()
+    path = check_output(inputs, output)
+    at = check_temperatures(temperatures_k)
+    windows = thermo_windows(
+        inputs, model, at, per=per, interval=interval, options=options, batch_size=batch_size
+    )
+    written = write_windows(path, HEADER, windows, cells, on_window)
+    return ThermoSummary(
+        output=str(path),
+        crystals=written.crystals,
+        temperatures=len(at),
+        lines=written.lines,
+        rejects=written.rejects,
+        first_rejects=written.first_rejects,
+        seconds=time.monotonic() - started,
+    )
