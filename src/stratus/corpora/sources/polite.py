@@ -31,6 +31,7 @@ PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _CHUNK = 1 << 16
 _SHOWN = 300
+_LONGEST = 120
 
 
 class PoliteOptions(BaseModel):
@@ -114,7 +115,7 @@ class PoliteClient:
                 return json.loads(body)
             except (ValueError, RecursionError) as error:
                 start = " ".join(body[:60].decode("utf-8", "replace").split())
-                raise PassingError(f"{url} answers no JSON ({error}): {start!r}") from error
+                raise PassingError(f"{shown(url)} answers no JSON ({error}): {start!r}") from error
 
         return self.patiently(once)
 
@@ -178,12 +179,13 @@ class PoliteClient:
                     size += len(data)
                     if size > limit:
                         raise SourceError(
-                            f"{url} answers with more than {self.options.max_answer_mib} MiB; "
-                            "ask for less at a time"
+                            f"{shown(url)} answers with more than "
+                            f"{self.options.max_answer_mib} MiB; ask for less at a time"
                         )
                     if time.monotonic() > give_up:
                         raise PassingError(
-                            f"{url} was still sending after {self.options.page_timeout_s:g} s"
+                            f"{shown(url)} was still sending after "
+                            f"{self.options.page_timeout_s:g} s"
                         )
                     parts.append(data)
         except httpx.InvalidURL as error:
@@ -204,7 +206,7 @@ def refuse(response: httpx.Response) -> NoReturn:
         PassingError: the server may do better later.
         SourceError: it will not.
     """
-    url, code = response.url, response.status_code
+    url, code = shown(response.url), response.status_code
     detail = _reason(response)
     if code in PASSING:
         raise PassingError(f"{url} answers {code}{detail}", _asked(response))
@@ -214,7 +216,13 @@ def refuse(response: httpx.Response) -> NoReturn:
 def broken(url: str, error: Exception) -> PassingError:
     """Return the error of a connection that could not be made, was silent or broke off."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return PassingError(f"{url} can not be read: {reason}")
+    return PassingError(f"{shown(url)} can not be read: {reason}")
+
+
+def shown(url: object) -> str:
+    """Return an address as messages show it: its middle is left out where it is long."""
+    text = str(url)
+    return text if len(text) <= _LONGEST else f"{text[:60]}...{text[-40:]}"
 
 
 def _reason(response: httpx.Response) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,11 +131,11 @@ def _crystals():
         }
 
 
-@pytest.fixture(scope="session")
-def _server(tmp_path_factory):
-    pytest.importorskip("optimade")
-    uvicorn = pytest.importorskip("uvicorn")
-    logs = tmp_path_factory.mktemp("logs")
+@contextmanager
+def running(logs: Path):
+    """Run the server in a thread; give its address and its faults."""
+    import uvicorn
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPTIMADE_LOG_DIR", str(logs))
         patch.setenv("OPTIMADE_LOG_LEVEL", "error")
@@ -160,6 +161,14 @@ def _server(tmp_path_factory):
     yield f"http://127.0.0.1:{port}", faults
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory):
+    pytest.importorskip("optimade")
+    pytest.importorskip("uvicorn")
+    with running(tmp_path_factory.mktemp("logs")) as found:
+        yield found
 
 
 @pytest.fixture
