@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import stratus
@@ -34,6 +35,7 @@ from stratus.scope.partial import read_amounts
 ALLOWED_GB = 4.0
 ROWS_A_CRYSTAL = 3
 PROTOTYPES = 2000
+HEAVIEST = 94
 AT_A_TIME = 65_536
 SCHEMA = pa.schema(
     [
@@ -61,39 +63,46 @@ def prototypes(rng: np.random.Generator) -> list[tuple[int, str, str, int]]:
     return found
 
 
+def make_crystals(count: int, rng: np.random.Generator) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return strings, space groups and formulas; a few strings may be equal."""
+    known = prototypes(rng)
+    symbols = SYMBOLS[1 : HEAVIEST + 1] * 2
+    scopes, groups, formulas = [], [], []
+    for crystal in range(count):
+        number, text, formula, elements = known[crystal % PROTOTYPES]
+        first = crystal // PROTOTYPES
+        names = []
+        for k in range(elements):
+            names.append(symbols[first % HEAVIEST + 7 * k])
+            first //= HEAVIEST
+        scopes.append(text.format(*names))
+        groups.append(number)
+        formulas.append(formula.format(*names))
+    return pa.array(scopes), pa.array(groups, pa.int16()), pa.array(formulas)
+
+
 def write_rows(path: Path, rows: int) -> int:
     """Write the rows; return how many different strings they have."""
     rng = np.random.default_rng(5)
-    known = prototypes(rng)
-    crystals = max(1, rows // ROWS_A_CRYSTAL)
-    seen = np.zeros(rows, dtype=np.int64)
-    symbols = np.array(SYMBOLS[1:95])
+    crystals = make_crystals(max(1, rows // ROWS_A_CRYSTAL), rng)
+    seen = np.zeros(len(crystals[0]), dtype=np.bool_)
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
         for start in range(0, rows, AT_A_TIME):
             count = min(AT_A_TIME, rows - start)
-            chosen = rng.integers(crystals, size=count)
-            scopes, groups, formulas = [], [], []
-            for crystal in chosen.tolist():
-                number, text, formula, elements = known[crystal % PROTOTYPES]
-                first = crystal // PROTOTYPES
-                places = first // 94 ** np.arange(elements) + 7 * np.arange(elements)
-                names = symbols[places % 94]
-                scopes.append(text.format(*names))
-                groups.append(number)
-                formulas.append(formula.format(*names))
-            seen[start : start + count] = [hash(text) for text in scopes]
-            energy = rng.normal(size=count)
+            chosen = rng.integers(len(seen), size=count)
+            seen[chosen] = True
+            scopes, groups, formulas = (column.take(pa.array(chosen)) for column in crystals)
             columns = [
                 pa.array([f"made-{row:09d}" for row in range(start, start + count)]),
                 scopes,
-                pa.array(groups, pa.int16()),
+                groups,
                 formulas,
                 rng.uniform(8, 40, size=count),
-                ["orbit"] * count,
-                pa.array(energy, mask=rng.random(count) < 0.25),
+                pa.repeat("orbit", count),
+                pa.array(rng.normal(size=count), mask=rng.random(count) < 0.25),
             ]
             writer.write_table(pa.table(columns, schema=SCHEMA))
-    return len(np.unique(seen))
+    return pc.count_distinct(crystals[0].filter(pa.array(seen))).as_py()
 
 
 def thin(path: Path, output: Path, by: str) -> None:

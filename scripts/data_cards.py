@@ -58,7 +58,7 @@ def units() -> dict[str, str]:
     labels = {
         column: of[target]
         for row in (*lists["whole"], *lists["partial"])
-        for column, target in row["labels"].items()
+        for column, target in row.get("labels", {}).items()
         if column != "target"  # another one in each table
     }
     return {**UNITS, **of, **labels}

@@ -22,7 +22,10 @@ import yaml
 from stratus.corpora import EncodeOptions, encode_corpus
 
 HERE = Path(__file__).parent
-COLUMNS = ("id", "scope", "space_group", "formula", "n_atoms", "n_orbits", "dialect", "symprec")
+COLUMNS = (
+    *("id", "scope", "space_group", "formula", "n_atoms", "n_orbits", "volume_per_atom"),
+    *("dialect", "symprec"),
+)
 
 
 def encode_set(source: dict[str, str], table: Path, folder: Path) -> pa.Table:
