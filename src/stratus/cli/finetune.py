@@ -37,6 +37,18 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         list[str] | None,
         typer.Option(metavar="COL", help="A target that doubles when the cell does."),
     ] = None,
+    physics: Annotated[
+        str | None,
+        typer.Option(metavar="LAW", help="debye or mixture: by it targets such as cv@300K."),
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(help="What those are per: atom, formula or cell.  [default: atom]"),
+    ] = None,
+    atoms: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Column of the atoms of the cells those are per."),
+    ] = None,
     folds: Annotated[
         int | None, typer.Option(help="Folds to make; no crystal is in two parts.  [default: 5]")
     ] = None,
@@ -140,7 +152,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             "formula_column": formula,
             "space_group_column": space_group,
         }
-        read, tasks = _read(table, target, kind or [], per_cell or [], columns)
+        if physics is None and (per is not None or atoms is not None):
+            raise InputError("--per and --atoms are for targets of a law; give --physics with them")
+        law = None if physics is None else given({"law": physics, "per": per, "atoms": atoms})
+        read, tasks = _read(table, target, kind or [], per_cell or [], columns, law)
         if split_file is not None:
             read = with_split(read, split_file)
         made = (
@@ -161,6 +176,7 @@ def _read(
     kinds: list[str],
     per_cell: list[str],
     columns: Mapping[str, str | None],
+    law: Mapping[str, str] | None,
 ) -> tuple[LabelledTable, list[Task]]:
     """Read the tables as one, and make the tasks, whose classes are those of the table."""
     from stratus.corpora import read_tables
@@ -168,9 +184,10 @@ def _read(
     from stratus.tasks.task import check_names, make_task, parse_target
     from stratus.views.names import pick
 
-    given = [parse_target(text) for text in targets]
+    of_law = {} if law is None else _of_law(paths, targets, columns, law)
+    given = [of_law.get(text) or parse_target(text) for text in targets]
     check_names(given)
-    learned = dict.fromkeys(task.column for task in given)
+    learned = {task.column: task for task in given if task.physics is None}
     of: dict[str, str] = {}
     for text in kinds:
         column, equals, kind = text.rpartition("=")
@@ -179,9 +196,13 @@ def _read(
         of[column] = kind
     for column in (*of, *per_cell):
         pick(learned, column, "target")
-    table = read_tables(paths, list(learned), kinds=of, **columns)
+    others = {task.atoms for task in of_law.values() if task.atoms is not None}
+    wanted = dict.fromkeys([*(task.column for task in given), *sorted(others)])
+    table = read_tables(paths, list(wanted), kinds=of, **columns)
     return table, [
-        make_task(
+        task
+        if task.physics is not None
+        else make_task(
             {
                 "column": task.column,
                 "unit": task.unit,
@@ -192,3 +213,35 @@ def _read(
         )
         for task in given
     ]
+
+
+def _of_law(
+    paths: list[Path],
+    targets: list[str],
+    columns: Mapping[str, str | None],
+    law: Mapping[str, str],
+) -> dict[str, Task]:
+    """Return the targets that are quantities at temperatures, by how they are written."""
+    from stratus.corpora.labelled.several import column_names
+    from stratus.errors import InputError
+    from stratus.tasks.task import parse_physics_target
+
+    there = column_names(paths, [text.rpartition(":")[0] or text for text in targets], **columns)
+    found: dict[str, Task] = {}
+    for text in targets:
+        task = parse_physics_target(text, columns=there, **law)
+        if task is None:
+            continue
+        for other in found.values():
+            if other.column == task.column:
+                raise InputError(
+                    f"{other.name} and {task.name} would both be read from the column "
+                    f"{task.column!r}; give each a column of its name"
+                )
+        found[text] = task
+    if not found:
+        raise InputError(
+            "--physics is for quantities at temperatures, and no target is one; write such as "
+            "--target cv@300K:J/mol/K"
+        )
+    return found

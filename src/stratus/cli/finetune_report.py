@@ -16,7 +16,7 @@ from stratus.training.finetune.result import LEVEL
 from stratus.training.finetune.scores import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from stratus.corpora import LabelledTable
@@ -75,7 +75,12 @@ class Report:
         self._console.print(
             f"{formulas:,} have the formula of such a row, {both:,} its space group too"
         )
+        of_law = [task for task in result.tasks if task.physics is not None]
+        if of_law:
+            self._console.print(_law(result, of_law))
         for task in result.tasks:
+            if task.physics is not None:
+                continue
             self._console.print(_scores(result, task))
             for line in _coverage(result, task):
                 self._console.print(line, markup=False)
@@ -98,6 +103,38 @@ def _coverage(result: FinetuneResult, task: Task) -> Iterator[str]:
             f"{task.name}: the {LEVEL * 100:.0f} % interval holds {found.coverage[place]:.1%} of "
             f"{found.rows:,} labels{of_kind}, {wide}"
         )
+
+
+def _law(result: FinetuneResult, tasks: Sequence[Task]) -> Table:
+    """Return the tasks of a law, a line each, beside the simple model with the least error."""
+    law = next(task.physics.law for task in tasks if task.physics is not None)
+    table = Table(title=f"by the law {law}: test rows of {len(result.folds)} folds")
+    table.add_column("")
+    table.add_column("unit, per")
+    for column in ("error", "spread", "best simple model", f"inside {LEVEL * 100:.0f} %"):
+        table.add_column(column, justify="right")
+    for task in tasks:
+        found = {
+            method: of_method[task.metric]
+            for method, of_method in result.spreads(task.name).items()
+            if task.metric in of_method
+        }
+        ours = found.pop(MODEL, None)
+        if ours is None:
+            continue
+        label = METRICS[task.metric]
+        best = min if label.lower_is_better else max
+        simple = best(found, key=lambda method: found[method].mean, default=None)
+        inside = result.coverage(task.name).get(Known.WHOLE)
+        table.add_row(
+            escape(f"{task.name}: {label.label}"),
+            escape(f"{label.unit_for(task)}, {task.per}"),
+            f"{ours.mean:.4g}",
+            "" if ours.standard_deviation is None else f"{ours.standard_deviation:.2g}",
+            "" if simple is None else f"{found[simple].mean:.4g} ({simple})",
+            "" if inside is None else f"{inside.coverage[inside.levels.index(LEVEL)]:.1%}",
+        )
+    return table
 
 
 def _scores(result: FinetuneResult, task: Task) -> Table:

@@ -18,7 +18,7 @@ from pydantic import (
 
 from stratus.errors import InputError
 from stratus.tasks.metrics import METRICS
-from stratus.tasks.physics import Physics
+from stratus.tasks.physics import Physics, read_physics
 from stratus.views.names import pick
 
 if TYPE_CHECKING:
@@ -217,6 +217,41 @@ def parse_target(text: str, columns: Iterable[str] | None = None, **settings: An
     if columns is not None:
         pick(dict.fromkeys(columns), column, "column")
     return make_task({"column": column, "unit": unit, **settings})
+
+
+def parse_physics_target(
+    text: str, law: str, columns: Iterable[str] | None = None, **settings: Any
+) -> Task | None:
+    """Read ``QUANTITY@TEMPERATURE:unit``, such as ``cv@300K:J/mol/K``, as a target of a law.
+
+    Args:
+        text: the quantity (``cv``, ``u``, ``s`` or ``f``), the temperature in K, and the unit.
+        law: by which it is predicted.
+        columns: those of the table. The labels are in the column ``cv@300K`` if there is one, else
+            in ``cv`` if there is that.
+        settings: other fields of :class:`Task`; ``per`` is ``atom`` if not said.
+
+    Returns:
+        None where the target is called otherwise, so that it is no target of a law.
+
+    Raises:
+        stratus.errors.InputError: there is no such law, quantity or unit, or a setting can not be.
+    """
+    column, colon, unit = text.rpartition(":")
+    if not colon:
+        column, unit = text, ""
+    physics = read_physics(column, law)
+    if physics is None:
+        return None
+    column = column.strip()
+    there = None if columns is None else set(columns)
+    if there is not None and column not in there and physics.quantity in there:
+        column = physics.quantity
+    name = _as_name(physics.column)
+    return make_task(
+        {"per": "atom", **settings}
+        | {"name": name, "column": column, "unit": unit.strip(), "physics": physics}
+    )
 
 
 def check_names(tasks: Iterable[Task]) -> None:

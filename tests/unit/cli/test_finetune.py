@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import stratus as package
 from stratus.cli.app import app
+from stratus.physics import debye
 
 ELEMENTS = ("Ti", "Sn", "Pb", "Ge", "Mn", "V", "Cr", "Ru", "Ir", "Os", "Mo", "W", "Nb", "Ta", "Re")
 RUTILE = "i1 bOOO gDDD cDDD | {} 2a {} 4f | {} 2 {} 1 | 6"
@@ -147,3 +148,73 @@ def test_asking_for_help_loads_nothing_heavy():
         "assert not {'torch', 'numpy', 'sklearn', 'pyarrow'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture
+def heat_capacities(tmp_path):
+    """Write a table of Debye solids, with a heat capacity that is called cv alone."""
+    path = tmp_path / "heat.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "scope", "dialect", "n_atoms", "cv", "u@100K", "gap", "atoms"])
+        for k, (a, b) in enumerate((a, b) for a in ELEMENTS for b in ("O", "F", "S")):
+            theta = 300 + 20 * ELEMENTS.index(a) + 50 * len(b)
+            heat = 12 * debye.heat_capacity(theta, 300.0).item()
+            energy = debye.internal_energy(theta, 100.0).item() / 1000
+            labels = [heat, "" if k % 5 == 0 else energy, k, 12]
+            writer.writerow([f"c{k}", RUTILE.format(a, b, b, a), "orbit", 6, *labels])
+    return path
+
+
+def test_quantities_at_temperatures_are_learned_by_a_law(heat_capacities, config, tmp_path):
+    targets = ["--target", "cv@300K:J/mol/K", "--target", "gap:eV", "--physics", "debye"]
+    targets += ["--per", "cell", "--atoms", "atoms"]
+    done = stratus(
+        heat_capacities, *targets, "-o", tmp_path / "run", "--folds", 2, "--config", config
+    )
+    assert done.exit_code == 0, done.output
+    for said in (
+        "by the law debye",
+        "cv@300K: MAE",
+        "J/mol/K, cell",
+        "ridge on composition",
+        "gap",
+    ):
+        assert said in done.output
+    model = package.load(tmp_path / "run")
+    assert list(model.heads) == ["debye", "gap"]
+    task = model.tasks["cv@300K"]
+    assert (task.column, task.per, task.atoms) == ("cv", "cell", "atoms")
+    assert (tmp_path / "run" / "predictions.csv").read_text().count(",cv@300K,") == 45
+
+
+def test_labels_at_several_temperatures_may_be_absent(heat_capacities, config, tmp_path):
+    targets = ["--target", "u@100K:kJ/mol", "--target", "cv@300K:J/mol/K", "--physics", "mixture"]
+    done = stratus(
+        heat_capacities, *targets, "-o", tmp_path / "run", "--folds", 2, "--config", config
+    )
+    assert done.exit_code == 0, done.output
+    model = package.load(tmp_path / "run")
+    assert {task.per for task in model.tasks.values()} == {"atom"}
+    assert list(model.calibration.curves) == ["u", "cv"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--target", "gap:eV", "--physics", "debye"], "no target is one"),
+        (["--target", "gap:eV", "--per", "cell"], "give --physics with them"),
+        (["--target", "cv@300K:J/mol/K", "--physics", "deby"], "there is no law 'deby'"),
+        (["--target", "cv@300K:kJ/mol", "--physics", "debye"], "no unit of cv"),
+        (
+            ["--target", "cv@300K:J/mol/K", "--target", "cv@20K:J/mol/K", "--physics", "debye"],
+            "would both be read from the column 'cv'",
+        ),
+        (["--target", "cv@300K:J/mol/K", "--physics", "debye", "--per", "mol"], "value of per"),
+    ],
+)
+def test_what_no_law_can_learn_is_refused(heat_capacities, tmp_path, words, said):
+    done = stratus(heat_capacities, *words, "-o", tmp_path / "run")
+    assert done.exit_code == 2, done.output
+    assert said in " ".join(done.output.split())
+    assert not (tmp_path / "run").exists()

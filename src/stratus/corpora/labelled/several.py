@@ -81,6 +81,40 @@ def read_all_crystals(paths: Sequence[str | os.PathLike[str]], **options: Any) -
     )
 
 
+def column_names(
+    paths: Sequence[str | os.PathLike[str]],
+    targets: Sequence[str],
+    *,
+    structure_column: str | None = None,
+    id_column: str | None = None,
+    formula_column: str | None = None,
+    space_group_column: str | None = None,
+    **_: Any,
+) -> frozenset[str] | None:
+    """Return the columns of some files, all together; None where one of them is no table.
+
+    Args:
+        paths: files as :func:`read_labelled` takes them.
+        targets: the columns of labels that are wished for; they need not be there.
+        structure_column: as of :func:`read_labelled`, like the others; what is of no use is
+            passed over.
+        id_column: the column of the ids.
+        formula_column: the column of the formulas.
+        space_group_column: the column of the space groups that belong to formulas.
+
+    Raises:
+        stratus.errors.InputError: a column that was named is missing.
+    """
+    read = ReadOptions(structure_column=structure_column, id_column=id_column)
+    found: set[str] = set()
+    for path in paths:
+        columns = find_layout(path, read, targets, formula_column, space_group_column).columns
+        if columns is None:
+            return None
+        found.update(columns)
+    return frozenset(found)
+
+
 def _targets(
     path: str | os.PathLike[str], targets: Sequence[str], options: Mapping[str, Any]
 ) -> list[str]:
