@@ -53,6 +53,20 @@ class Published(_Row):
     source: str
 
 
+class PoolFile(_Row):
+    """Structures under ids of their own.
+
+    Attributes:
+        file: under the data folder.
+        id: the column of their ids.
+        structure: the column of whole structures, where they are not in columns of their parts.
+    """
+
+    file: str
+    id: str
+    structure: str | None = None
+
+
 class Structures(_Row):
     """Where the structures of a task lie in the data folder of the project.
 
@@ -61,12 +75,17 @@ class Structures(_Row):
         id: the column of the official ids.
         inferred: whether structures or labels were found by a join, so that they may be others.
         needs: a column that is empty where a row can not be used.
+        pool: where the file only names structures (columns ``structure_source`` and
+            ``mp_id_inferred``): the files that hold them, by source.
+        ids_of: the task whose ids the file has, where rows of two tasks are the same crystals.
     """
 
     file: str
     id: str
     inferred: bool
     needs: str | None = None
+    pool: dict[str, PoolFile] | None = None
+    ids_of: str | None = None
 
 
 class Checksum(_Row):

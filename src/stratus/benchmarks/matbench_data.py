@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stratus.benchmarks.matbench import BENCHMARK, official_folds
+from stratus.benchmarks.matbench import BENCHMARK, matbench_task, official_folds
+from stratus.benchmarks.matbench_pool import from_pool
 from stratus.benchmarks.question import Question, Unread
 from stratus.benchmarks.record import Asked
 from stratus.corpora.encoding.files import sha256
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.benchmarks.matbench import MatbenchTask
+    from stratus.benchmarks.matbench import MatbenchTask, Structures
     from stratus.corpora.labelled.table import LabelledTable
 
     Floats = NDArray[np.float64]
@@ -268,11 +269,17 @@ def _with_structures(task: MatbenchTask, folder: Path, file: Path, labels: Float
         here = [value is not None and value == value for value in table[where.needs].to_pylist()]  # noqa: PLR0124 - NaN
         table = table.filter(pa.array(here))
     of = dict(zip(task.ids(), _written(labels, task), strict=True))
-    ids = table.column(where.id).to_pylist()
+    ids = _own_ids(task, where, table.column(where.id).to_pylist())
     strange = next((id_ for id_ in ids if id_ not in of), None)
     if strange is not None:
         raise InputError(f"{path.name} has {strange!r}, which is no id of {task.dataset}")
-    inputs = table.select(list(_GEOMETRY))
+    files = [file, path]
+    if where.pool is None:
+        inputs = table.select(list(_GEOMETRY))
+    else:
+        inputs, found = from_pool(table, where.pool, folder)
+        ids = [ids[row] for row in found]
+        files += [folder / part.file for part in where.pool.values()]
     inputs = inputs.append_column(_ID, pa.array(ids))
     inputs = inputs.append_column(task.column, pa.array([of[id_] for id_ in ids]))
     whole = len(ids) == task.rows
@@ -285,8 +292,16 @@ def _with_structures(task: MatbenchTask, folder: Path, file: Path, labels: Float
         )
     called = "inferred" if where.inferred else ("" if whole else "part")
     return _Source(
-        labels, (file, path), inputs, official=not called, called=called, notes=tuple(notes)
+        labels, tuple(files), inputs, official=not called, called=called, notes=tuple(notes)
     )
+
+
+def _own_ids(task: MatbenchTask, where: Structures, ids: list[str]) -> list[str]:
+    """Return ids of a task, where the file has those of another with the same crystals."""
+    if where.ids_of is None or where.ids_of == task.name:
+        return ids
+    number = dict(zip(matbench_task(where.ids_of).ids(), task.ids(), strict=True))
+    return [number.get(id_, id_) for id_ in ids]
 
 
 def _read(file: Path) -> pa.Table:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.benchmarks.matbench import Checksum, MatbenchTask, matbench_task
+from stratus.benchmarks.matbench import Checksum, MatbenchTask, PoolFile, matbench_task
 from stratus.benchmarks.matbench_data import Given, matbench_question
+from stratus.benchmarks.matbench_pool import from_pool
 from stratus.errors import InputError
 
 ROWS = 12
@@ -177,3 +178,59 @@ def test_other_folds_in_the_label_table_are_refused(tmp_path, labels):
     pq.write_table(table, path)
     with pytest.raises(InputError, match="other folds than those of the leaderboard"):
         matbench_question(task, tmp_path)
+
+
+def test_structures_are_taken_from_a_pool_by_their_own_ids(tmp_path, labels, monkeypatch):
+    """Named rows get their structure, under ids of a task with the same crystals."""
+    task = task_of(labels)
+    of_project(tmp_path, task, labels)
+    cells = pq.read_table(tmp_path / task.structures.file)
+    cells = cells.append_column("own", pa.array([f"mp-{k}" for k in range(ROWS)]))
+    pq.write_table(cells.drop_columns(["mbid"]), tmp_path / "pool.parquet")
+    rows = [7, 2, 5]
+    named = {
+        "mbid": [task.ids()[k] for k in rows] + [task.ids()[9]],
+        "structure_source": ["cells"] * 3 + ["elsewhere"],
+        "mp_id_inferred": [f"mp-{k}" for k in rows] + ["mp-9"],
+    }
+    pq.write_table(pa.table(named), tmp_path / task.structures.file)
+    pool = {"cells": PoolFile(file="pool.parquet", id="own")}
+    structures = task.structures.model_copy(update={"pool": pool, "inferred": True})
+    task = task.model_copy(update={"structures": structures})
+    table, found = from_pool(pq.read_table(tmp_path / structures.file), pool, tmp_path)
+    assert found == [0, 1, 2]
+    assert table.column("species").to_pylist() == [f"{ELEMENTS[k]} O" for k in rows]
+    assert table.column("frac_coords").to_pylist() == [[0, 0, 0, 0.5, 0.5, 0.5]] * 3
+    named = {
+        "mbid": task.model_copy(update={"name": "steels"}).ids(),
+        "structure_source": ["cells"] * ROWS,
+        "mp_id_inferred": [f"mp-{k}" for k in range(ROWS)],
+    }
+    pq.write_table(pa.table(named), tmp_path / task.structures.file)
+    structures = structures.model_copy(update={"ids_of": "steels"})
+    other = task.model_copy(update={"name": "steels"})
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "stratus.benchmarks.matbench_data.matbench_task",
+            lambda _: other,
+        )
+        question = matbench_question(task.model_copy(update={"structures": structures}), tmp_path)
+    assert question.asked.name == "phonons-inferred-12"
+    assert question.table.ids == tuple(task.ids())
+    assert question.files.keys() >= {"pool.parquet", "matbench_phonons.parquet"}
+    with pytest.raises(InputError, match="none of the structures that are named"):
+        from_pool(pq.read_table(tmp_path / structures.file), pool, tmp_path / "elsewhere")
+
+
+def test_pools_of_the_real_data_name_their_files(data_dir):
+    for name in ("mp_e_form", "mp_gap", "mp_is_metal"):
+        where = matbench_task(name).structures
+        assert (data_dir / where.file).is_file()
+        named = set(pq.read_table(data_dir / where.file)["structure_source"].to_pylist())
+        assert named == set(where.pool)
+        assert all((data_dir / part.file).is_file() for part in where.pool.values())
+    compositions = [
+        pq.read_table(data_dir / f"matbench_labels/matbench_{name}.parquet")["composition"]
+        for name in ("mp_gap", "mp_is_metal")
+    ]
+    assert compositions[0].equals(compositions[1])  # so ids may be taken over row by row
