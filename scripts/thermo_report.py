@@ -29,6 +29,7 @@ METRICS: Final = ("ratio_cell", "ratio_atom", "mae_cell", "mae_atom")
 HEAD: Final = ("MAE/MAD per cell", "per atom", "MAE per cell", "MAE per atom")
 RIVAL: Final = "kernel ridge, in theta"
 BINS: Final = 6
+VOLUMES_A3: Final = (50, 100, 200, 400)
 SYSTEMS: Final = (
     "triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic",
 )  # fmt: skip
@@ -164,7 +165,9 @@ def picture(tables: Path, out: Path, chosen: str, path: Path) -> None:
             for axis in axes[row]:
                 axis.set_ylim(bottom=0)
         axes[1][0].set_xlabel("volume of the primitive cell, Å$^3$")
-        axes[0][0].set_xscale("log")
+        axes[1][0].set_xscale("log")
+        axes[1][0].set_xticks(VOLUMES_A3, [str(volume) for volume in VOLUMES_A3])
+        axes[1][0].minorticks_off()
         axes[0][0].legend()
         axes[1][1].tick_params(axis="x", labelrotation=30)
         figure.savefig(path, dpi=150)

@@ -20,6 +20,7 @@ without folds.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -30,7 +31,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import stratus
-from stratus.corpora import from_column, read_labelled, without_test
+from stratus.corpora import digest, from_column, read_labelled, without_test
 from stratus.models.bundle import load_bundle
 from stratus.physics.laws import LAWS
 from stratus.tasks.task import make_task
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 UNITS: Final = {"cv": "J/mol/K", "u": "kJ/mol", "s": "J/mol/K", "f": "kJ/mol"}
 TEMPERATURES_K: Final = (20, 50, 100, 200, 300, 500, 1000)
+LEVEL: Final = 0.9
 LABELS: Final = {
     "300": ("cv@300K",),
     "300u": ("cv@300K", "u@300K"),
@@ -119,7 +121,10 @@ def learn(
         if Path(f"{name}.json").exists():
             continue
         began = time.monotonic(), time.process_time()
-        done = finetune(table, [fold], run.tasks(), make_finetune_options(options), model=start)
+        used = fold  # curves are predicted by the bundle, so test rows need not be shown
+        if run.law in LAWS:
+            used = dataclasses.replace(fold, test=np.empty(0, np.int64))
+        done = finetune(table, [used], run.tasks(), make_finetune_options(options), model=start)
         seconds = time.monotonic() - began[0], time.process_time() - began[1]
         bundle = Path(f"{name}.bundle")
         done.save(bundle, replace=True)
@@ -134,8 +139,8 @@ def learn(
             "options": options,
             "seconds": seconds[0],
             "cpu_seconds": seconds[1],
-            "rows": of_fold.rows,
-            "split_sha256": of_fold.digest,
+            "rows": {part: len(rows) for part, rows in fold.parts.items()},
+            "split_sha256": digest(fold, table),
             "best_epochs": [each.best_epoch for each in of_fold.fitted],
             "validation_losses": [each.validation_loss for each in of_fold.fitted],
             "stratus": stratus.__version__,
@@ -171,7 +176,7 @@ def learn_all(
 
 
 def predictions(run: Run, path: Path, fold: Fold, bundle: Path, done: Any) -> pd.DataFrame:
-    """Return label and prediction per atom of the test rows, one a row, quantity and temperature.
+    """Return label, prediction and 90 % interval per atom of the test rows, at each temperature.
 
     Without a law there are those quantities and temperatures alone that were learned.
     """
@@ -181,9 +186,10 @@ def predictions(run: Run, path: Path, fold: Fold, bundle: Path, done: Any) -> pd
     names = pq.read_schema(path).names
     parts = []
     if run.law in LAWS:
-        curves = load_bundle(bundle).thermo(rows["scope"].tolist(), TEMPERATURES_K, per="atom")
+        model = load_bundle(bundle)
+        curves = model.thermo(rows["scope"].tolist(), TEMPERATURES_K, per="atom", interval=LEVEL)
         given = {
-            (quantity, kelvin): curve.value[:, k]
+            (quantity, kelvin): [ends[:, k] for ends in (curve.value, curve.lo, curve.hi)]
             for quantity, curve in curves.curves.items()
             for k, kelvin in enumerate(TEMPERATURES_K)
         }
@@ -192,8 +198,9 @@ def predictions(run: Run, path: Path, fold: Fold, bundle: Path, done: Any) -> pd
         for column in run.columns:
             quantity, _, kelvin = column.rstrip("K").partition("@")
             values = done.folds[0].predictions[column].values
-            given[quantity, int(kelvin)] = values / scale
-    for (quantity, kelvin), values in given.items():
+            nothing = np.full(len(values), np.nan)
+            given[quantity, int(kelvin)] = [values / scale, nothing, nothing]
+    for (quantity, kelvin), (values, lo, hi) in given.items():
         column = f"{quantity}@{kelvin}K"
         if column not in names:
             continue
@@ -206,6 +213,8 @@ def predictions(run: Run, path: Path, fold: Fold, bundle: Path, done: Any) -> pd
                     "atoms": atoms,
                     "label": rows[column] / scale,
                     "value": values,
+                    "lo": lo,
+                    "hi": hi,
                 }
             )
         )
