@@ -91,8 +91,12 @@ def task_losses(
     Raises:
         stratus.errors.InputError: shapes that do not fit.
     """
-    losses = {}
+    losses = _law_losses(
+        [task for task in tasks if task.physics is not None], raw, targets, present, counts
+    )
     for task in tasks:
+        if task.name in losses:
+            continue
         here = present[task.name]
         rows = row_losses(task, raw[task.name], targets[task.name], here)
         count = (here.sum() if counts is None else counts[task.name]).to(rows.dtype)
@@ -111,11 +115,48 @@ def _loss(task: Task, x: Tensor, y: Tensor) -> Tensor:
     first = x[:, 0]
     if task.kind == "binary":
         return fn.binary_cross_entropy_with_logits(first, y, reduction="none")
-    if task.loss == "l1":
-        return fn.l1_loss(first, y, reduction="none")
-    if task.loss == "mse":
-        return fn.mse_loss(first, y, reduction="none")
-    if task.loss == "huber":
-        return fn.huber_loss(first, y, reduction="none", delta=HUBER_DELTA)
+    if task.loss != "gaussian":
+        return _distance(task.loss, first, y)
     log_std = bounded_log_std(x[:, 1])
     return log_std + ((first - y) * torch.exp(-log_std)).square() / 2 + _HALF_LOG_2_PI
+
+
+def _law_losses(
+    tasks: Sequence[Task],
+    raw: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
+    present: Mapping[str, Tensor],
+    counts: Mapping[str, Tensor] | None,
+) -> dict[str, Tensor]:
+    """Return the mean losses of tasks of a law, those of one loss at once, as they are many."""
+    found: dict[str, Tensor] = {}
+    for loss in dict.fromkeys(task.loss for task in tasks):
+        names = [task.name for task in tasks if task.loss == loss]
+        x = torch.cat([raw[name] for name in names], dim=1)
+        here = torch.stack([present[name] for name in names], dim=1)
+        y = torch.stack([targets[name] for name in names], dim=1)
+        if not x.shape == here.shape == y.shape:
+            raise InputError(
+                f"{', '.join(names)}: outputs {list(x.shape)}, targets {list(y.shape)} and their "
+                f"mask {list(here.shape)} do not fit; one output a crystal and task is expected"
+            )
+        exact = torch.promote_types(x.dtype, torch.float32)
+        zero = torch.zeros((), dtype=exact, device=x.device)
+        distance = _distance(
+            loss, torch.where(here, x.to(exact), zero), torch.where(here, y.to(exact), zero)
+        )
+        count = (
+            here.sum(dim=0) if counts is None else torch.stack([counts[name] for name in names])
+        ).to(exact)
+        means = distance.sum(dim=0) / torch.where(count > 0, count, torch.ones_like(count))
+        found |= zip(names, means.unbind(), strict=True)
+    return found
+
+
+def _distance(loss: str, x: Tensor, y: Tensor) -> Tensor:
+    """Return how far values are from labels, element by element; zero where both are the same."""
+    if loss == "l1":
+        return fn.l1_loss(x, y, reduction="none")
+    if loss == "mse":
+        return fn.mse_loss(x, y, reduction="none")
+    return fn.huber_loss(x, y, reduction="none", delta=HUBER_DELTA)

@@ -16,6 +16,7 @@ from stratus.models.keeping import keep_tasks
 from stratus.models.law_head import LawHead
 from stratus.physics import debye
 from stratus.scope.partial import Known, hide
+from stratus.tasks.losses import row_losses, task_losses, weighted_sum
 from stratus.tasks.task import make_task, parse_physics_target
 from stratus.training.finetune.labels import check_tasks, fold_rows, read_samples
 from stratus.training.finetune.run import finetune
@@ -253,6 +254,31 @@ def test_the_law_is_worked_out_once_a_quantity(monkeypatch):
     assert list(numbers) == names
     assert sorted(calls) == ["cv", "f", "s", "u"]
     assert all(x.shape == (5, 1) for x in numbers.values())
+
+
+@pytest.mark.parametrize("loss", ["l1", "mse", "huber"])
+def test_losses_worked_out_at_once_are_those_of_each_task(loss):
+    tasks = [task.model_copy(update={"loss": loss, "weight": 1.0 + k})
+             for k, task in enumerate(law_tasks())]  # fmt: skip
+    random = torch.Generator().manual_seed(3)
+    raw = {task.name: torch.randn(9, 1, generator=random, requires_grad=True) for task in tasks}
+    present = {task.name: torch.rand(9, generator=random) < 0.6 for task in tasks}
+    present[tasks[0].name] = torch.zeros(9, dtype=torch.bool)
+    targets = {task.name: torch.randn(9, generator=random) for task in tasks}
+    for name, here in present.items():
+        targets[name][~here] = float("nan")  # never computed with
+    found = task_losses(tasks, raw, targets, present)
+    weighted_sum(tasks, found).backward()
+    for task in tasks:
+        name, here = task.name, present[task.name]
+        alone = raw[name].detach().requires_grad_()
+        expected = row_losses(task, alone, targets[name], here).sum() / max(1, int(here.sum()))
+        assert torch.allclose(found[name], expected, rtol=1e-6)
+        (task.weight * expected).backward()
+        assert torch.allclose(raw[name].grad, alone.grad, rtol=1e-6)
+    assert found[tasks[0].name] == 0
+    with pytest.raises(InputError, match="one output a crystal and task"):
+        task_losses(tasks, raw | {tasks[1].name: torch.zeros(9, 2)}, targets, present)
 
 
 def head_of(tasks) -> LawHead:
