@@ -18,6 +18,9 @@ from stratus.cli.fetch import SETS
 from stratus.corpora.sources import catalogue as catalogue_module
 from stratus.corpora.sources.catalogue import Catalogue, catalogue
 
+pytest.importorskip("httpx")
+pytest.importorskip("tenacity")
+
 
 def run(*words):
     return CliRunner().invoke(app, ["fetch", *map(str, words)])

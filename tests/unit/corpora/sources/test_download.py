@@ -18,6 +18,9 @@ from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
 from stratus.corpora.sources.source import SourceError
 from stratus.errors import InputError
 
+pytest.importorskip("httpx")
+pytest.importorskip("tenacity")
+
 TEXT = bytes(range(256)) * 4000
 DIGEST = f"sha256:{hashlib.sha256(TEXT).hexdigest()}"
 
@@ -183,6 +186,20 @@ def test_a_file_that_is_there_and_is_another_one_is_not_touched(server, client, 
     with pytest.raises(InputError, match="is not the file that is known"):
         download(remote(server), tmp_path, client)
     assert (tmp_path / "a.dat").read_bytes() == b"mine"
+
+
+def test_two_that_want_the_same_file_fetch_it_once(server, client, tmp_path):
+    file, found = remote(server), []
+    threads = [
+        threading.Thread(target=lambda: found.append(download(file, tmp_path, client)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (len(found), len(server.seen)) == (3, 1)
+    assert len({done.sha256 for done in found}) == 1
 
 
 def zipped(name) -> bytes:

@@ -18,6 +18,9 @@ from stratus.corpora.sources.materials_project import (
 from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
 from stratus.errors import InputError, StratusError
 
+pytest.importorskip("httpx")
+pytest.importorskip("tenacity")
+
 SECRET = "k3y-that-must-not-be-seen"  # noqa: S105 - no key of anybody
 
 

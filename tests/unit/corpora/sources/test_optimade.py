@@ -16,6 +16,10 @@ from stratus.corpora.sources.optimade import Optimade, OptimadeQuery, check_filt
 from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
 from stratus.errors import InputError, ResumeError, StratusError
 
+pytest.importorskip("httpx")
+pytest.importorskip("tenacity")
+pytest.importorskip("optimade")
+
 SENT = 32  # 17 samples of the server package and 15 example crystals
 ROWS = 16  # all but one of the samples have atoms on top of each other, or a flat cell
 PAGE = 8  # so they are four pages

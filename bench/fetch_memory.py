@@ -1,0 +1,81 @@
+"""How much memory a fetch takes, by the number of rows.
+
+    python bench/fetch_memory.py [ROWS ...]
+
+Made-up structures come as pages of 500, as from an OPTIMADE database but without a server, and are
+written as by `stratus fetch`. Each number of rows is a process of its own.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+from stratus.corpora.sources.collect import collect
+from stratus.corpora.sources.source import Page
+from stratus.crystals.reading import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = 500
+ADDRESS = "https://example.org/v1"
+
+
+class Many:
+    """A source of as many structures as wanted."""
+
+    name = origin = "made up"
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def identity(self) -> dict[str, int]:
+        """Return how many there are."""
+        return {"rows": self.rows}
+
+    def remarks(self, _cursor: str | None) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()
+
+    def pages(self, cursor: str | None) -> Iterator[Page]:
+        """Yield the pages after a cursor."""
+        for first in range(int(cursor or 0), self.rows, PAGE):
+            numbers = range(first, min(first + PAGE, self.rows))
+            records = tuple(
+                Record(f"x-{n}", f"{ADDRESS}/x-{n}", "mapping", cell(n)) for n in numbers
+            )
+            yield Page(records, ADDRESS, "CC0-1.0", str(first + PAGE), self.rows)
+
+
+def cell(number: int) -> dict[str, object]:
+    """Return a structure of two atoms, unlike the others."""
+    return {
+        "lattice_vectors": [[4 + number * 1e-7, 0, 0], [0, 4, 0], [0, 0, 4]],
+        "cartesian_site_positions": [[0, 0, 0], [2, 2, 2]],
+        "species_at_sites": ["Cs", "Cl"],
+        "gap": number / 10,
+    }
+
+
+def one(rows: int) -> None:
+    """Fetch once and print rows, seconds and the peak of memory."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        done = collect(Many(rows), folder)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(
+        f"{done.rows_out:>10,} rows {time.monotonic() - started:8.1f} s {peak:6,} MiB", flush=True
+    )
+
+
+if __name__ == "__main__":
+    wanted = [int(word) for word in sys.argv[1:]] or [5_000, 50_000, 200_000]
+    if len(wanted) == 1:
+        one(wanted[0])
+    for rows in wanted if len(wanted) > 1 else ():
+        subprocess.run([sys.executable, __file__, str(rows)], check=True)
