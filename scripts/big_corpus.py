@@ -7,7 +7,7 @@ dedupe`, then `stratus pretrain` for some steps, each as a user would, in a proc
 Stages whose result is there are not run again. Printed for each stage: the seconds on the clock and
 those of the processors (of all processes that it started), the rows for each of both, the most
 memory that all of them held together (proportional shares, so that what two of them share counts
-once), and the most that one of them held. A process that lives less than half a second may be
+once), and the most that one of them held. A process that lives less than a second may be
 missed. The memory is read from /proc, so this runs on Linux.
 
 The crystals are those of a few thousand made-up prototypes of all space groups, each time with
@@ -128,7 +128,7 @@ def stage(name: str, rows: int, *words: str | Path) -> str:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         while running.poll() is None:
             watch.look(running.pid)
-            time.sleep(0.5)
+            time.sleep(1)
         said = running.stdout.read() if running.stdout else ""
     if running.returncode:
         sys.exit(f"{' '.join(command)} ended with {running.returncode}")
