@@ -75,7 +75,8 @@ def table_question(
         stratus.errors.InputError: what reading or splitting refuses, or a target of several
             classes.
     """
-    path, named = Path(path), dict(columns or {})
+    path = Path(path)
+    named: dict[str, Any] = dict(columns or {})
     if task.kind == "multiclass":
         raise InputError(f"{task.name} has several classes; benchmarks are for numbers and two")
     table = read_labelled(

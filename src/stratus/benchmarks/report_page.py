@@ -11,7 +11,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from stratus.benchmarks.report_figures import pictures
+from stratus.benchmarks.report_figures import errors_by_group, pictures
 from stratus.benchmarks.scores import board_metric
 from stratus.errors import InputError
 
@@ -99,6 +99,7 @@ def _run(run: BenchmarkRun, place: int) -> Iterator[str]:
                 f"<figcaption>{escape(caption)}</figcaption></figure>"
             )
         yield "</div>"
+    yield from _groups(run)
     yield from _details(run)
     yield "</section>"
 
@@ -211,6 +212,25 @@ def _folds(run: BenchmarkRun) -> str:
             rows.append([f"{first.name}: {board_metric(other).label}", *numbers])
     heads = ("method", *(f"fold {name}" for name in names))
     return _table(heads, rows, numbers=set(range(1, len(heads))))
+
+
+def _groups(run: BenchmarkRun) -> Iterator[str]:
+    """Give what the pictures of errors show as a table."""
+    method = run.methods[0] if run.methods[0].role == "model" else run.method(run.rival)
+    rows = [
+        [
+            f"{name}: {group.name}",
+            f"{group.rows:,}",
+            _number(group.first),
+            _number(group.second),
+        ]
+        for name in run.rows.groups
+        for group in errors_by_group(run, method, name)
+    ]
+    beside = run.rival if method.name != run.rival else ""
+    yield "<details><summary>Mean loss by kind of crystal</summary>"
+    yield _table(("rows with", "rows", method.name, beside), rows, numbers={1, 2, 3})
+    yield "</details>"
 
 
 def _details(run: BenchmarkRun) -> Iterator[str]:
