@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.corpora import LabelledTable, check_disjoint, digest, from_column, kfold
+from stratus.corpora import LabelledTable, check_disjoint, digest, from_column, kfold, read_tables
 from stratus.corpora.keys import Key
 from stratus.corpora.labelled.reading import read_crystals
+from stratus.corpora.labelled.several import read_all_crystals
 from stratus.corpora.splits.files import read_split_card, with_split, write_split
 from stratus.corpora.splits.leaks import leaks
 from stratus.corpora.splits.shares import by_shares, by_time
@@ -203,3 +204,14 @@ def test_dates_of_a_parquet_are_times(tmp_path):
         pq.write_table(pa.table(columns), tmp_path / "t.parquet")
         read = read_crystals(tmp_path / "t.parquet", fold_column="on")
         assert by_time(read, SHARES).test.tolist() == [8, 9]
+
+
+def test_the_ids_of_several_tables_are_those_that_finetune_reads(tmp_path):
+    for name in ("one", "two"):
+        text = "id,formula,y\na,NaCl,1\nb,KCl,2\n"
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    paths = [tmp_path / "one.csv", tmp_path / "two.csv"]
+    ids = read_all_crystals(paths).ids
+    assert ids == read_tables(paths, ["y"]).ids == ("one/a", "one/b", "two/a", "two/b")
+    with pytest.raises(InputError, match="named twice"):
+        read_all_crystals([paths[0], paths[0]])
