@@ -55,6 +55,7 @@ LICENCE: Final = "CC-BY-4.0"
 LICENCE_GNOME: Final = "CC-BY-4.0, and CC-BY-NC-4.0 for the materials of GNoME"
 ADDRESS: Final = "https://next-gen.materialsproject.org"
 _HIDDEN: Final = "***"
+_NO_LABELS: Final = frozenset({"material_id", "fields_not_requested"})
 _LOG = logging.getLogger(__name__)
 
 LABELS: Final = (
@@ -235,5 +236,5 @@ def _record(document: Any) -> Record | Reject:
     if not name or not isinstance(structure, dict):
         detail = "the document has no structure" if name else "the document has no material_id"
         return Reject(name, source, Stage.READING, Code.NOT_A_STRUCTURE, detail)
-    known = {key: value for key, value in document.items() if key != "fields_not_requested"}
+    known = {key: value for key, value in document.items() if key not in _NO_LABELS}
     return Record(name, source, "mapping", {**known, "structure": structure})

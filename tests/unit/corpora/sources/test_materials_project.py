@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet as pq
 import pytest
@@ -176,3 +180,49 @@ def test_what_is_asked_is_what_mp_api_understands():
     )
     asked = {*query.criteria(), "fields", "all_fields", "chunk_size", "_page", "_sort_fields"}
     assert asked <= known
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The two endpoints of the Materials Project that are asked, with faults."""
+
+    def do_GET(self):
+        parts = urlsplit(self.path)
+        asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        status, answer = 200, {"db_version": "2026.09.30", "version": "0.90.0"}
+        answer["access_controlled_batch_ids"] = []
+        if "summary" in parts.path:
+            self.server.asked.append(asked)
+            size, page = int(asked["_per_page"]), int(asked["_page"])
+            answer = {"data": DOCUMENTS[(page - 1) * size : page * size], "meta": {"total_doc": 10}}
+            if self.server.faults:
+                status, answer = self.server.faults.pop(0), {"detail": "made to fail"}
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_client_of_the_materials_project_itself_brings_every_row(tmp_path):
+    client = pytest.importorskip("mp_api.client")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.faults, server.asked = [500, 502], []
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/"
+
+    def connect(key):
+        return client.MPRester(
+            key.ljust(32, "k"), endpoint=url, use_document_model=False, mute_progress_bars=True
+        )
+
+    polite = PoliteClient(PoliteOptions(attempts=4, delay_s=0), sleep=lambda _: None)
+    query = MaterialsProjectQuery(elements=("Cs",), page_limit=4)
+    done = collect(MaterialsProject(query, connect, polite), tmp_path)
+    server.shutdown()
+    server.server_close()
+    assert (done.rows_in, done.rows_out) == (10, 10)
+    assert [a["_page"] for a in server.asked][-4:] == ["1", "2", "3", "4"]
