@@ -62,7 +62,7 @@ def half_widths(  # noqa: PLR0917 - as of intervals, at temperatures
             continue
         scale = _scale(points, quantity, group, kind, temperature_k, level)
         if scale is None:
-            _say_uncalibrated(quantity, group, kind)
+            _say_uncalibrated(quantity, kind)
             continue
         quantile, floor = scale
         unsure = np.hypot(sigma[here], floor)
@@ -105,12 +105,11 @@ def _interpolated(x: Floats, at: Floats, values: Floats) -> Floats:
     return np.where(share == 0, values[left], np.where(share == 1, values[right], mixed))
 
 
-@cache  # so that a stream of batches says it once
-def _say_uncalibrated(quantity: str, group: str, kind: Known) -> None:
+@cache  # so that a stream of batches, and a model of many groups, says it once
+def _say_uncalibrated(quantity: str, kind: Known) -> None:
     _log.warning(
-        "%s: no intervals of curves for crystals of the kind %r, because group %r was calibrated "
-        "on none of them; they are empty",
+        "%s: no intervals of curves for crystals of the kind %r, because none of them was "
+        "calibrated on for all groups of members; they are empty",
         quantity,
         str(kind),
-        group,
     )

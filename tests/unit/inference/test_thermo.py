@@ -13,6 +13,8 @@ import stratus
 from stratus.errors import InputError
 from stratus.inference import PredictOptions, temperature_range, thermo_corpus, thermo_windows
 from stratus.inference import thermo as job
+from stratus.inference.inputs import Row
+from stratus.models.given import Given
 from stratus.physics.quantities import GAS_CONSTANT
 
 HERE = PredictOptions(workers=0)
@@ -174,3 +176,29 @@ def test_temperatures_go_up_to_the_highest(ends, expected):
 def test_what_is_no_range_is_refused(ends, said):
     with pytest.raises(InputError, match=said):
         temperature_range(*ends)
+
+
+def test_a_quantity_without_calibration_is_named_once_for_all_groups(model, mixed, caplog):
+    from stratus.tasks import curves
+
+    curves._say_uncalibrated.cache_clear()
+    list(thermo_windows([mixed], model, KELVIN, interval=0.9, options=HERE, batch_size=1))
+    said = [line.getMessage() for line in caplog.records if "no intervals" in line.getMessage()]
+    assert sorted(text[0] for text in said) == ["f", "s", "u"]
+
+
+def test_no_more_of_a_stream_is_held_than_a_window(model, monkeypatch):
+    monkeypatch.setattr(job, "_POINTS", 2 * len(KELVIN))
+    taken = 0
+
+    def stream():
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            text = "i1 bOOO gDDD cDDD | Ti 2a O 4f | O 2 Ti 1 | 6"
+            yield Row(str(number), Given(text, 6))
+
+    windows = job._windows(stream(), model, np.array(KELVIN), "atom", None, 64)
+    assert len(next(windows).rows) == taken == 8
+    assert len(next(windows).curves) == 8
+    assert taken == 16
