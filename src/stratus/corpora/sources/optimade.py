@@ -23,12 +23,13 @@ from stratus.crystals.reading.optimade import FIELDS
 from stratus.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _VERSION = re.compile(r"/v\d+(\.\d+)*$")
 _LABELS: Final = ("immutable_id", "last_modified")
 _EMPTY_PAGES: Final = 100
 _SHOWN: Final = 200
+_HINT: Final = "give an id as in https://providers.optimade.org, or the address of a database"
 
 
 class OptimadeQuery(BaseModel):
@@ -202,7 +203,8 @@ def find_databases(names: Sequence[str]) -> tuple[str, ...]:
         names: URLs, and ids of the providers' list, such as ``mp``, ``oqmd`` or ``alexandria``.
 
     Raises:
-        InputError: a provider is not in the list, or has no database.
+        InputError: a provider is not in the list.
+        SourceError: the list can not be read, or a provider names no database.
         MissingExtraError: a provider is named, and the extra ``optimade`` is not installed.
     """
     found: list[str] = []
@@ -211,20 +213,28 @@ def find_databases(names: Sequence[str]) -> tuple[str, ...]:
             found.append(name)
             continue
         try:
-            from optimade.utils import get_all_databases
+            from optimade.utils import get_all_databases, get_providers
         except ImportError as error:
             raise MissingExtraError("optimade", "optimade") from error
-        try:
-            urls = sorted(str(url) for url in get_all_databases(include_providers={name}))
-        except RuntimeError as error:
-            raise SourceError(f"the list of OPTIMADE providers can not be read: {error}") from error
+        if name not in {provider.get("id") for provider in _listed(get_providers)}:
+            raise InputError(f"{name!r} is no OPTIMADE provider; {_HINT}")
+        urls = sorted(str(url) for url in get_all_databases(include_providers={name}))
         if not urls:
-            raise InputError(
-                f"{name!r} is no OPTIMADE provider with a database; give its id as in "
-                "https://providers.optimade.org, or the address of a database"
+            raise SourceError(
+                f"the OPTIMADE provider {name!r} names no database, or can not be reached; {_HINT}"
             )
         found += urls
     return tuple(found)
+
+
+def _listed(ask: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    found = ask()
+    if not found:  # which is how that function says that it could not be reached
+        raise SourceError(
+            "the list of OPTIMADE providers can not be read; name the address of a database, or "
+            "try again later"
+        )
+    return found
 
 
 def check_filter(text: str) -> None:

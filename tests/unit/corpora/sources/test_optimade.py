@@ -294,20 +294,22 @@ def test_an_address_that_is_none_is_refused(url):
 
 
 def test_a_provider_is_looked_up_and_an_unknown_one_refused(monkeypatch):
-    asked = []
-
-    def databases(include_providers):
-        asked.append(include_providers)
-        return (
-            ["https://b.example.org", "https://a.example.org"] if "mp" in include_providers else []
-        )
-
-    monkeypatch.setattr("optimade.utils.get_all_databases", databases)
+    urls = {"mp": ["https://b.example.org", "https://a.example.org"], "empty": []}
+    providers = [{"id": name} for name in urls]
+    monkeypatch.setattr("optimade.utils.get_providers", lambda: providers)
+    monkeypatch.setattr(
+        "optimade.utils.get_all_databases",
+        lambda include_providers: [u for name in include_providers for u in urls[name]],
+    )
     found = find_databases(["https://c.example.org", "mp"])
     assert found == ("https://c.example.org", "https://a.example.org", "https://b.example.org")
     with pytest.raises(InputError, match="'nobody' is no OPTIMADE provider"):
         find_databases(["nobody"])
-    assert asked == [{"mp"}, {"nobody"}]
+    with pytest.raises(StratusError, match="'empty' names no database, or can not be reached"):
+        find_databases(["empty"])
+    providers.clear()
+    with pytest.raises(StratusError, match="list of OPTIMADE providers can not be read"):
+        find_databases(["mp"])
 
 
 def test_the_command_prints_the_counts_and_what_is_strange(optimade_server, tmp_path):
