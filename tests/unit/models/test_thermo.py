@@ -219,3 +219,44 @@ def made_of(model, group):
 def test_what_can_not_be_is_refused(model, arguments, said):
     with pytest.raises(InputError, match=said):
         model.thermo(SCOPES, **arguments)
+
+
+def test_a_graph_leaves_the_law_out_and_says_so(model, tmp_path):
+    pytest.importorskip("onnxruntime")
+    from stratus.models.exporting import export_onnx
+
+    done = export_onnx(model, tmp_path / "model.onnx", member=0)
+    assert list(done.differences) == ["crystal", "gap"]
+    assert any("the head mixture, which predicts by a law" in each for each in done.left_out)
+
+
+def test_curves_of_a_model_without_a_law_are_refused(model):
+    from dataclasses import replace
+
+    without = tuple(Member(m.encoder, {"gap": m.heads["gap"]}, m.group) for m in model.members)
+    with pytest.raises(InputError, match="no head of a thermodynamic law"):
+        replace(model, members=without).thermo(SCOPES, AT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"law": "einstien"}, "no law"),
+        ({"law": "debye"}, "outputs"),
+        ({"lowest_k": 7000.0}, "lowest_k"),
+        ({"twice": True}, "two tasks"),
+    ],
+)
+def test_a_head_whose_parts_do_not_fit_is_refused(model, changes, said):
+    config = model.heads["mixture"].config.model_dump(mode="json")
+    if "twice" in changes:
+        config["tasks"] *= 2
+        changes = {}
+    with pytest.raises(ValueError, match=said):
+        type(model.heads["mixture"].config).model_validate(config | changes)
+
+
+def test_curves_are_calibrated_at_temperatures_that_ascend():
+    point = CurvePoint(temperature_k=300.0, groups={"": {Known.WHOLE: scores(1.0)}})
+    with pytest.raises(ValueError, match="temperatures of cv ascend"):
+        Calibration(tasks={}, curves={"cv": (point, point)})
