@@ -44,6 +44,7 @@ def test_import_loads_nothing_heavy():
         ["encode", "--help"],
         ["show", "--help"],
         ["predict", "--help"],
+        ["thermo", "--help"],
         ["examples", "--help"],
         ["finetune", "--help"],
         ["plot", "--help"],
