@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stratus.cli import (
+    attention,
     benchmark,
     corpora,
     encode,
@@ -20,6 +21,7 @@ from stratus.cli import (
     predict,
     pretrain,
     report,
+    scaling,
     show,
     thermo,
 )
@@ -64,11 +66,13 @@ app.command("finetune")(finetune.finetune)
 app.command("predict")(predict.predict)
 app.command("thermo")(thermo.thermo)
 app.command("plot")(plot.plot)
+app.command("attention")(attention.attention)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("examples")(examples.examples)
 app.command("import")(import_.import_published)
 app.add_typer(model.app, name="model")
-app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(fetch.app, name="fetch")
 app.add_typer(corpora.app, name="corpora")
+app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(scaling.app, name="scaling")

@@ -1,0 +1,1 @@
+"""What an encoder looks at: attention from [CLS], beside roll-out and gradients, against nulls."""
