@@ -140,7 +140,10 @@ def consistency(model: Model, scopes: list[str]) -> bool:
                 / (fine.u.value + 1e-3 * fine.temperature_k * fine.s.value)
             ).max()
         ),
-        **{f"largest step of {name} the wrong way": fall for name, fall in falls.items()},
+        **{
+            f"largest step of {name} the wrong way (below 0: none)": fall
+            for name, fall in falls.items()
+        },
     }
     print(f"{len(scopes)} crystals, 0 to {HIGHEST_K:g} K, per mole of atoms\n")
     print("| what | largest | bound |\n|---|---|---|")

@@ -141,6 +141,21 @@ def temperatures(out: Path, simple: dict) -> None:
         print(f"| {column} | {' | '.join(cells)} |")
 
 
+def coverage(out: Path) -> None:
+    """Print which share of labels lies in the intervals of level 0.9, by run."""
+    print("\nLabels inside intervals of level 0.9\n\n| run | start | label | rows | inside |")
+    print("|---|---|---|---|---|")
+    for (run, split, start), folds in results(out).items():
+        frame = pd.concat(folds.values())
+        if "lo" not in frame:
+            continue
+        frame = frame[frame["lo"].notna()]
+        inside = (frame["label"] >= frame["lo"]) & (frame["label"] <= frame["hi"])
+        for (quantity, kelvin), of in inside.groupby([frame["quantity"], frame["temperature_k"]]):
+            label = f"{quantity}@{kelvin}K"
+            print(f"| {run}, {split} | {start} | {label} | {len(of)} | {100 * of.mean():.1f} % |")
+
+
 def picture(tables: Path, out: Path, chosen: str, path: Path) -> None:
     """Draw errors by volume of the cell and by crystal system, beside kernel ridge."""
     run, split, start = chosen.split(".")
@@ -213,6 +228,7 @@ def main() -> None:
     simple = json.loads((given.output / "simple.json").read_text(encoding="utf-8"))
     accuracy(given.tables, given.output, simple)
     temperatures(given.output, simple)
+    coverage(given.output)
     if given.picture:
         picture(given.tables, given.output, given.of, given.picture)
 
