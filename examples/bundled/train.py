@@ -9,7 +9,8 @@ and to calibrate intervals (validation). Then, each stage beginning with the wei
 1. `pretrain`: masked tokens of the strings.
 2. `supervised`: energies, gaps and volumes. Formulas of the benchmark sets are left out of these
    two stages, so `OUT/supervised` can be fine-tuned on all folds of those sets.
-3. `bundled`: all targets at once, several members, with parts of the crystals hidden.
+3. `targets`: all targets at once, several members, with parts of the crystals hidden.
+4. `bundled`: the same, with the law of thermodynamics, on fewer of the other crystals.
 
 A stage whose result is in OUT is not run again.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from spectra import columns_of, law_tasks, with_labels
 
 import stratus
 from stratus.corpora import EncodeOptions, encode_corpus, read_labelled
@@ -34,6 +37,7 @@ from stratus.corpora.labelled.folds import Fold
 from stratus.corpora.labelled.joining import join_tables
 from stratus.corpora.labelled.twins import merge_twins
 from stratus.models.bundle import load_bundle, save_bundle
+from stratus.models.keeping import keep_tasks
 from stratus.tasks.task import Task, make_task
 from stratus.training.finetune.events import EpochEnded
 from stratus.training.finetune.options import make_finetune_options
@@ -84,8 +88,11 @@ def read_tables(sources: dict[str, Any], data: Path, sample: int | None) -> Labe
     """
     tables = {}
     for source in [*sources["whole"], *sources["partial"]]:
-        path, labels = data / source["file"], source["labels"]
-        table = renamed(read_labelled(path, list(labels)), labels)
+        path = data / source["file"]
+        if "spectrum" in source:
+            table = read_spectra(path, source["spectrum"], sources["thermodynamics"])
+        else:
+            table = renamed(read_labelled(path, list(source["labels"])), source["labels"])
         if source.get("volume"):
             table = with_volumes(table, path)
         print(f"{source['name']:22}{len(table):8} rows, {len(table.rejects)} rejects")
@@ -94,6 +101,13 @@ def read_tables(sources: dict[str, Any], data: Path, sample: int | None) -> Labe
             table if sample is None else table.take(range(sample)[: len(table)])
         )
     return merge_twins(join_tables(tables))
+
+
+def read_spectra(path: Path, density: dict[str, Any], wanted: dict[str, Any]) -> LabelledTable:
+    """Read a table of densities of states with what they come to."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = with_labels(path, density, wanted, Path(folder))
+        return read_labelled(written, [column for column, _, _ in columns_of(wanted)])
 
 
 def write_strings(sources: dict[str, Any], data: Path, out: Path, leave: set[str]) -> Path:
@@ -147,15 +161,17 @@ def data_of(sources: dict[str, Any]) -> list[dict[str, Any]]:
 
 def learn(
     table: LabelledTable, tasks: list[Task], options: dict[str, Any], start: Path, folder: Path,
-    card: dict[str, Any], *, scored: bool,
+    card: dict[str, Any], *, scored: bool, keep: list[str] | None = None,
 ) -> None:  # fmt: skip
     """Fine-tune on one fold, whose parts are given by the formulas.
 
     The test rows are predicted, beside simple models, only where the result is to be ``scored``.
+    Of the tasks those that are to be kept stay, or all.
     """
     columns = [table.targets.index(task.column) for task in tasks]
     table = table.take(np.flatnonzero(np.isfinite(table.labels[:, columns]).any(axis=1)))
-    table = repeated(table, options.pop("repeat", {}))
+    repeat = options.pop("repeat", {})
+    table = repeated(rehearsed(table, options.pop("rehearse", 1.0), list(repeat)), repeat)
     where = np.array([place(formula) for formula in table.compositions])
     fold = Fold(
         "formulas",
@@ -169,11 +185,22 @@ def learn(
     )  # fmt: skip
     result.save(folder, card=card)
     found = load_bundle(folder)
+    if keep is not None:
+        found = keep_tasks(found, keep)
     save_bundle(  # without the predictions of the test rows, which are larger than the weights
         folder, members=found.members, architecture=found.architecture, dialect=found.dialect,
         vocabulary=found.vocabulary, max_length=found.view.max_length, card=found.card,
         metrics=found.metrics, calibration=found.calibration, replace=True,
     )  # fmt: skip
+
+
+def rehearsed(table: LabelledTable, share: float, rare: list[str]) -> LabelledTable:
+    """Keep a share of the rows to learn from that have no rare label, and all other rows."""
+    columns = [table.targets.index(name) for name in rare]
+    keep = np.isfinite(table.labels[:, columns]).any(axis=1)
+    where = np.array([place(formula) for formula in table.compositions])
+    keep |= where < VALIDATION + share * (1 - VALIDATION)
+    return table.take(np.flatnonzero(keep))
 
 
 def repeated(table: LabelledTable, times: dict[str, int]) -> LabelledTable:
@@ -236,12 +263,18 @@ def main() -> None:
             table.take(seen), tasks, options["supervised"], start, out / "supervised", card,
             scored=False,
         )  # fmt: skip
-    if not (out / "bundled").exists():
-        tasks = tasks_of(tuple(sources["targets"]), sources)
-        last = options["bundled"]
+    card |= options["card"]
+    tasks = tasks_of(tuple(sources["targets"]), sources)
+    if not (out / "targets").exists():
         learn(
-            table, tasks, last, out / "supervised", out / "bundled", card | options["card"],
+            table, tasks, options["targets"], out / "supervised", out / "targets", card,
             scored=True,
+        )  # fmt: skip
+    if not (out / "bundled").exists():
+        law = law_tasks(sources["thermodynamics"])
+        learn(
+            table, [*tasks, *law], options["bundled"], out / "targets", out / "bundled", card,
+            scored=True, keep=[*sources["targets"], *sources["thermodynamics"]["keep"]],
         )  # fmt: skip
 
 

@@ -26,12 +26,15 @@ TARGETS = {
     "log10_shear_modulus": "log10(GPa)",
     "refractive_index": "",
     "highest_phonon_frequency": "1/cm",
+    "cv@300K": "J/mol/K",
 }
 SMALL = """
 pretrain: {encoder: orbit-set, preset: nano, epochs: 1, batch_size: 64,
   model: {hidden: 32, layers: 1, heads: 2, feed_forward: 64}}
 supervised: {epochs: 1, batch_size: 64}
-bundled: {epochs: 1, batch_size: 64, members: 2, hide: 0.3, keep_heads: true}
+targets: {epochs: 1, batch_size: 64, members: 2, hide: 0.3, keep_heads: true}
+bundled: {epochs: 1, batch_size: 64, members: 2, hide: 0.3, keep_heads: true, rehearse: 0.5,
+  repeat: {cv@300K: 2}}
 card: {name: tiny}
 """
 
@@ -74,6 +77,19 @@ def test_salt_is_salt(model):
     assert 18 < found["volume_per_atom"][0] < 27  # 22.4 Å^3
 
 
+def test_curves_of_corundum_are_those_of_corundum(model, example_cifs):
+    """C_p is 12.9, 51.1, 79.0, 96.1 and 124.8 J/(mol K) in tables of calorimetry; C_v is less."""
+    kelvins = [100, 200, 298.15, 400, 1000]
+    curves = model.thermo(example_cifs / "corundum.cif", kelvins, per="formula", interval=0.9)
+    cv = curves.cv
+    assert ((cv.lo < cv.value) & (cv.value < cv.hi)).all()
+    assert cv.lo[0, 0] < 12.9 < cv.hi[0, 0]  # coarse densities know little of low temperatures
+    np.testing.assert_allclose(cv.value[0, 1:], [51.1, 79.0, 96.1, 119.8], rtol=0.05)
+    for curve in (curves.u, curves.s, curves.f):
+        assert np.isfinite([curve.lo, curve.hi]).all()
+    assert 850 < curves.theta_k[0] < 1050  # 947 K from C_p at 298 K
+
+
 def test_less_known_is_wider(model):
     formula, group = "NaCl", 225
     whole = "i1 aODD aDOD bOOO cOOO dOOO eOOO | Na 4a Cl 4b | Na 1 Cl 1 | 2"
@@ -105,3 +121,4 @@ def test_the_script_that_makes_them_runs(repo_root, data_dir, tmp_path):
     assert {name: task.unit for name, task in made.tasks.items()} == TARGETS
     said = run("evaluate.py", tmp_path / "out" / "bundled", "--sample", 300)
     assert "| band_gap | formula |" in said
+    assert "| cv in J/mol/K | 300 |" in said
