@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from stratus.errors import InputError
@@ -15,13 +16,14 @@ from stratus.plots.figure import COLOURS, GREY, drawing, literal, place_key, pla
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
 _PER_INCH: Final = 6.5
 _NARROWEST: Final = 3.4
 _WIDEST: Final = 14.0
-_LONGEST: Final = 26
+_LONGEST: Final = 12
 
 
 def attention_picture(
@@ -52,9 +54,9 @@ def attention_picture(
         )
     colours = _colours(len(weights))
     width = min(_WIDEST, max(_NARROWEST, 0.6 + len(words) / _PER_INCH))
-    with drawing(width=width, height=3.0) as figure:
+    with drawing(width=width, height=3.2) as figure:
         axes = figure.add_subplot()
-        handles = []
+        handles: list[Artist] = []
         if marked is not None and any(marked):
             for place in np.flatnonzero(marked):
                 axes.axvspan(place - 0.5, place + 0.5, color=GREY, alpha=0.16, linewidth=0)
@@ -64,7 +66,9 @@ def attention_picture(
             axes.bar(range(len(words)), row, 0.82, bottom=below, color=colour, linewidth=0)
             handles.append(Patch(color=colour, label=f"head {number}"))
             below += row
-        axes.axhline(len(weights) / (len(words) + 1), color="black", linewidth=0.7, dashes=(4, 2))
+        even = len(weights) / (len(words) + 1)  # [CLS] itself is looked at too
+        axes.axhline(even, color="black", linewidth=0.7, dashes=(4, 2))
+        handles.append(Line2D([], [], color="black", lw=0.7, dashes=(4, 2), label="spread evenly"))
         axes.set_xlim(-0.6, len(words) - 0.4)
         axes.set_xticks(
             range(len(words)), [literal(_short(word)) for word in words], rotation=90, fontsize=6.5

@@ -188,9 +188,10 @@ def verdict(methods: dict[str, MethodReport]) -> tuple[str, ...]:
     said = [
         f"More attention than chance goes to the space group: {_for(over_chance, ks)}.",
         f"More than with random weights: {_for(learned, ks)}.",
-        f"Gradients find the space group more than chance too: {_for(moved, ks)}"
-        + ("." if gradients.sane else ", but they hardly differ from those of random weights."),
+        f"Gradients find the space group more than chance too: {_for(moved, ks)}.",
     ]
+    if not gradients.sane:
+        said.append("But the gradients hardly differ from those of random weights.")
     whole = all(over_chance) and all(learned) and all(moved) and gradients.sane
     part = any(over_chance)
     if whole:
