@@ -20,7 +20,7 @@ from stratus.models.card import Card
 from stratus.models.member import Member
 from stratus.models.model import Model
 from stratus.models.task_head import make_task_head
-from stratus.scope.vocabulary import vocabulary
+from stratus.scope.vocabulary import SCHEMA_VERSION, Role, Vocabulary, vocabulary
 from stratus.studies.attention.looking import GRADIENTS, look, trained, untrained
 from stratus.studies.attention.nulls import Scored, top_k
 from stratus.studies.attention.parts import SPACE_GROUP, parts_of
@@ -146,6 +146,24 @@ def test_the_words_before_the_first_separator_are_the_space_group():
     assert [(part.words, part.kind) for part in line][:3] == [
         ("i1 bOOO gDDD cDDD", SPACE_GROUP), ("Ti 2a", "orbits"), ("O 4f", "orbits"),
     ]  # fmt: skip
+
+
+def test_a_published_vocabulary_whose_words_have_many_meanings_is_read_by_its_sections():
+    text = "1 b O O O | 4a 4b | Na 0.5 O 0.5"
+    tokens = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(text.split(" ")))
+    roles = (*[Role.SPECIAL] * 4, *[Role.SHARED] * (len(tokens) - 4))
+    words = Vocabulary(tokens, roles, SCHEMA_VERSION)
+    seen = view("sequence", words, 512)
+    config = configure(
+        "cloud", "nano", vocabulary_size=len(words), hidden=16, heads=2, layers=1, feed_forward=16
+    )
+    encoder = architecture("cloud").build(config, torch.Generator().manual_seed(0)).eval()
+    published = Model((Member(encoder),), seen, words, "paper", CARD, "cloud")
+    [one] = look(published, trained(published, 0), [seen.tokens(text)], 0)
+    assert [part.words for part in one.parts] == text.split(" ")
+    kinds = [part.kind for part in one.parts]
+    assert kinds[:5] == [SPACE_GROUP] * 5  # the O of an axis
+    assert kinds[-2:] == ["composition"] * 2  # and the O of oxygen
 
 
 def scored(values, wanted):
