@@ -11,7 +11,7 @@ STAMP := $(VENV)/.stratus-installed
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test lint format docs lowest highest bench clean
+.PHONY: help setup demo test lint format docs lowest highest bench services clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -52,7 +52,7 @@ lowest: $(STAMP) ## Prove that the lowest declared versions resolve and work
 	"$(PYTHON)" -m venv .venv-lowest
 	$(BIN)/python .ci/lowest.py pyproject.toml > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c .venv-lowest/lowest.txt '.[ase,ray]' pytest pytest-xdist hypothesis
+		-c .venv-lowest/lowest.txt '.[ase,fetch,lmdb,optimade,ray]' pytest pytest-xdist hypothesis
 	.venv-lowest/bin/python -m pip freeze --disable-pip-version-check
 	.venv-lowest/bin/python -c 'import ase.io, ray.data'
 	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n $(WORKERS) \
@@ -64,6 +64,10 @@ highest: $(STAMP) ## Prove that the newest versions of everything still resolve 
 
 bench: $(STAMP) ## How long importing and asking for help take
 	$(BIN)/python bench/startup.py
+
+services: ## Say which servers the tests start, and how
+	@echo "The tests start their servers themselves, on loopback and free ports: nothing to do."
+	@echo "OPTIMADE with faults:  $(BIN)/python bench/fetch_faults.py"
 
 clean: ## Remove what the commands above made
 	rm -rf .venv .venv-lowest demo-out docs/_build dist build

@@ -11,7 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-EXTRAS = ("ase", "ray")
+EXTRAS = ("ase", "fetch", "lmdb", "optimade", "ray")
 REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^]]*])?>=(?P<version>[0-9][0-9.]*)$")
 
 

@@ -67,8 +67,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         str | None, typer.Option(metavar="COL", help="Column of the space groups of formulas.")
     ] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(metavar="BUNDLE", help="Model to start from; without, from scratch."),
+        str | None,
+        typer.Option(
+            metavar="BUNDLE", help="Model to start from, or bundled; without, from scratch."
+        ),
     ] = None,
     keep_heads: Annotated[
         bool, typer.Option("--keep-heads", help="Go on from the model's heads for these targets.")
@@ -142,10 +144,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.cli.finetune_report import Report
         from stratus.corpora import from_column, kfold
         from stratus.corpora.splits.files import is_split_file, with_split
-        from stratus.models.bundle import load_bundle
+        from stratus.models.loading import load
         from stratus.training.finetune.run import finetune as run
 
-        loaded = load_bundle(model) if model is not None else None
+        loaded = load(model) if model is not None else None
         split_file = Path(split) if split is not None and is_split_file(split) else None
         columns = {
             "fold_column": split if split_file is None else None,

@@ -70,22 +70,26 @@ def list_models(
 
 @app.command("info")
 def info(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder of a model.")],
+    bundle: Annotated[
+        str, typer.Argument(metavar="BUNDLE", help="The folder of a model, or bundled.")
+    ],
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Check every byte of a model and print what it is."""
     with reported():
         from stratus.models.bundle import check_files, load_bundle
+        from stratus.models.loading import folder_of
 
-        values = load_bundle(bundle).info()
+        folder = folder_of(bundle)
+        values = load_bundle(folder).info()
         values["files"] = {
-            name: {"bytes": (bundle / name).stat().st_size, "sha256": digest}
-            for name, digest in check_files(bundle).items()
+            name: {"bytes": (folder / name).stat().st_size, "sha256": digest}
+            for name, digest in check_files(folder).items()
         }
         if as_json:
             typer.echo(json.dumps(values, indent=1))
             return
-        _print(_console(), bundle, values)
+        _print(_console(), Path(bundle), values)
 
 
 def _print(console: Console, bundle: Path, values: dict[str, Any]) -> None:

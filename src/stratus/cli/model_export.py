@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder of a model.")],
+    bundle: Annotated[
+        str, typer.Argument(metavar="BUNDLE", help="The folder of a model, or bundled.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The file to write, new.")
     ],
@@ -33,11 +35,11 @@ def export(
     vocabulary and what goes in and out stand in the metadata of the file.
     """
     with reported():
-        from stratus.models.bundle import load_bundle
         from stratus.models.exporting import DEFAULT_OPSET, check_ready, export_onnx
+        from stratus.models.loading import load
 
         check_ready(output)
-        model = load_bundle(bundle)
+        model = load(bundle)
         written = export_onnx(
             model, output, member=member, opset=DEFAULT_OPSET if opset is None else opset
         )

@@ -20,6 +20,25 @@ BUNDLED: Final = "bundled"
 _FOLDER: Final = Path(__file__).parent / "bundled"
 
 
+def folder_of(where: str | os.PathLike[str]) -> Path:
+    """Return the folder of a model.
+
+    Args:
+        where: ``"bundled"`` for the model that comes with the package, or the folder of a bundle.
+
+    Raises:
+        stratus.errors.InputError: no model comes with this installation.
+    """
+    if where != BUNDLED:
+        return Path(where)
+    if not (_FOLDER / DESCRIPTION_FILE).is_file():
+        raise InputError(
+            "no model comes with this installation of stratus; name the folder of one, such as "
+            "stratus finetune makes"
+        )
+    return _FOLDER
+
+
 def load(where: str | os.PathLike[str]) -> Model:
     """Load a model, after checking every byte of it; the network is never asked.
 
@@ -29,11 +48,4 @@ def load(where: str | os.PathLike[str]) -> Model:
     Raises:
         stratus.errors.InputError: there is none, or it is damaged; the message says what is wrong.
     """
-    if where != BUNDLED:
-        return load_bundle(Path(where))
-    if not (_FOLDER / DESCRIPTION_FILE).is_file():
-        raise InputError(
-            "no model comes with this installation of stratus; name the folder of one, such as "
-            "stratus finetune makes"
-        )
-    return load_bundle(_FOLDER)
+    return load_bundle(folder_of(where))

@@ -113,6 +113,10 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
         (["--target", "colour"], "'colour'"),
         (["--target", "heat", "--folds", "3", "--split", "set"], "not both"),
         (["--target", "heat", "--model", "nowhere"], "nowhere is not there"),
+        (
+            ["--target", "heat", "--model", "bundled", "--encoder", "cloud"],
+            "the model 'stratus-bundled'",
+        ),
         (["--target", "heat", "--encoder", "claud"], "did you mean cloud"),
     ],
 )
