@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stratus.cli.encode_report import known_total
+from stratus.cli.crystal_bar import CrystalBar, print_end
 from stratus.inference.columns import class_names
 from stratus.plots.interval_bar import Predicted as Shown
 from stratus.plots.interval_bar import rounded
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 _FIRST: Final = 10
 
 
-class Report:
+class Report(CrystalBar):
     """Shows how far a job is, and its first rows.
 
     Args:
@@ -39,36 +38,13 @@ class Report:
     """
 
     def __init__(self, model: Model, inputs: Sequence[str], *, progress: bool, quiet: bool) -> None:
+        super().__init__(inputs, progress=progress, quiet=quiet)
         self._model = model
-        self._quiet = quiet
         self._first: list[list[str]] = []
-        errors = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("predicting"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=errors,
-            transient=True,
-            disable=quiet or not progress or not errors.is_terminal,
-        )
-        self._task = self._bar.add_task(
-            "", total=None if self._bar.disable else known_total(inputs)
-        )
-
-    def __enter__(self) -> Self:
-        """Draw the bar."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
-        if not self._bar.disable:  # older versions of rich print a line even then
-            self._bar.stop()
 
     def window(self, window: Window) -> None:
         """Take in some predictions."""
-        self._bar.advance(self._task, len(window.rows))
+        self.advance(len(window.rows))
         places = window.where.tolist()
         for row, place in zip(window.rows, places, strict=True):
             if len(self._first) == _FIRST:
@@ -81,7 +57,7 @@ class Report:
 
     def finish(self, summary: PredictSummary) -> None:
         """Print the first rows, if stdout is a terminal, and the counts."""
-        if self._quiet:
+        if self.quiet:
             return
         console = Console(highlight=False)
         if console.is_terminal and self._first:
@@ -92,16 +68,8 @@ class Report:
             for cells in self._first:
                 table.add_row(*map(escape, cells))
             console.print(table)
-        refused = sum(summary.rejects.values())
         typer.echo(f"rows           {summary.rows:>12,}   {summary.output}")
-        typer.echo(f"rejects        {refused:>12,}")
-        for code, count in sorted(summary.rejects.items(), key=lambda pair: (-pair[1], pair[0])):
-            typer.echo(f"  {code:<20} {count:>5,}")
-        for line in summary.first_rejects:
-            typer.echo(f"  {line}")
-        if refused > len(summary.first_rejects):
-            typer.echo("  ... stratus encode writes the reasons of all of them to a file")
-        typer.echo(f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s")
+        print_end(summary)
 
 
 def print_one(model: Model, found: Mapping[str, Predicted], level: float) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stratus.cli.encode_report import known_total
+from stratus.cli.crystal_bar import CrystalBar, print_end
 from stratus.errors import InputError
 from stratus.models.thermo import UNITS
 from stratus.physics.amounts import PER
@@ -50,7 +49,7 @@ class _Crystal(NamedTuple):
     atoms: int
 
 
-class Report:
+class Report(CrystalBar):
     """Shows how far a job is, and its first crystals.
 
     Args:
@@ -67,38 +66,15 @@ class Report:
     def __init__(
         self, per: str, interval: float, inputs: Sequence[str], *, progress: bool, quiet: bool
     ) -> None:
+        super().__init__(inputs, progress=progress, quiet=quiet)
         self._mole = pick(PER, per, "value of per")
         self._per = per
         self._interval = interval
-        self._quiet = quiet
         self._first: list[_Crystal] = []
-        errors = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("predicting"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=errors,
-            transient=True,
-            disable=quiet or not progress or not errors.is_terminal,
-        )
-        self._task = self._bar.add_task(
-            "", total=None if self._bar.disable else known_total(inputs)
-        )
-
-    def __enter__(self) -> Self:
-        """Draw the bar."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
-        if not self._bar.disable:  # older versions of rich print a line even then
-            self._bar.stop()
 
     def window(self, window: ThermoWindow) -> None:
         """Take in some curves."""
-        self._bar.advance(self._task, len(window.rows))
+        self.advance(len(window.rows))
         for row, place in zip(window.rows, window.where.tolist(), strict=True):
             if len(self._first) == _FIRST:
                 return
@@ -108,26 +84,18 @@ class Report:
 
     def finish(self, summary: ThermoSummary) -> None:
         """Print the first crystals near 300 K, if stdout is a terminal, units and counts."""
-        if self._quiet:
+        if self.quiet:
             return
         console = Console(highlight=False)
         if console.is_terminal and self._first:
             console.print(self._table())
-        refused = sum(summary.rejects.values())
         units = "; ".join(f"{name} in {UNITS[name]}" for name in QUANTITIES)
         typer.echo(f"units          {units}; {self._mole}")
         typer.echo(
             f"crystals       {summary.crystals:>12,}   {summary.output}: {summary.lines:,} lines, "
             f"{summary.temperatures:,} temperatures"
         )
-        typer.echo(f"rejects        {refused:>12,}")
-        for code, count in sorted(summary.rejects.items(), key=lambda pair: (-pair[1], pair[0])):
-            typer.echo(f"  {code:<20} {count:>5,}")
-        for line in summary.first_rejects:
-            typer.echo(f"  {line}")
-        if refused > len(summary.first_rejects):
-            typer.echo("  ... stratus encode writes the reasons of all of them to a file")
-        typer.echo(f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s")
+        print_end(summary)
 
     def draw(self, path: Path) -> None:
         """Draw the first seven crystals.
@@ -156,7 +124,7 @@ class Report:
             interval=self._interval,
         )
         save_figure(figure, path)
-        if not self._quiet:
+        if not self.quiet:
             typer.echo(f"picture        {len(shown):>12,}   {path}")
 
     def _table(self) -> Table:
