@@ -125,7 +125,6 @@ class DataCard(BaseModel):
 
 def card_schema() -> dict[str, Any]:
     """Return the JSON Schema of a card (draft 2020-12); ``data/card.schema.json`` holds it."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **DataCard.model_json_schema(),
-    }
+    schema = DataCard.model_json_schema()
+    schema["properties"]["format"].pop("enum", None)  # older pydantic writes it beside const
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
