@@ -48,8 +48,8 @@ def pictures(run: BenchmarkRun) -> Iterator[tuple[str, str, str]]:
         )
     for name in run.rows.groups:
         yield (
-            f"Errors of {method.name} by {name}",
-            f"Mean {_loss(run)} by {name}, with the number of rows.",
+            f"Errors of {method.name} by {in_words(name)}",
+            f"Mean {_loss(run)} by {in_words(name)}, with the number of rows.",
             as_data(_groups(run, method, name)),
         )
     if run.coverage:
@@ -72,6 +72,11 @@ def as_data(figure: Figure) -> str:
         path = Path(folder) / "figure.png"
         save_figure(figure, path)
         return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def in_words(groups: str) -> str:
+    """Return what groups of rows are by, such as ``number of elements`` for ``elements``."""
+    return "number of elements" if groups == "elements" else groups
 
 
 def errors_by_group(run: BenchmarkRun, method: Method, name: str) -> list[GroupError]:
@@ -101,7 +106,7 @@ def _groups(run: BenchmarkRun, method: Method, name: str) -> Figure:
         methods=(method.name, None if method.name == run.rival else run.rival),
         loss=f"mean {_loss(run)}",
         unit=unit,
-        title=f"by {name}",
+        title=f"by {in_words(name)}",
     )
 
 

@@ -11,16 +11,17 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from stratus.benchmarks.report_figures import errors_by_group, pictures
+from stratus.benchmarks.report_figures import errors_by_group, in_words, pictures
 from stratus.benchmarks.scores import board_metric
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from stratus.benchmarks.record import BenchmarkRun, Method
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_ROW = ' scope="row"'
 
 
 def report_page(runs: Sequence[BenchmarkRun], *, title: str = "Benchmarks") -> str:
@@ -39,31 +40,32 @@ def report_page(runs: Sequence[BenchmarkRun], *, title: str = "Benchmarks") -> s
     style = "".join(
         room.joinpath(f"data/{name}.css").read_text("utf-8") for name in ("page", "report")
     )
+    names = _names(runs)
     parts = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>\n{style}</style></head>\n<body>",
         f"<h1>{escape(title)}</h1>",
-        *(_overview(runs) if len(runs) > 1 else ()),
-        *(part for place, run in enumerate(runs) for part in _run(run, place)),
+        *(_overview(runs, names) if len(runs) > 1 else ()),
+        *(part for place, run in enumerate(runs) for part in _run(run, place, names[place])),
         "</body></html>\n",
     ]
     return "\n".join(parts)
 
 
-def _overview(runs: Sequence[BenchmarkRun]) -> Iterator[str]:
+def _overview(runs: Sequence[BenchmarkRun], names: Sequence[str]) -> Iterator[str]:
     yield '<nav aria-label="Runs">'
-    for place, run in enumerate(runs):
-        yield f'<a href="#run-{place}">{escape(_name(run))}</a>'
+    for place, name in enumerate(names):
+        yield f'<a href="#run-{place}">{escape(name)}</a>'
     yield "</nav>"
     rows = []
-    for run in runs:
+    for run, name in zip(runs, names, strict=True):
         best = _best(run)
         rival = run.method(run.rival)
         rows.append(
             [
-                _name(run),
+                name,
                 f"{run.data.rows:,}",
                 f"{board_metric(run.asked.metric).label}{_unit(run)}",
                 best.name,
@@ -76,9 +78,9 @@ def _overview(runs: Sequence[BenchmarkRun]) -> Iterator[str]:
     yield _table(heads, rows, numbers={1, 4, 6})
 
 
-def _run(run: BenchmarkRun, place: int) -> Iterator[str]:
+def _run(run: BenchmarkRun, place: int, name: str) -> Iterator[str]:
     asked = run.asked
-    yield f'<section id="run-{place}"><h2>{escape(_name(run))}</h2>'
+    yield f'<section id="run-{place}"><h2>{escape(name)}</h2>'
     yield _badge(run)
     if asked.notes:
         yield '<ul class="notes">'
@@ -93,9 +95,9 @@ def _run(run: BenchmarkRun, place: int) -> Iterator[str]:
     shown = list(pictures(run))
     if shown:
         yield '<h3>Pictures</h3><div class="figures">'
-        for name, caption, source in shown:
+        for words, caption, source in shown:
             yield (
-                f'<figure><img alt="{escape(name)}" src="{source}">'
+                f'<figure><img alt="{escape(words)}" src="{source}">'
                 f"<figcaption>{escape(caption)}</figcaption></figure>"
             )
         yield "</div>"
@@ -104,8 +106,17 @@ def _run(run: BenchmarkRun, place: int) -> Iterator[str]:
     yield "</section>"
 
 
-def _name(run: BenchmarkRun) -> str:
-    return f"{run.asked.benchmark}: {run.asked.name}"
+def _names(runs: Sequence[BenchmarkRun]) -> list[str]:
+    """Return what each run is called; runs on one set are told apart by their target or number."""
+    sets = [f"{run.asked.benchmark}: {run.asked.name}" for run in runs]
+    aims = [
+        name if sets.count(name) == 1 else f"{name}, {run.asked.target}"
+        for name, run in zip(sets, runs, strict=True)
+    ]
+    return [
+        name if aims.count(name) == 1 else f"{name} ({aims[: place + 1].count(name)})"
+        for place, name in enumerate(aims)
+    ]
 
 
 def _unit(run: BenchmarkRun) -> str:
@@ -130,16 +141,19 @@ def _lead(run: BenchmarkRun) -> str:
     seconds = ", ".join(f"{name} {value:,.0f} s" for name, value in run.seconds.items())
     gpu = run.hardware.get("gpu")
     where = f"{run.hardware.get('processor', '')}, {gpu or 'no GPU'}"
+    folds = len(run.data.splits)
     return (
         f"{run.data.rows:,} test rows{aside}, target {run.asked.target}, "
-        f"{len(run.data.splits)} folds.{what} Started {run.started}; {seconds}; on {where}."
+        f"{folds} fold{'s' if folds > 1 else ''}.{what} "
+        f"Started {run.started}; {seconds}; on {where}."
     )
 
 
 def _model_in_words(run: BenchmarkRun) -> str:
     model = run.model
+    start = str(model.get("start"))
     return (
-        f"{model.get('architecture', '')} from {model.get('start')}, "
+        f"{model.get('architecture', '')} {start if start == 'from scratch' else f'from {start}'}, "
         f"{model.get('parameters', 0):,} parameters, members a fold: {model.get('members', 1)}"
     )
 
@@ -150,9 +164,8 @@ def _methods(run: BenchmarkRun) -> Iterator[str]:
         "method", f"{metric.label}{_unit(run)}, mean of folds", "std", "95% interval",
         f"folds won against {run.rival}", "p, folds", "p, rows",
     )  # fmt: skip
-    yield '<div class="scroll"><table><thead><tr>'
-    yield "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    yield "</tr></thead><tbody>"
+    rows: list[list[str]] = []
+    kinds: list[str] = []
     compared = {each.method: each for each in run.beside}
     for method in run.methods:
         beside = compared.get(method.name)
@@ -162,12 +175,14 @@ def _methods(run: BenchmarkRun) -> Iterator[str]:
             cells = [won, f"{beside.p_folds:.3g}", f"{beside.p_rows:.2g}"]
         elif method.name == run.rival:
             cells[0] = "the rival"
-        yield _row(method.name, [*_three(run, method), *cells], method.role)
+        rows.append([method.name, *_three(run, method), *cells])
+        kinds.append(method.role)
     for row in run.published if run.asked.official else ():
         std = "" if row.std is None else f"{row.std:.3g}"
         name = f"{row.model}, published (sees {row.sees})"
-        yield _row(name, [f"{row.mean:.4g}", std, "", "", "", ""], "published")
-    yield "</tbody></table></div>"
+        rows.append([name, f"{row.mean:.4g}", std, "", "", "", ""])
+        kinds.append("published")
+    yield _table(heads, rows, kinds=kinds)
     yield (
         '<p class="quiet">std: over folds, divided by their number. Interval: percentile '
         "bootstrap, rows of one composition drawn together, within folds. p: two-sided sign-flip "
@@ -195,7 +210,7 @@ def _stability(run: BenchmarkRun) -> Iterator[str]:
             "method", "rows and threshold", "missing", "F1", "DAF", "precision", "accuracy",
             "TPR", "TNR", "MAE", "RMSE", "R²", "ROC-AUC",
         )  # fmt: skip
-        yield _table(heads, rows, numbers=set(range(2, len(heads))))
+        yield _table(heads, rows, numbers=range(2, len(heads)))
 
 
 def _folds(run: BenchmarkRun) -> str:
@@ -211,7 +226,7 @@ def _folds(run: BenchmarkRun) -> str:
             numbers = (_number(first.folds[name][other]) for name in names)
             rows.append([f"{first.name}: {board_metric(other).label}", *numbers])
     heads = ("method", *(f"fold {name}" for name in names))
-    return _table(heads, rows, numbers=set(range(1, len(heads))))
+    return _table(heads, rows)
 
 
 def _groups(run: BenchmarkRun) -> Iterator[str]:
@@ -219,7 +234,7 @@ def _groups(run: BenchmarkRun) -> Iterator[str]:
     method = run.methods[0] if run.methods[0].role == "model" else run.method(run.rival)
     rows = [
         [
-            f"{name}: {group.name}",
+            f"{in_words(name)}: {group.name}",
             f"{group.rows:,}",
             _number(group.first),
             _number(group.second),
@@ -229,7 +244,7 @@ def _groups(run: BenchmarkRun) -> Iterator[str]:
     ]
     beside = run.rival if method.name != run.rival else ""
     yield "<details><summary>Mean loss by kind of crystal</summary>"
-    yield _table(("rows with", "rows", method.name, beside), rows, numbers={1, 2, 3})
+    yield _table(("rows with", "rows", method.name, beside), rows)
     yield "</details>"
 
 
@@ -245,7 +260,7 @@ def _details(run: BenchmarkRun) -> Iterator[str]:
     if rows:
         heads = ("fold", *(name.replace("_", " ") for name in next(iter(shared.values()))))
         yield "<details><summary>Crystals that parts of a fold share</summary>"
-        yield _table(heads, rows, numbers=set(range(1, len(heads))))
+        yield _table(heads, rows)
         yield "</details>"
 
 
@@ -260,7 +275,14 @@ def _best(run: BenchmarkRun) -> Method:
 
 def _mean(run: BenchmarkRun, method: Method) -> str:
     found = method.over_folds.get(run.asked.metric)
-    return "" if found is None else f"{found.mean:.4g} ± {found.std:.2g}"
+    std = _std(run, method, 2)
+    return "" if found is None else f"{found.mean:.4g}{f' ± {std}' if std else ''}"
+
+
+def _std(run: BenchmarkRun, method: Method, digits: int) -> str:
+    """Return the spread over folds; one fold has none."""
+    found = method.over_folds.get(run.asked.metric)
+    return "" if found is None or len(method.folds) < 2 else f"{found.std:.{digits}g}"
 
 
 def _three(run: BenchmarkRun, method: Method) -> list[str]:
@@ -269,32 +291,41 @@ def _three(run: BenchmarkRun, method: Method) -> list[str]:
         return ["", "", ""]
     ends = method.interval
     interval = "" if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}"
-    return [f"{found.mean:.4g}", f"{found.std:.3g}", interval]
+    return [f"{found.mean:.4g}", _std(run, method, 3), interval]
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _row(name: str, cells: Iterable[str], kind: str) -> str:
-    rest = "".join(f'<td class="number">{escape(cell)}</td>' for cell in cells)
-    return f'<tr class="{escape(kind)}"><th scope="row">{escape(name)}</th>{rest}</tr>'
+def _table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: Container[int] | None = None,
+    kinds: Sequence[str] = (),
+) -> str:
+    """Return a table whose first column names the rows.
 
+    Args:
+        heads: of the columns.
+        rows: of texts.
+        numbers: which columns hold numbers; all but the first if not set.
+        kinds: class of each row.
+    """
+    places = range(1, len(heads)) if numbers is None else numbers
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: set[int]) -> str:
-    def kind(place: int) -> str:
-        return ' class="number"' if place in numbers else ""
+    def cell(tag: str, place: int, text: str, scope: str = "") -> str:
+        number = ' class="number"' if place in places else ""
+        return f"<{tag}{scope}{number}>{escape(text)}</{tag}>"
 
-    head = "".join(
-        f'<th scope="col"{kind(place)}>{escape(text)}</th>' for place, text in enumerate(heads)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{kind(place)}>{escape(cell)}</td>" for place, cell in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
+    head = "".join(cell("th", place, text, ' scope="col"') for place, text in enumerate(heads))
+    body = []
+    for k, (first, *rest) in enumerate(rows):
+        kind = f' class="{escape(kinds[k])}"' if kinds else ""
+        cells = "".join(cell("td", place, text) for place, text in enumerate(rest, 1))
+        body.append(f"<tr{kind}>{cell('th', 0, first, _ROW)}{cells}</tr>")
     return (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
     )

@@ -92,6 +92,35 @@ def test_every_method_and_its_number_is_there(page, learned_run, class_run):
     assert learned_run.data.files["rutiles.csv"] in page.text
 
 
+def test_runs_on_one_set_have_names_of_their_own(page):
+    words = " ".join(page.words)
+    assert words.count("table: rutiles, gap") == 3  # link, overview, heading
+    assert words.count("table: rutiles, metal") == 3
+    assert "orbit-set from scratch" in page.text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_same_question_twice_is_numbered_and_one_run_is_not(class_run):
+    found = Page(report_page([class_run, class_run])).text
+    assert "table: rutiles, metal (1)" in found
+    assert "table: rutiles, metal (2)" in found
+    assert "rutiles, metal" not in Page(report_page([class_run])).text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_one_fold_has_no_spread(class_run):
+    methods = [
+        method.model_copy(update={"folds": dict([*method.folds.items()][:1])})
+        for method in class_run.methods
+    ]
+    data = class_run.data.model_copy(update={"splits": {"0": "a hash"}})
+    one = class_run.model_copy(update={"methods": tuple(methods), "data": data})
+    assert "±" in Page(report_page([class_run] * 2)).text
+    found = Page(report_page([one] * 2)).text
+    assert "±" not in found
+    assert "1 fold." in found
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_text_from_outside_is_escaped(learned_run):
     asked = learned_run.asked.model_copy(update={"name": "<script>alert(1)</script>"})
