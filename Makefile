@@ -11,7 +11,7 @@ STAMP := $(VENV)/.stratus-installed
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test lint format docs lowest highest bench services clean
+.PHONY: help setup demo test lint format docs lowest highest browser bench services clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -61,6 +61,18 @@ lowest: $(STAMP) ## Prove that the lowest declared versions resolve and work
 highest: $(STAMP) ## Prove that the newest versions of everything still resolve together
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed '.[dev]'
 	@echo "the newest versions resolve"
+
+browser: ## Install Debian's Chromium, if no browser is there: tests open pages with it
+	@if command -v chromium google-chrome google-chrome-stable chrome chromium-browser; then \
+		echo "a browser is there"; \
+	elif ! command -v apt-get >/dev/null || [ "$$(id -u)" -ne 0 ]; then \
+		echo "not installed: that takes apt-get and root; the tests that open pages are skipped"; \
+	elif timeout 600 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 600 \
+		apt-get install -qq -y --no-install-recommends chromium >/dev/null; then \
+		command -v chromium; \
+	else \
+		echo "not installed: apt-get failed; the tests that open pages are skipped"; \
+	fi
 
 bench: $(STAMP) ## How long importing and asking for help take
 	$(BIN)/python bench/startup.py
