@@ -1,12 +1,12 @@
 """What becomes of a fetch when the server fails: `stratus fetch optimade` and another client.
 
-    python bench/fetch_faults.py
+    python bench/fetch_faults.py [FAULT ...]
 
 Starts the OPTIMADE server of the tests on loopback (the sample data of its own package and the
 example crystals), makes it fail in each way, and prints a table in Markdown: the fault, what the
 user sees, and how many of the 32 structures are lost. A structure that is no crystal is not lost:
 it is in the rejects. The last column is `OptimadeClient` of the package `optimade`, on the same
-server with the same faults.
+server with the same faults. The ratio is that of the structures kept by both in all faults.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def theirs(url: str) -> int | None:
     return found[0] if found else None
 
 
-def row(name: str, fault: dict, url: str, faults: Any) -> str:
-    """Return one line of the table."""
+def row(name: str, fault: dict, url: str, faults: Any) -> tuple[str, int, int]:
+    """Return one line of the table, and how many structures we and the other client keep."""
     said = Said()
     logging.getLogger("stratus").addHandler(said)
 
@@ -134,25 +134,30 @@ def row(name: str, fault: dict, url: str, faults: Any) -> str:
     logging.getLogger("stratus").removeHandler(said)
     faults.__init__(**fault)
     got = theirs(url)
-    other = "not ended in 40 s" if got is None else str(max(0, SENT - got))
+    other = "not ended in 40 s" if got is None else str(SENT - min(SENT, got))
     shown = told.replace(url, "URL").replace(name_of_folder, "DIR").replace("|", "\\|")
     shown = re.sub(r"\?response_fields=\S*", "?...", shown)
-    return f"| {name} | {shown} | {max(0, SENT - kept)} | {other} |"
+    kept, got = min(SENT, kept), min(SENT, got or 0)
+    return f"| {name} | {shown} | {SENT - kept} | {other} |", kept, got
 
 
-def main() -> None:
+def main(wanted: list[str]) -> None:
     """Print the table."""
     spec = importlib.util.spec_from_file_location("server_of_the_tests", SERVER)
     server = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = server
     spec.loader.exec_module(server)
     logging.getLogger("stratus").propagate = False
-    with server.running(Path(tempfile.mkdtemp())) as (url, faults):
+    kept = got = 0
+    with tempfile.TemporaryDirectory() as folder, server.running(Path(folder)) as (url, faults):
         print("| fault | what the user sees | lost | lost by `OptimadeClient` |")
         print("|---|---|---:|---:|")
-        for name, fault in FAULTS.items():
-            print(row(name, fault, url, faults), flush=True)
+        for name in wanted:
+            line, ours_kept, theirs_kept = row(name, FAULTS[name], url, faults)
+            kept, got = kept + ours_kept, got + theirs_kept
+            print(line, flush=True)
+    print(f"ratio: {kept / max(1, got):.3f}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or list(FAULTS))

@@ -3,7 +3,8 @@
     python bench/fetch_memory.py [ROWS ...]
 
 Made-up structures come as pages of 500, as from an OPTIMADE database but without a server, and are
-written as by `stratus fetch`. Each number of rows is a process of its own.
+written as by `stratus fetch`. Each number of rows is a process of its own. The ratio is the peak of
+the last number to that of the first.
 """
 
 from __future__ import annotations
@@ -67,15 +68,23 @@ def one(rows: int) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         done = collect(Many(rows), folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(
-        f"{done.rows_out:>10,} rows {time.monotonic() - started:8.1f} s {peak:6,} MiB", flush=True
-    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{done.rows_out:>10} rows {time.monotonic() - started:8.1f} s {peak:8.1f} MiB")
+
+
+def main(wanted: list[int]) -> None:
+    """Fetch each number of rows and compare the peaks."""
+    peaks = []
+    for rows in wanted:
+        command = [sys.executable, __file__, "--one", str(rows)]
+        line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        print(line, end="", flush=True)
+        peaks.append(float(line.split()[-2]))
+    print(f"ratio: {peaks[-1] / peaks[0]:.3f}")
 
 
 if __name__ == "__main__":
-    wanted = [int(word) for word in sys.argv[1:]] or [5_000, 50_000, 200_000]
-    if len(wanted) == 1:
-        one(wanted[0])
-    for rows in wanted if len(wanted) > 1 else ():
-        subprocess.run([sys.executable, __file__, str(rows)], check=True)
+    if sys.argv[1:2] == ["--one"]:
+        one(int(sys.argv[2]))
+    else:
+        main([int(word) for word in sys.argv[1:]] or [5_000, 50_000, 200_000])

@@ -13,6 +13,8 @@ SMALL = {
     "startup.py": ["1"],
     "encode_memory.py": ["2000"],
     "dedupe_rows.py": ["3000"],
+    "fetch_memory.py": ["50", "100"],
+    "fetch_faults.py": ["none", "500, once"],
     "encode_cif.py": ["--data", "none", "--files", "60"],
     "encode_parquet.py": ["--data", "none", "--rows", "60"],
     "predict_cif.py": ["--data", "none", "--files", "60", "--members", "1", "--published", "2"],
