@@ -155,6 +155,24 @@ def test_workers_end_when_the_pool_is_closed() -> None:
     assert not started & {p.pid for p in multiprocessing.active_children()}
 
 
+def test_workers_do_not_run_the_script_that_starts_them(tmp_path: Path) -> None:
+    script = tmp_path / "no_guard.py"
+    script.write_text(
+        "import sys\n"
+        "print('once')\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_workers import WORK, record, chunked, WorkerPool\n"
+        "with WorkerPool(WORK, 2, 600.0) as pool:\n"
+        "    done = list(pool.run(chunked([record(str(i), 'ok') for i in range(4)], 1)))\n"
+        "print(len(done), sys.modules['__main__'].__file__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n") == ["once", f"4 {script}", ""]
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes through /proc")
 def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"

@@ -10,11 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import signal
+import sys
 import threading
 import time
 from collections import Counter, deque
 from multiprocessing import connection
 from multiprocessing.sharedctypes import RawArray
+from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from stratus.corpora.encoding.chunks import Chunk, Stop, Stops, Work, encode_chunk
@@ -35,6 +37,7 @@ from stratus.errors import StratusError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from multiprocessing.process import BaseProcess
 
     from stratus.corpora.encoding.rows import ChunkResult
 
@@ -156,8 +159,7 @@ class WorkerPool:
         if not worker.ready:
             raise StratusError(
                 "A worker process ended before it was ready "
-                f"(exit code {worker.process.exitcode}). In a script, call stratus under "
-                "`if __name__ == '__main__':`, or use workers=0."
+                f"(exit code {worker.process.exitcode}); try workers=0, which needs none."
             )
         at = list(worker.state)
         if worker.queue and (hung_at is None or at == hung_at):
@@ -197,7 +199,7 @@ class _Worker:
         self.state = RawArray("d", SINCE + 1)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, self.state), daemon=True)
-        self.process.start()
+        _start_alone(self.process)
         theirs.close()
         self.queue: deque[Chunk] = deque()
         self.ready = False
@@ -228,6 +230,20 @@ class _Worker:
             except Exception as error:  # noqa: BLE001 - the pool raises it
                 self.failure = error
                 return
+
+
+def _start_alone(process: BaseProcess) -> None:
+    """Start a process that does not run the user's script again.
+
+    A spawned process imports the module ``__main__`` of its parent, with all that it imports: in a
+    script that uses torch this takes seconds, and a script without a guard would run twice.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _death(exit_code: int | None) -> str:
