@@ -1,6 +1,6 @@
 """How good the bundled weights are on formulas that they never learned from, and on WBM.
 
-    python examples/bundled/evaluate.py [BUNDLE] [--data DIR] [--sample ROWS]
+    python examples/bundled/evaluate.py [BUNDLE] [--data DIR]
 
 For each target and for each kind of knowledge (the whole crystal, formula and space group, formula
 alone): the mean absolute error, that of the mean of the labels, and the share of labels inside the
@@ -101,11 +101,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", nargs="?", default="bundled")
     parser.add_argument("--data", type=Path, default=HERE.parents[2] / "shared/data")
-    parser.add_argument("--sample", type=int)
     given = parser.parse_args()
     sources = yaml.safe_load((HERE / "sources.yaml").read_text("utf-8"))
     model = stratus.load(given.bundle)
-    table = read_tables(sources, given.data, given.sample)
+    table = read_tables(sources, given.data)
     means = means_of(table)
     whole = held_out(table, whole=True)
     show(model, "Whole crystals of formulas never learned from", whole, means)

@@ -1,6 +1,6 @@
 """Train the weights that come with stratus, from the tables of the data folder.
 
-    python examples/bundled/train.py OUT [--data DIR] [--members 4] [--sample ROWS]
+    python examples/bundled/train.py OUT [--data DIR] [--options YAML]
 
 What is read, and under which licence, is in `sources.yaml` beside this file. A tenth of all
 formulas, chosen by hash, is never learned from (test), and a tenth is only used to choose epochs
@@ -81,7 +81,7 @@ def with_volumes(table: LabelledTable, path: Path) -> LabelledTable:
     )
 
 
-def read_tables(sources: dict[str, Any], data: Path, sample: int | None) -> LabelledTable:
+def read_tables(sources: dict[str, Any], data: Path) -> LabelledTable:
     """Read every labelled table, and keep one row of each string.
 
     How many rows a table has is noted in its source.
@@ -97,9 +97,7 @@ def read_tables(sources: dict[str, Any], data: Path, sample: int | None) -> Labe
             table = with_volumes(table, path)
         print(f"{source['name']:22}{len(table):8} rows, {len(table.rejects)} rejects")
         source["rows"] = len(table)
-        tables[source["name"]] = (
-            table if sample is None else table.take(range(sample)[: len(table)])
-        )
+        tables[source["name"]] = table
     return merge_twins(join_tables(tables))
 
 
@@ -236,7 +234,6 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--data", type=Path, default=HERE.parents[2] / "shared/data")
     parser.add_argument("--options", type=Path, default=HERE / "options.yaml")
-    parser.add_argument("--sample", type=int, help="rows of each table; to try the script")
     given = parser.parse_args()
     sources = yaml.safe_load((HERE / "sources.yaml").read_text("utf-8"))
     options = read_options(given.options)
@@ -245,7 +242,7 @@ def main() -> None:
     if not given.data.is_dir():
         sys.exit(f"{given.data} is no folder; name the folder of the tables: --data")
     leave = formulas_to_leave(sources, given.data, out)
-    table = read_tables(sources, given.data, given.sample)
+    table = read_tables(sources, given.data)
     print(f"{len(table)} unlike strings; labels {table.labelled}")
 
     for source in sources["strings"]:
