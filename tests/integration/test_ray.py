@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+import uuid
+from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stratus.corpora import EncodeOptions, encode_corpus
-from stratus.errors import InputError, MissingExtraError
+from stratus.errors import InputError, MissingExtraError, StratusError
 
 
 def write_corpus(path: Path, rows: int) -> Path:
@@ -58,6 +65,79 @@ def test_a_ray_cluster_gives_the_same_table(
     assert summary.rejects == {"bad-lattice": 60, "duplicate-id": 34}
     assert Path("ray.parquet").read_bytes() == Path("local.parquet").read_bytes()
     assert Path("ray.rejects.csv").read_bytes() == Path("local.rejects.csv").read_bytes()
+
+
+MARK = "STRATUS_TEST_RAY"
+
+
+def left(mark: str) -> set[int]:
+    """Return the processes that were started with a mark in their environment."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended meanwhile
+            if f"{MARK}={mark}".encode() in path.read_bytes():
+                found.add(int(path.parent.name))
+    return found
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is in the environment of every process that Ray starts here."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    if not Path("/proc/self/environ").is_file():
+        pytest.skip("looks at processes through /proc")
+    resource_tracker.ensure_running()  # Python's own, which stays as long as this process
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    monkeypatch.setenv(MARK, value := uuid.uuid4().hex)
+    return value
+
+
+def none_left(mark: str) -> bool:
+    """Wait until they have ended: killed processes take a moment."""
+    deadline = time.monotonic() + 60
+    while left(mark) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return not left(mark)
+
+
+@pytest.mark.slow
+def test_ray_is_started_for_a_run_and_stopped_after_it(tmp_path: Path, mark: str) -> None:
+    corpus = write_corpus(tmp_path / "corpus.parquet", 300)
+    encode_corpus([corpus], tmp_path / "local.parquet", EncodeOptions(workers=0))
+    encode_corpus([corpus], tmp_path / "ray.parquet", EncodeOptions(engine="ray", workers=1))
+    assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()
+    assert none_left(mark)
+
+
+@pytest.mark.slow
+def test_a_node_that_dies_while_ray_starts_is_a_sentence_and_leaves_no_process(
+    tmp_path: Path, mark: str
+) -> None:
+    corpus = write_corpus(tmp_path / "corpus.parquet", 300)
+    killed: list[int] = []
+
+    def kill_the_node() -> None:
+        deadline = time.monotonic() + 100
+        while not killed and time.monotonic() < deadline:
+            for process in left(mark):
+                with suppress(OSError):
+                    words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+                    if words[0].endswith(b"/raylet"):
+                        os.kill(process, signal.SIGKILL)
+                        killed.append(process)
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill_the_node)
+    killer.start()
+    try:
+        with pytest.raises(StratusError, match=r"^Ray on this machine .* use `--engine local`"):
+            encode_corpus([corpus], tmp_path / "out.parquet", EncodeOptions(engine="ray"))
+    finally:
+        killer.join()
+    assert len(killed) == 1
+    assert none_left(mark)
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus.parquet"]
 
 
 def test_without_ray_the_engine_says_what_to_install(

@@ -2,35 +2,42 @@
 
 One task finds the inputs and streams chunks; actors on all machines encode them; results come
 back here in order. Each actor supervises one worker process, so that a hang or a crash costs one
-crystal there too. Ray is used as the caller initialised it; else it connects to ``RAY_ADDRESS`` or
-starts on this machine. All machines must have stratus, and see the inputs under the same path.
+crystal there too. Ray is used as the caller initialised it; else a process of its own connects to
+``RAY_ADDRESS`` or starts Ray on this machine. All machines must have stratus, and see the inputs
+under the same path.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-from contextlib import contextmanager
+import sys
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from stratus.corpora.encoding.chunks import Chunk, Work, chunked
 from stratus.corpora.encoding.fingerprint import STANDARD_INPUT
+from stratus.corpora.encoding.ray_process import in_own_process, not_started
 from stratus.corpora.encoding.sending import message
 from stratus.corpora.encoding.workers import WorkerPool
 from stratus.crystals.reading import records
 from stratus.errors import InputError, MissingExtraError, StratusError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from stratus.corpora.encoding.options import EncodeOptions
     from stratus.corpora.encoding.rows import ChunkResult
+
+START_S: Final = 120.0
+"""Longest time for Ray to start or to answer, in seconds; an idle machine takes five."""
 
 _ONE_CHUNK_A_BLOCK = 1  # bytes a block is filled up to
 
@@ -49,17 +56,39 @@ def run_on_ray(
     Raises:
         stratus.errors.MissingExtraError: Ray is not installed.
         stratus.errors.InputError: an input is no path.
-        stratus.errors.StratusError: Ray failed.
+        stratus.errors.StratusError: Ray did not start in time, or failed.
     """
+    paths = [_path(item) for item in inputs]
+    produce = partial(_encoded, paths, work, options, skip, str(Path.cwd()))
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        results = produce(lambda: None)
+    elif find_spec("ray") is None:
+        raise MissingExtraError("ray", "ray")
+    else:
+        results = in_own_process(produce, START_S)
+    with closing(results):
+        for content in results:
+            yield ForkingPickler.loads(content)
+
+
+def _encoded(
+    paths: list[str],
+    work: Work,
+    options: EncodeOptions,
+    skip: int,
+    folder: str,
+    ready: Callable[[], None],
+) -> Generator[bytes, None, None]:
+    """Yield the result of each chunk as a message; ``ready`` is called when Ray answers."""
     try:
         ray: Any = import_module("ray")
         data: Any = import_module("ray.data")
     except ImportError as error:
         raise MissingExtraError("ray", "ray") from error
-    paths = [_path(item) for item in inputs]
-    folder = str(Path.cwd())
     with _cluster(ray), _settings(data.DataContext.get_current()):
         actors = options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        ready()
         read = partial(_blocks, paths, work, options.chunk_rows, skip, folder)
         source = data.read_datasource(_source(read), override_num_blocks=1, **_no_processor(data))
         results = source.map_batches(
@@ -71,7 +100,7 @@ def run_on_ray(
         )
         try:
             for row in results.iter_rows():
-                yield ForkingPickler.loads(row["result"])
+                yield row["result"]
         except ray.exceptions.RayError as error:
             cause = getattr(error, "cause", None) or error
             reason = " ".join(str(cause).split())
@@ -129,11 +158,21 @@ def _cluster(ray: Any) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.get(ray.remote(num_cpus=0)(_answer).remote())  # a node that can start a process
+    except Exception as error:
+        ray.shutdown()
+        reason = " ".join(str(error).split())
+        raise StratusError(not_started(f"did not start ({reason})")) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _answer() -> None:
+    """Do nothing, in a process of the cluster."""
 
 
 @contextmanager

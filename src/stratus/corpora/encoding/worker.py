@@ -36,7 +36,7 @@ def serve(connection: Connection, state: MutableSequence[float]) -> None:
     chunk with its stops.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     for name in _ONE_THREAD:
         os.environ[name] = "1"
     logging.getLogger().addHandler(logging.NullHandler())  # keep warnings off the progress bar
@@ -71,7 +71,8 @@ def serve(connection: Connection, state: MutableSequence[float]) -> None:
         return  # the parent closed the pipe or is gone
 
 
-def _leave_with_parent() -> None:
+def leave_with_parent() -> None:
+    """End this process as soon as its parent has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

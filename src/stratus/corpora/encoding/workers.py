@@ -199,7 +199,7 @@ class _Worker:
         self.state = RawArray("d", SINCE + 1)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, self.state), daemon=True)
-        _start_alone(self.process)
+        start_alone(self.process)
         theirs.close()
         self.queue: deque[Chunk] = deque()
         self.ready = False
@@ -232,7 +232,7 @@ class _Worker:
                 return
 
 
-def _start_alone(process: BaseProcess) -> None:
+def start_alone(process: BaseProcess) -> None:
     """Start a process that does not run the user's script again.
 
     A spawned process imports the module ``__main__`` of its parent, with all that it imports: in a
