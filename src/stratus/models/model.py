@@ -12,11 +12,11 @@ import numpy as np
 
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError, StratusError
+from stratus.models.batching import by_length
 from stratus.models.given import Given, atoms_of, given
 from stratus.models.member import tasks_of
 from stratus.models.predicting import (
     Predicted,
-    by_length,
     evaluating,
     joined,
     predict_samples,

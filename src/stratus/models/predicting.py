@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from stratus.errors import InputError
+from stratus.models.batching import by_length
 from stratus.models.target_head import TargetHead
 from stratus.tasks.conformal import check_level, intervals, moments
 from stratus.tasks.predictions import mixture
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from stratus.models.model import Model
     from stratus.scope.partial import Known
@@ -189,20 +190,6 @@ def _interval(
 @cache  # so that a stream says it once
 def _say_uncalibrated(model: str) -> None:
     _log.warning("the model %r was not calibrated, so its intervals are empty", model)
-
-
-def by_length(
-    model: Model, samples: Sequence[Sample], batch_size: int
-) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
-    """Yield crystals of like length as batches on the device of the model, with their places."""
-    if not samples:
-        return
-    device = next(model.encoder.parameters()).device
-    order = np.argsort(model.view.lengths(samples), kind="stable")
-    for start in range(0, len(samples), batch_size):
-        rows = order[start : start + batch_size]
-        batch = model.view.collate([samples[row] for row in rows])
-        yield rows, {key: value.to(device) for key, value in batch.items()}
 
 
 @contextmanager

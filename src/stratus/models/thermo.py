@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from stratus.errors import InputError
+from stratus.models.batching import by_length
 from stratus.models.law_head import law_head
-from stratus.models.predicting import by_length, evaluating
+from stratus.models.predicting import evaluating
 from stratus.physics.effective import debye_temperature
 from stratus.physics.laws import Parameters, evaluate
 from stratus.physics.quantities import QUANTITIES

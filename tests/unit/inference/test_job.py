@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import stratus
 from stratus.corpora import EncodeOptions, encode_corpus
 from stratus.errors import InputError, StratusError
 from stratus.inference import PredictOptions, predict_corpus, predict_windows
+from stratus.inference.writing import write_windows
 
 HERE = PredictOptions(workers=0)
 COLUMNS = [
@@ -200,3 +202,17 @@ def test_the_summary_counts_what_the_table_holds(model, mixed, tmp_path):
     assert sum(summary.rejects.values()) == sum(row["status"] == "reject" for row in rows) == 3
     assert len(summary.first_rejects) == 3
     assert "c2b.cif" in summary.first_rejects[0]
+
+
+def test_torch_has_its_threads_again_after_a_job_that_fails(tmp_path, monkeypatch):
+    seen = []
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "set_num_threads", seen.append)
+
+    def windows():
+        raise StratusError("stop")
+        yield
+
+    with pytest.raises(StratusError, match="stop"):
+        write_windows(tmp_path / "out.csv", ["id"], windows(), lambda _: [])
+    assert seen == [max(1, before // 2), before]

@@ -13,7 +13,8 @@ import torch
 from stratus.encoders.table import architecture
 from stratus.encoders.transformer import draw_weights
 from stratus.errors import InputError
-from stratus.models.predicting import by_length, evaluating
+from stratus.models.batching import by_length
+from stratus.models.predicting import evaluating
 from stratus.models.task_head import TaskHead
 from stratus.studies.attention.parts import parts_of
 from stratus.studies.attention.reading import attend, blocks_of, gradient_times_input, roll_out
