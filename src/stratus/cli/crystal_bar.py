@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stratus.cli.encode_report import known_total
+from stratus.cli.encode_report import known_total, print_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,10 +75,7 @@ class Ended(Protocol):
 
 def print_end(summary: Ended) -> None:
     """Print the rejects of a job, the first of them in words, and how long it took."""
-    refused = sum(summary.rejects.values())
-    typer.echo(f"rejects        {refused:>12,}")
-    for code, count in sorted(summary.rejects.items(), key=lambda pair: (-pair[1], pair[0])):
-        typer.echo(f"  {code:<20} {count:>5,}")
+    refused = print_rejects(summary.rejects)
     for line in summary.first_rejects:
         typer.echo(f"  {line}")
     if refused > len(summary.first_rejects):

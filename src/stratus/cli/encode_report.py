@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stratus.corpora import EncodeSummary, Progress
 
@@ -68,16 +68,22 @@ def known_total(inputs: Sequence[str]) -> int | None:
     return total
 
 
+def print_rejects(rejects: Mapping[str, int], where: str = "") -> int:
+    """Print how many rejects there are, of each code too, and return their number."""
+    refused = sum(rejects.values())
+    typer.echo(f"rejects        {refused:>12,}   {where}".rstrip())
+    for code, count in sorted(rejects.items(), key=lambda pair: (-pair[1], pair[0])):
+        typer.echo(f"  {code:<20} {count:>5,}")
+    return refused
+
+
 def print_summary(summary: EncodeSummary) -> None:
     """Print the counts of a finished job."""
-    refused = sum(summary.rejects.values())
     if summary.already_complete:
         typer.echo(f"{summary.output} is complete already; nothing was done.")
     typer.echo(f"rows in        {summary.rows_in:>12,}")
     typer.echo(f"rows out       {summary.rows_out:>12,}   {summary.output}")
-    typer.echo(f"rejects        {refused:>12,}   {summary.rejects_file}")
-    for code, count in sorted(summary.rejects.items(), key=lambda pair: (-pair[1], pair[0])):
-        typer.echo(f"  {code:<20} {count:>5,}")
+    print_rejects(summary.rejects, summary.rejects_file)
     typer.echo(f"distinct SCOPE {summary.distinct:>12,}")
     if not summary.already_complete:
         resumed = f", after {summary.resumed:,} of an earlier run" if summary.resumed else ""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from stratus.cli.encode_report import print_rejects
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -73,14 +75,11 @@ def print_file(done: Downloaded) -> None:
 
 def print_summary(summary: CollectSummary) -> None:
     """Print the counts of a finished table."""
-    refused = sum(summary.rejects.values())
     if summary.already_complete:
         typer.echo(f"{summary.table} is complete already; nothing was done.")
     typer.echo(f"crystals       {summary.rows_in:>12,}")
     typer.echo(f"rows           {summary.rows_out:>12,}   {summary.table}")
-    typer.echo(f"rejects        {refused:>12,}   {summary.rejects_file}")
-    for code, count in sorted(summary.rejects.items(), key=lambda pair: (-pair[1], pair[0])):
-        typer.echo(f"  {code:<20} {count:>5,}")
+    print_rejects(summary.rejects, summary.rejects_file)
     typer.echo(f"card                          {summary.card}")
     for remark in summary.remarks:
         typer.echo(f"note: {remark}")
