@@ -45,8 +45,12 @@ def straight(table, tiny, tmp_path_factory) -> Path:
     return run
 
 
+# before any checkpoint; in mid-epoch; at an epoch's end; right after a checkpoint; at the end
+STOPS = {"32": (2, 5, 6, 9, 12), "bf16": (5, 9)}  # bf16 is slow on processors without it
+
+
 @pytest.mark.parametrize(
-    ("encoder", "precision"), [("cloud", "32"), ("orbit-set", "32"), ("cloud", "bf16")]
+    ("encoder", "precision"), [("cloud", "32"), ("orbit-set", "32"), ("orbit-set", "bf16")]
 )
 def test_a_run_resumed_at_several_steps_ends_as_one_that_was_never_interrupted(
     table, tiny, tmp_path, straight, encoder, precision
@@ -56,8 +60,7 @@ def test_a_run_resumed_at_several_steps_ends_as_one_that_was_never_interrupted(
         straight = tmp_path / "straight"
         pretrain(table, straight, options)
     run = tmp_path / "run"
-    # before any checkpoint; in mid-epoch; at an epoch's end; right after a checkpoint; at the end
-    for k, step in enumerate((2, 5, 6, 9, 12)):
+    for k, step in enumerate(STOPS[precision]):
         with pytest.raises(Stop):
             pretrain(table, run, options, resume=k > 0, on_progress=stop_at(step))
     pretrain(table, run, options, resume=True)
@@ -221,7 +224,8 @@ def test_a_table_that_can_not_be_used_leaves_nothing_behind(tiny, tmp_path):
 
 def test_long_gradients_are_clipped_and_short_ones_are_not(table, tiny, tmp_path):
     def after_one_step(name: str, clip: float | None) -> dict:
-        options = make_options(tiny, {"steps": 1, "clip_norm": clip, "precision": "bf16"})
+        settings = {"encoder": "orbit-set", "precision": "bf16", "steps": 1, "clip_norm": clip}
+        options = make_options(tiny, settings)
         pretrain(table, tmp_path / name, options)
         state = read_checkpoint(tmp_path / name / "checkpoints/step-000001")
         return state["optimizer_states"][0]["state"]
