@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm, to_hex
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from stratus.errors import InputError
 from stratus.plots.figure import COLOURS, DENSITY, GREY, drawing, literal, place_key, place_title
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.contour import QuadContourSet
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _MARGIN: Final = 0.12
 _CURVE: Final = 200
 _LEVELS: Final = 9
+_NEAR: Final = 0.06  # of an axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +146,7 @@ def contours(
         axes.set(xscale="log", yscale="log", xlim=across, ylim=up)
         levels = np.geomspace(float(surface.min()), float(surface.max()), _LEVELS + 2)[1:-1]
         lines = axes.contour(*grid, surface, levels=levels, cmap=DENSITY, norm=norm, linewidths=0.8)
-        _label(axes, lines, np.diag(surface), np.diag(grid[0]), np.diag(grid[1]))
+        _label(axes, lines, surface, grid, (columns["parameters"], columns["tokens"]))
         shown = axes.scatter(
             columns["parameters"], columns["tokens"], c=columns["loss"], cmap=DENSITY, norm=norm,
             s=26, edgecolors="black", linewidths=0.5, zorder=3,
@@ -160,6 +162,8 @@ def contours(
             handles.append(Line2D([], [], color=COLOURS[1], lw=1.2, label="best for its compute"))
         axes.set_xlabel("parameters without embeddings")
         axes.set_ylabel("tokens seen")
+        _thousands(axes.xaxis)
+        _thousands(axes.yaxis)
         bar = figure.colorbar(shown, ax=axes)
         bar.set_label(literal(f"loss ({unit})" if unit else "loss"))
         _plain_log(bar.ax)
@@ -197,6 +201,7 @@ def scaling_residuals(runs: Runs, *, title: str = "") -> Figure:
                 )  # fmt: skip
             axes.set(xscale="log", ylim=(-reach, reach))
             axes.set_xlim(_widened(columns[name], logarithmic=True))
+            _thousands(axes.xaxis)
         left.set_xlabel("parameters without embeddings")
         right.set_xlabel("tokens seen")
         left.set_ylabel("measured less fitted loss (%)")
@@ -204,7 +209,7 @@ def scaling_residuals(runs: Runs, *, title: str = "") -> Figure:
         place_key(
             figure,
             _key(sizes, colours, frontier=False, held_out=bool(runs.held_out)),
-            columns=min(len(sizes), 5),
+            columns=3,
         )
     return figure
 
@@ -274,16 +279,24 @@ def _widened(values: Floats, *, logarithmic: bool = True) -> tuple[float, float]
     return (float(np.exp(lo)), float(np.exp(hi))) if logarithmic else (lo, hi)
 
 
-def _label(axes: Axes, lines: QuadContourSet, along: Floats, across: Floats, up: Floats) -> None:
-    """Write the level of each line where it crosses the diagonal, away from the edges."""
-    order = np.argsort(along)
+def _label(
+    axes: Axes,
+    lines: QuadContourSet,
+    surface: Floats,
+    grid: Sequence[Floats],
+    runs: tuple[Floats, Floats],
+) -> None:
+    """Write the level of each line where it crosses the diagonal, away from edges and runs."""
+    edges = [(np.log(each.min()), np.log(each.max())) for each in grid]
+    beside = [(np.log(each) - lo) / (hi - lo) for each, (lo, hi) in zip(runs, edges, strict=True)]
+    share = np.linspace(0, 1, len(surface))  # along the diagonal, and of each axis
+    crossed = np.interp(-np.asarray(lines.levels), -np.diag(surface), share)
     places = [
-        (float(np.interp(level, along[order], across[order])),
-         float(np.interp(level, along[order], up[order])))
-        for level in lines.levels
-    ]  # fmt: skip
-    inside = [place for place in places if across[12] < place[0] < across[-12]]
-    axes.clabel(lines, fontsize=6, fmt="%.3g", manual=inside)
+        tuple(float(np.exp(lo + at * (hi - lo))) for lo, hi in edges)
+        for at in crossed.tolist()
+        if _NEAR < at < 1 - _NEAR and np.hypot(beside[0] - at, beside[1] - at).min() > _NEAR
+    ]
+    axes.clabel(lines, fontsize=6, fmt="%.3g", manual=places)
 
 
 def _plain_log(axes: Axes) -> None:
@@ -291,6 +304,13 @@ def _plain_log(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _thousands(axis: Axis) -> None:
+    """Write counts as 300k and 6M."""
+    axis.set_major_locator(LogLocator(10, subs=(1.0, 3.0)))
+    axis.set_major_formatter(EngFormatter(sep=""))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _key(

@@ -17,6 +17,7 @@ from stratus.plots.scaling import (
 from stratus.sealed import sha256
 from stratus.studies.scaling import law
 from stratus.studies.scaling.documents import LawFit, PowerFit, read_fit
+from stratus.studies.scaling.fitted import NO_FLOOR
 from stratus.studies.scaling.forms import LAW, power
 from stratus.studies.scaling.tables import FLOPS_PER_PRODUCT, LOSS, PARAMETERS, TOKENS, read_runs
 
@@ -88,8 +89,11 @@ def _law(fit: LawFit, rows: RunTable, unit: str) -> dict[str, Figure]:
         fitted=loss_of(rows.columns[PARAMETERS], rows.columns[TOKENS]),
         held_out=places,
     )
+    floor = (
+        f"{constants['E']:.3g} + " if constants["E"] > NO_FLOOR * rows.columns[LOSS].min() else ""
+    )
     title = (
-        f"L = {constants['E']:.3g} + {constants['A']:.3g}/N^{constants['alpha']:.3g} "
+        f"L = {floor}{constants['A']:.3g}/N^{constants['alpha']:.3g} "
         f"+ {constants['B']:.3g}/D^{constants['beta']:.3g}"
     )
     return {

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _HELD_OUT_DRAWS: Final = 200
 _FEW_RUNS: Final = 12
+_STEEPEST: Final = 4.0  # exponents of published laws are below 1
+NO_FLOOR: Final = 1e-3
+"""A floor below this share of the smallest loss is none."""
+_FAR: Final = 0.1  # published laws miss by 1 %
 
 
 class FitOptions(BaseModel):
@@ -199,6 +203,21 @@ def remarks(fitted: Fitted, source: Source) -> list[str]:
         for name in exponents
         if fitted.fit.constants[name] <= 0
     ]
+    notes += [
+        f"{name} came out as {fitted.fit.constants[name]:.3g}: so steep a fall is that of a few "
+        "points, so the law says nothing about that variable."
+        for name in exponents
+        if fitted.fit.constants[name] > _STEEPEST
+    ]
+    smallest = np.exp(fitted.problem.level + fitted.problem.target.min())
+    if fitted.fit.constants.get("E", smallest) < NO_FLOOR * smallest:
+        notes.append("E came out as 0: these runs are too far from a floor to tell it.")
+    off = np.abs(np.expm1(fitted.fit.residuals))
+    if off.max() > _FAR:
+        notes.append(
+            f"The law misses runs by up to {off.max():.0%} (half of them by more than "
+            f"{np.median(off):.0%}): it sums these runs up, and predicts others badly."
+        )
     return notes
 
 

@@ -147,3 +147,29 @@ def test_other_columns_may_be_named(wide, tmp_path):
     path.write_text(wide.read_text().replace("parameters,tokens,loss", "N,D,L"))
     options = FitOptions(parameters="N", tokens="D", loss="L", coarse=True, draws=0, held_out=0)
     assert fit_table(path, options).alpha.value == pytest.approx(TRUE["alpha"], abs=0.1)
+
+
+def test_a_law_that_does_not_hold_is_said_to(tmp_path, wide, fitted):
+    assert not any("misses" in note for note in fitted.notes)
+    table = list(csv.reader(wide.open()))
+    for k, row in enumerate(table[1:]):
+        row[3] = str(float(row[3]) * (1.4 if k % 3 else 0.7))
+    path = tmp_path / "off.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(table)
+    notes = fit_table(path, FitOptions(coarse=True, draws=0, held_out=0)).notes
+    assert any("The law misses runs by up to" in note for note in notes)
+
+
+def test_losses_that_fall_like_a_cliff_have_neither_floor_nor_exponent(tmp_path):
+    path = tmp_path / "cliff.csv"
+    rows = [
+        (f"{n}-{d}", n, d, 10 * n**-0.3 * (1 if d > 1e6 else 3))
+        for n in (3e3, 3e4, 3e5)
+        for d in (3e5, 3e6, 6e6, 1e7)
+    ]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("run", "parameters", "tokens", "loss"), *rows])
+    notes = fit_table(path, FitOptions(coarse=True, draws=0, held_out=0)).notes
+    assert any(note.startswith("beta came out as") for note in notes)
+    assert "E came out as 0: these runs are too far from a floor to tell it." in notes
