@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -38,6 +39,7 @@ _NEAR: Final = 0.03
 
 _HEXAGONS: Final = 45
 _MARGIN: Final = 0.03
+_LINE: Final = 48  # letters of a line of the key
 
 
 def parity(
@@ -156,4 +158,4 @@ def _draw_bars(axes: Axes, x: Numbers, y: Numbers, ends: Numbers, bars: int, lev
 
 
 def _mae(name: str, number: float, unit: str) -> str:
-    return literal(f"{name}: MAE {number:.3g} {unit}".rstrip())
+    return literal(fill(f"{name}: MAE {number:.3g} {unit}".rstrip(), _LINE))
