@@ -133,11 +133,11 @@ def row(name: str, fault: dict, url: str, faults: Any) -> tuple[str, int, int]:
             kept = done.rows_in
     logging.getLogger("stratus").removeHandler(said)
     faults.__init__(**fault)
-    got = theirs(url)
-    other = "not ended in 40 s" if got is None else str(SENT - min(SENT, got))
+    answered = theirs(url)
+    kept, got = min(SENT, kept), min(SENT, answered or 0)
+    other = "not ended in 40 s" if answered is None else str(SENT - got)
     shown = told.replace(url, "URL").replace(name_of_folder, "DIR").replace("|", "\\|")
     shown = re.sub(r"\?response_fields=\S*", "?...", shown)
-    kept, got = min(SENT, kept), min(SENT, got or 0)
     return f"| {name} | {shown} | {SENT - kept} | {other} |", kept, got
 
 
