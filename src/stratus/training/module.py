@@ -15,7 +15,7 @@ from torch.nn import functional as fn
 from stratus.training.batches import LENGTHS, N_MASKED_GLOBAL, N_TOKENS
 from stratus.training.device import seed_dropout
 from stratus.training.masking import PLACES, TARGETS, WHERE
-from stratus.training.schedule import share_of_peak, warmup_steps
+from stratus.training.schedule import scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,14 +80,7 @@ class MaskedTokenModule(LightningModule):
             eps=options.epsilon,
             fused=options.strategy != "fsdp",
         )
-        warmup = warmup_steps(self.steps, options.warmup_share)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: share_of_peak(step, warmup=warmup, total=self.steps)
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return scheduled(optimizer, total=self.steps, warmup_share=options.warmup_share)
 
     def configure_gradient_clipping(
         self,

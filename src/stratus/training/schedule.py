@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
+
+from torch.optim.lr_scheduler import LambdaLR
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
 
 
 def share_of_peak(step: int, *, warmup: int, total: int) -> float:
@@ -26,3 +32,16 @@ def share_of_peak(step: int, *, warmup: int, total: int) -> float:
 def warmup_steps(total: int, share: float) -> int:
     """Return the steps of a warm-up over a share of the run."""
     return math.ceil(total * share)
+
+
+def scheduled(optimizer: Optimizer, *, total: int, warmup_share: float) -> dict[str, Any]:
+    """Return an optimiser with its schedule, as Lightning's ``configure_optimizers`` may.
+
+    Args:
+        optimizer: the rate of each of its groups is multiplied at each step.
+        total: steps of the whole run.
+        warmup_share: of them, warm up.
+    """
+    warmup = warmup_steps(total, warmup_share)
+    schedule = LambdaLR(optimizer, lambda step: share_of_peak(step, warmup=warmup, total=total))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

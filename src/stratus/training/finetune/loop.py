@@ -24,7 +24,7 @@ from stratus.training.device import (
 from stratus.training.finetune.layers import parameter_groups
 from stratus.training.finetune.rows import EndlessRows
 from stratus.training.quiet import quiet_lightning
-from stratus.training.schedule import share_of_peak, warmup_steps
+from stratus.training.schedule import scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,16 +120,20 @@ class PropertyModule(LightningModule):
                 rate=options.learning_rate,
                 weight_decay=options.weight_decay,
                 layer_decay=options.layer_decay,
-            )
+            ),
+            fused=True,
         )
-        warmup = warmup_steps(self.steps, options.warmup_share)
-        schedule = torch.optim.lr_scheduler.LambdaLR(  # it multiplies the rate of each group
-            optimizer, lambda step: share_of_peak(step, warmup=warmup, total=self.steps)
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return scheduled(optimizer, total=self.steps, warmup_share=options.warmup_share)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,  # noqa: ARG002 - Lightning's interface
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - Lightning's interface
+    ) -> None:
+        """Clip by the norm of all gradients; Lightning itself refuses to under bf16, if fused."""
+        if gradient_clip_val is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
 
 class BestOfEpochs(Callback):
