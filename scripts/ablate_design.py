@@ -2,6 +2,9 @@
 
     python scripts/benchmark_tables.py tables
     python scripts/ablate_design.py tables [--epochs 40] [--folds 3] [--only NAME ...]
+    python scripts/ablate_design.py tables --only --start NAME=BUNDLE ...
+
+The second form compares pre-trained models instead, as of several masking ratios.
 
 Three tasks: phonons, half of dielectric, a fifth of the bulk moduli (about 1,200 rows each), from
 scratch, the first official folds. Beside the error on test rows stands the validation loss, by
@@ -12,10 +15,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratus import load
 from stratus.corpora import from_column, read_labelled
 from stratus.tasks.task import make_task
 from stratus.training.finetune.options import make_finetune_options
@@ -23,6 +27,7 @@ from stratus.training.finetune.run import finetune
 
 if TYPE_CHECKING:
     from stratus.corpora.labelled.table import LabelledTable
+    from stratus.models.model import Model
 
 TASKS = {
     "phonons": ("last_phdos_peak", "1/cm", 1.0),
@@ -30,7 +35,7 @@ TASKS = {
     "moduli": ("log10_k", "log10(GPa)", 0.2),
 }
 OFF = ("element_properties", "shares", "site_symmetry", "mean_of_orbits")
-DESIGNS = {
+DESIGNS: dict[str, dict[str, Any]] = {
     "all": {},
     **{f"without {name}": {"model": {name: 0}} for name in OFF},
     "token ids alone": {"model": dict.fromkeys(OFF, 0)},
@@ -52,7 +57,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=DESIGNS, default=list(DESIGNS))
+    parser.add_argument("--start", nargs="*", metavar="NAME=BUNDLE", default=[])
     given = parser.parse_args()
+    starts = [name.split("=", 1) for name in given.start]
+    runs: list[tuple[str, dict[str, Any], Model | None]] = [
+        *((name, DESIGNS[name], None) for name in given.only),
+        *((name, {}, load(bundle)) for name, bundle in starts),
+    ]
     print("| task | design | MAE of each fold | mean | validation loss of each fold | mean |")
     print("|---|---|---|---|---|---|")
     for task, (column, unit, share) in TASKS.items():
@@ -60,9 +71,9 @@ def main() -> None:
         table = some(read_labelled(path, [column], fold_column="fold"), share)
         folds = from_column(table)[: given.folds]
         target = make_task({"column": column, "unit": unit})
-        for name in given.only:
-            options = {"epochs": given.epochs, "ema": 0.99, "patience": None} | DESIGNS[name]
-            done = finetune(table, folds, [target], make_finetune_options(options))
+        for name, differs, model in runs:
+            options = {"epochs": given.epochs, "ema": 0.99, "patience": None} | differs
+            done = finetune(table, folds, [target], make_finetune_options(options), model=model)
             errors = [fold.scores[column]["model"]["mae"] for fold in done.folds]
             losses = [fold.fitted[0].validation_loss for fold in done.folds]
             print(
