@@ -26,6 +26,10 @@ PEAK_FLOPS: Final[tuple[tuple[str, dict[str, float]], ...]] = (
 FORWARD_AND_BACKWARD: Final = 3
 """A backward pass multiplies twice for each multiplication of the forward pass."""
 
+_SIZES: Final = (128, 256, 512, 1024)
+_REPEATS: Final = 8
+_ENOUGH_S: Final = 0.5
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -75,7 +79,8 @@ def cost_of(encoder: nn.Module, head: nn.Module, *, hidden: int, layers: int) ->
 def peak_flops(device: torch.device, precision: str) -> float | None:
     """Return the peak FLOP/s of a device; None for a GPU that is not in the table.
 
-    That of a CPU is measured: the best of several products of square matrices.
+    That of a CPU is measured: the best of several products of square matrices, larger and larger
+    ones while they take little time; bf16 is emulated, and slow, where a processor lacks it.
 
     Args:
         device: where the model is.
@@ -149,14 +154,18 @@ def _linear_weights(module: nn.Module) -> int:
     return sum(m.weight.numel() for m in module.modules() if isinstance(m, nn.Linear))
 
 
-def _measured_peak(dtype: torch.dtype, size: int = 1024, repeats: int = 8) -> float:
-    a = torch.ones(size, size, dtype=dtype)
-    best = float("inf")
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        torch.mm(a, a)
-        best = min(best, time.perf_counter() - begin)
-    return 2 * size**3 / best
+def _measured_peak(dtype: torch.dtype) -> float:
+    best, spent = 0.0, 0.0
+    for size in _SIZES:
+        a = torch.ones(size, size, dtype=dtype)
+        for _ in range(_REPEATS):
+            begin = time.perf_counter()
+            torch.mm(a, a)
+            took = time.perf_counter() - begin
+            best, spent = max(best, 2 * size**3 / took), spent + took
+            if spent > _ENOUGH_S:
+                return best
+    return best
 
 
 def n_parameters(*modules: nn.Module) -> int:

@@ -46,12 +46,11 @@ def straight(table, tiny, tmp_path_factory) -> Path:
 
 
 # before any checkpoint; in mid-epoch; at an epoch's end; right after a checkpoint; at the end
-STOPS = {"32": (2, 5, 6, 9, 12), "bf16": (5, 9)}  # bf16 is slow on processors without it
+STOPS = (2, 5, 6, 9, 12)
 
 
-@pytest.mark.parametrize(
-    ("encoder", "precision"), [("cloud", "32"), ("orbit-set", "32"), ("orbit-set", "bf16")]
-)
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+@pytest.mark.parametrize("encoder", ["cloud", "orbit-set"])
 def test_a_run_resumed_at_several_steps_ends_as_one_that_was_never_interrupted(
     table, tiny, tmp_path, straight, encoder, precision
 ):
@@ -60,7 +59,7 @@ def test_a_run_resumed_at_several_steps_ends_as_one_that_was_never_interrupted(
         straight = tmp_path / "straight"
         pretrain(table, straight, options)
     run = tmp_path / "run"
-    for k, step in enumerate(STOPS[precision]):
+    for k, step in enumerate(STOPS):
         with pytest.raises(Stop):
             pretrain(table, run, options, resume=k > 0, on_progress=stop_at(step))
     pretrain(table, run, options, resume=True)

@@ -71,6 +71,22 @@ def test_the_peak_of_a_processor_is_measured_and_that_of_an_unknown_gpu_not_gues
         assert peak_flops(device, "bf16") == expected
 
 
+def test_measuring_the_peak_of_a_slow_processor_ends_soon(monkeypatch):
+    ticks = iter(range(100))  # a second for each product
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: float(next(ticks)))
+    sizes: list[int] = []
+    monkeypatch.setattr(torch, "mm", lambda a, _: sizes.append(len(a)))
+    assert peak_flops(torch.device("cpu"), "bf16") == 2 * sizes[0] ** 3
+    assert len(sizes) == 1
+
+
+def test_measuring_the_peak_of_a_quick_processor_ends_with_large_products(monkeypatch):
+    ticks = iter(k / 1000 for k in range(1000))
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(torch, "mm", lambda _a, _b: None)
+    assert peak_flops(torch.device("cpu"), "32") == pytest.approx(2 * 1024**3 / 1e-3)
+
+
 def test_tied_weights_are_counted_once():
     layer = torch.nn.Linear(3, 4)
     assert n_parameters(layer, layer) == 16
