@@ -21,7 +21,7 @@ class FinetuneOptions(BaseModel):
     """How an encoder learns properties, from a pre-trained model or from scratch.
 
     ``encoder``, ``preset`` and ``model`` say what is built where no model is given. With a model
-    they need not be set; where they are, they must be those of the model.
+    they need not be set; where they are, they must be those of the model, but for ``dropout``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 
-from stratus.encoders.table import architecture, configure
+from stratus.encoders.table import architecture, configure, read_config
 from stratus.errors import InputError
 from stratus.models.heads import make_target_heads
 from stratus.models.law_head import HIGHEST_K, LOWEST_K, law_head, law_of
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "orbit"
 """The dialect of labelled tables."""
+
+_MAY_DIFFER: Final = ("dropout",)
+"""Values of a config that matter while a net learns and not to what it computes afterwards."""
 
 _OF_A_HEAD: Final = ("kind", "unit", "per", "classes", "outputs", "layers")
 
@@ -67,9 +70,15 @@ class Start:
 
     def make_encoder(self, generator: torch.Generator, member: int = 0) -> nn.Module:
         """Return an encoder of one's own: a copy of a given one, or fresh weights."""
-        if self.members:
-            return deepcopy(self._giver(member).encoder)
-        return architecture(self.architecture).build(self.config, generator)
+        build = architecture(self.architecture).build
+        if not self.members:
+            return build(self.config, generator)
+        given = self._giver(member).encoder
+        if given.config == self.config:
+            return deepcopy(given)
+        encoder = build(self.config, torch.Generator())
+        encoder.load_state_dict(given.state_dict())
+        return encoder
 
     def normalisers(self, tasks: Sequence[Task]) -> dict[str, Normaliser]:
         """Return the normalisers that are taken over with the heads, by task."""
@@ -142,7 +151,7 @@ def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Ta
     _check(options, model)
     return Start(
         architecture=model.architecture,
-        config=model.encoder.config,
+        config=_config(options, model),
         view=model.view,
         members=tuple(each for each in model.members if each.group == model.members[0].group),
         card=model.card,
@@ -197,6 +206,13 @@ def _from_scratch(options: FinetuneOptions) -> Start:
     return Start(kind.name, config, make_view(kind.view, words, config.max_length))
 
 
+def _config(options: FinetuneOptions, model: Model) -> Any:
+    """Return the config of a model, with what the options may set otherwise."""
+    config: Any = model.encoder.config
+    asked = {name: value for name, value in options.model.items() if name in _MAY_DIFFER}
+    return read_config(model.architecture, config.model_dump() | asked) if asked else config
+
+
 def _check(options: FinetuneOptions, model: Model) -> None:
     who = f"the model {model.card.name!r}"
     kind = architecture(model.architecture)
@@ -220,7 +236,7 @@ def _check(options: FinetuneOptions, model: Model) -> None:
     for name, value in (wanted | options.model).items():
         pick(kind.config.model_fields, name, f"value in the config of {kind.name}")
         found = getattr(model.encoder.config, name)
-        if found != value:
+        if name not in _MAY_DIFFER and found != value:
             raise InputError(
                 f"{who} has {name} {found}, but the options ask for {value}; leave preset and "
                 "model out, or take another model"

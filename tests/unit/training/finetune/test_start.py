@@ -58,6 +58,20 @@ def test_options_that_agree_with_the_model_are_taken(model, quick):
     assert make_start(quick(), model).members == model.members
 
 
+def test_dropout_may_be_another_than_that_of_the_model(model, made):
+    start = make_start(FinetuneOptions(model={"dropout": 0.4}), model)
+    encoder = start.make_encoder(torch.Generator().manual_seed(0))
+    batch = start.view.collate([start.view.tokens(text) for text in made.scopes[:4]])
+    expected = model.encoder.eval()(batch).crystal
+    assert encoder.config == model.encoder.config.model_copy(update={"dropout": 0.4})
+    assert torch.equal(encoder.eval()(batch).crystal, expected)
+    torch.manual_seed(0)
+    blunt = encoder.train()(batch).crystal
+    torch.manual_seed(0)
+    sharp = model.encoder.train()(batch).crystal
+    assert (blunt - expected).norm() > 1.5 * (sharp - expected).norm() > 0
+
+
 def paper_words() -> Vocabulary:
     words = vocabulary()
     return Vocabulary((*words.tokens[:-1], "other"), words.roles, words.schema_version)
@@ -72,6 +86,7 @@ def paper_words() -> Vocabulary:
         ({}, {"encoder": "cloud"}, "of the architecture orbit-set, but encoder is cloud"),
         ({}, {"preset": "nano"}, "has layers 2, but the options ask for 4"),
         ({}, {"model": {"hidden": 64}}, "has hidden 32, but the options ask for 64"),
+        ({}, {"model": {"dropout": 1.5}}, "orbit-set can not have dropout = 1.5"),
         ({}, {"model": {"hiden": 64}}, "'hiden'; did you mean hidden"),
     ],
 )
