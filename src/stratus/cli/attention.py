@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import Bundle, PictureKind, Quiet, Symprec, Workers
 
 
 def attention(  # noqa: PLR0917 - one parameter for each flag
@@ -18,9 +19,7 @@ def attention(  # noqa: PLR0917 - one parameter for each flag
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="Folder of report and pictures.")
     ],
-    model: Annotated[
-        str, typer.Option(metavar="BUNDLE", help="Folder of a model, or bundled.")
-    ] = "bundled",
+    model: Bundle = "bundled",
     layer: Annotated[int, typer.Option(help="Whose attention, from 0; -1 is the last.")] = 0,
     top: Annotated[
         list[int] | None,
@@ -28,16 +27,11 @@ def attention(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     permutations: Annotated[int, typer.Option(help="Of positions, for the null.")] = 2000,
     pictures: Annotated[int, typer.Option(metavar="N", help="Draw the first N crystals.")] = 1,
-    kind: Annotated[str, typer.Option("--format", metavar="KIND", help="png, svg or pdf.")] = "png",
+    kind: PictureKind = "png",
     seed: Annotated[int, typer.Option(help="Of permutations and random weights.")] = 0,
-    symprec: Annotated[
-        float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")
-    ] = 0.01,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes; 0 works in this one.  [default: one a core]"),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    symprec: Symprec = 0.01,
+    workers: Workers = None,
+    quiet: Quiet = False,
 ) -> None:
     """Look at where [CLS] attends, beside roll-out and gradients, chance and random weights.
 

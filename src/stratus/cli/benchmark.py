@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import Folds, Members, Quiet, SpaceGroupColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +39,6 @@ Config = Annotated[
     Path | None,
     typer.Option(metavar="FILE.yaml", help="Options of stratus finetune, over the budget."),
 ]
-Members = Annotated[
-    int | None, typer.Option(help="Nets for each fold, with other seeds.  [default: 1]")
-]
 Rival = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Method to compare with.  [default: best simple one]"),
@@ -53,7 +51,6 @@ Cache = Annotated[
 Workers = Annotated[
     int | None, typer.Option(help="Processes that encode structures.  [default: one a core]")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
 @app.command("matbench")
@@ -188,9 +185,7 @@ def table(  # noqa: PLR0917 - one parameter for each flag
     per_cell: Annotated[
         bool, typer.Option("--per-cell", help="The target doubles when the cell does.")
     ] = False,
-    folds: Annotated[
-        int | None, typer.Option(help="Folds to make; no crystal is in two parts.  [default: 5]")
-    ] = None,
+    folds: Folds = None,
     split: Annotated[
         str | None,
         typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
@@ -201,9 +196,7 @@ def table(  # noqa: PLR0917 - one parameter for each flag
     formula: Annotated[
         str | None, typer.Option(metavar="COL", help="Column of formulas, if there is one.")
     ] = None,
-    space_group: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of the space groups of formulas.")
-    ] = None,
+    space_group: SpaceGroupColumn = None,
     model: ModelFlag = None,
     as_is: AsIs = False,
     head: Head = None,

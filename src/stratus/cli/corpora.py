@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import FormulaColumn, Progress, Quiet, SpaceGroupColumn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,6 @@ _Removed = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Where the rows left out are listed, .csv or .parquet."),
 ]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-_Progress = Annotated[
-    bool, typer.Option("--progress/--no-progress", help="Show a progress bar on a terminal.")
-]
 _Workers = Annotated[
     int | None,
     typer.Option(help="Processes that encode structures; 0: this one.  [default: one a core]"),
@@ -69,8 +66,8 @@ def dedupe(  # noqa: PLR0917 - one parameter for each flag
         bool, typer.Option("--no-volume", help="Do not ask for volumes; the first id is kept.")
     ] = False,
     removed: _Removed = None,
-    quiet: _Quiet = False,
-    progress: _Progress = True,
+    quiet: Quiet = False,
+    progress: Progress = True,
 ) -> None:
     """Keep one row of each crystal.
 
@@ -112,8 +109,8 @@ def decontaminate(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     removed: _Removed = None,
     workers: _Workers = None,
-    quiet: _Quiet = False,
-    progress: _Progress = True,
+    quiet: Quiet = False,
+    progress: Progress = True,
 ) -> None:
     """Leave out the crystals that stand in other tables, such as those of a benchmark.
 
@@ -172,15 +169,10 @@ def split(  # noqa: PLR0917 - one parameter for each flag
         str | None,
         typer.Option(metavar="COL", help="Column of years or dates, for --by time."),
     ] = None,
-    formula: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="Column of formulas, where it is not called formula."),
-    ] = None,
-    space_group: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of the space groups of formulas.")
-    ] = None,
+    formula: FormulaColumn = None,
+    space_group: SpaceGroupColumn = None,
     workers: _Workers = None,
-    quiet: _Quiet = False,
+    quiet: Quiet = False,
 ) -> None:
     """Split crystals into training, validation and test rows, or into folds.
 
@@ -264,7 +256,7 @@ def card(  # noqa: PLR0917 - one parameter for each flag
         list[str] | None,
         typer.Option(metavar="COL=UNIT", help="Unit of a column; repeat it."),
     ] = None,
-    quiet: _Quiet = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write the card of a data set, or hold a card against its files."""
     with reported(lambda: "Nothing was written."):

@@ -9,6 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import (
+    IdColumn,
+    Inputs,
+    MaxAtoms,
+    Progress,
+    Quiet,
+    Resume,
+    StructureColumn,
+    Symprec,
+    Timeout,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from stratus.corpora import EncodeOptions
@@ -36,13 +48,7 @@ class Engine(StrEnum):
 
 
 def encode(  # noqa: PLR0917 - one parameter for each flag
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...",
-            help="Crystal files, tables, archives or folders of them; - reads standard input.",
-        ),
-    ],
+    inputs: Inputs,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="OUT", help="The table to write, .parquet or .csv."),
@@ -52,9 +58,7 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
         typer.Option(metavar="FILE", help="Where rejects go.  [default: OUT with .rejects.csv]"),
     ] = None,
     dialect: Annotated[Dialect, typer.Option(help="How SCOPE is written.")] = Dialect.ORBIT,
-    symprec: Annotated[
-        float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")
-    ] = 0.01,
+    symprec: Symprec = 0.01,
     angle_tolerance: Annotated[
         float | None,
         typer.Option(help="Angle tolerance, in degrees.  [default: follows from symprec]"),
@@ -63,39 +67,18 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
         Backend | None,
         typer.Option(help="What finds the symmetry.  [default: moyopy; spglib for paper]"),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes; 0 works in this one.  [default: one a core]"),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
-    ] = False,
+    workers: Workers = None,
+    resume: Resume = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first reject, with exit code 1.")
     ] = False,
-    max_atoms: Annotated[
-        int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")
-    ] = None,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COL", help="Table column of the structure.  [default: found by its name]"
-        ),
-    ] = None,
-    id: Annotated[  # noqa: A002 - the flag's name
-        str | None,
-        typer.Option(
-            "--id", metavar="COL", help="Table column of the id.  [default: found by its name]"
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest time for one crystal.")
-    ] = 60.0,
+    max_atoms: MaxAtoms = None,
+    structure: StructureColumn = None,
+    id_column: IdColumn = None,
+    timeout: Timeout = 60.0,
     engine: Annotated[Engine, typer.Option(help="This machine, or a Ray cluster.")] = Engine.LOCAL,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    progress: Annotated[
-        bool, typer.Option("--progress/--no-progress", help="Show a progress bar on a terminal.")
-    ] = True,
+    quiet: Quiet = False,
+    progress: Progress = True,
 ) -> None:
     """Encode crystals to a table with one SCOPE string a row.
 
@@ -104,7 +87,7 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
     """
     with reported(lambda: _hint(Path(f"{output}.parts"))):
         options = _options(
-            read={"structure_column": structure, "id_column": id}
+            read={"structure_column": structure, "id_column": id_column}
             | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
             scope={
                 "dialect": dialect.value,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import MaxAtoms, Progress, Quiet, Resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,17 +39,11 @@ _Fields = Annotated[
     typer.Option("--field", metavar="NAME", help="One more property, as a label; repeat it."),
 ]
 _MaxRows = Annotated[int | None, typer.Option(metavar="N", help="Crystals after which to stop.")]
-_MaxAtoms = Annotated[int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
 _Delay = Annotated[
     float, typer.Option(metavar="SECONDS", help="Shortest time between two requests.")
 ]
 _Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Longest silence of a server.")]
 _Attempts = Annotated[int, typer.Option(metavar="N", help="How often one request is tried.")]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-_Progress = Annotated[
-    bool, typer.Option("--progress/--no-progress", help="Show a progress bar on a terminal.")
-]
 _KEPT = "What is done is kept; go on with the same command and --resume."
 
 
@@ -70,13 +65,13 @@ def optimade(  # noqa: PLR0917 - one parameter for each flag
         str, typer.Option(metavar="TEXT", help="The licence, where a database names none.")
     ] = "",
     max_rows: _MaxRows = None,
-    max_atoms: _MaxAtoms = None,
-    resume: _Resume = False,
+    max_atoms: MaxAtoms = None,
+    resume: Resume = False,
     delay: _Delay = 0.1,
     timeout: _Timeout = 60.0,
     attempts: _Attempts = 8,
-    quiet: _Quiet = False,
-    progress: _Progress = True,
+    quiet: Quiet = False,
+    progress: Progress = True,
 ) -> None:
     """Fetch structures from OPTIMADE databases.
 
@@ -124,12 +119,12 @@ def mp(  # noqa: PLR0917 - one parameter for each flag
     field: _Fields = None,
     page: Annotated[int, typer.Option(metavar="N", help="Materials a page.")] = 500,
     max_rows: _MaxRows = None,
-    max_atoms: _MaxAtoms = None,
-    resume: _Resume = False,
+    max_atoms: MaxAtoms = None,
+    resume: Resume = False,
     delay: _Delay = 0.1,
     attempts: _Attempts = 8,
-    quiet: _Quiet = False,
-    progress: _Progress = True,
+    quiet: Quiet = False,
+    progress: Progress = True,
 ) -> None:
     """Fetch materials from the Materials Project; the key is taken from MP_API_KEY."""
     with reported(lambda: _KEPT):
@@ -188,12 +183,12 @@ def _file_command(name: str) -> Callable[..., None]:
             bool, typer.Option("--only-files", help="Make no tables of what was downloaded.")
         ] = False,
         max_rows: _MaxRows = None,
-        max_atoms: _MaxAtoms = None,
-        resume: _Resume = False,
+        max_atoms: MaxAtoms = None,
+        resume: Resume = False,
         timeout: _Timeout = 60.0,
         attempts: _Attempts = 8,
-        quiet: _Quiet = False,
-        progress: _Progress = True,
+        quiet: Quiet = False,
+        progress: Progress = True,
     ) -> None:
         with reported(lambda: _KEPT):
             from stratus.corpora.sources.catalogue import find_files, find_set

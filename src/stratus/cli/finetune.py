@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import given
+from stratus.cli.flags import (
+    Config,
+    Folds,
+    FormulaColumn,
+    Members,
+    Preset,
+    Quiet,
+    SpaceGroupColumn,
+    given,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,9 +58,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         str | None,
         typer.Option(metavar="COL", help="Column of the atoms of the cells those are per."),
     ] = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Folds to make; no crystal is in two parts.  [default: 5]")
-    ] = None,
+    folds: Folds = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -59,13 +66,8 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             help="Column of folds, or of train, validation and test; or a file of stratus corpora.",
         ),
     ] = None,
-    formula: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="Column of formulas, where it is not called formula."),
-    ] = None,
-    space_group: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of the space groups of formulas.")
-    ] = None,
+    formula: FormulaColumn = None,
+    space_group: SpaceGroupColumn = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -78,13 +80,8 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
     encoder: Annotated[
         str | None, typer.Option(help="Architecture, from scratch.  [default: orbit-set]")
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Its sizes: nano, small or base.  [default: nano]")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.yaml", help="Options; those of the command line win."),
-    ] = None,
+    preset: Preset = None,
+    config: Config = None,
     epochs: Annotated[
         int | None, typer.Option(help="Times each crystal is seen at most.  [default: 100]")
     ] = None,
@@ -96,9 +93,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         float | None,
         typer.Option(metavar="SHARE", help="Share of crystals shown in part.  [default: 0]"),
     ] = None,
-    members: Annotated[
-        int | None, typer.Option(help="Nets for each fold, with other seeds.  [default: 1]")
-    ] = None,
+    members: Members = None,
     train_share: Annotated[
         float | None,
         typer.Option(metavar="SHARE", help="Share of the training rows used.  [default: 1]"),
@@ -108,7 +103,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         Path | None,
         typer.Option(metavar="FILE.yaml", help="What the models' cards say: licences, data, use."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn properties of crystals, and score them on rows that were not looked at.
 

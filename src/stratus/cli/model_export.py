@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import Quiet
 
 if TYPE_CHECKING:
     from stratus.models.exporting import Exported
@@ -27,7 +28,7 @@ def export(
     opset: Annotated[
         int | None, typer.Option(metavar="N", help="Operators of ONNX, 18 to 22.  [default: 18]")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a model as one ONNX graph, checked against torch.
 

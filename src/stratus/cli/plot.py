@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import PictureKind
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ def plot(
         str | None,
         typer.Option(metavar="COL[:UNIT]", help="The column of TABLE that colours the map."),
     ] = None,
-    kind: Annotated[str, typer.Option("--format", metavar="KIND", help="png, svg or pdf.")] = "png",
+    kind: PictureKind = "png",
 ) -> None:
     """Draw learning curves, parity and calibration of a model, or a map of crystals it sees.
 

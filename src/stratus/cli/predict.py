@@ -8,6 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import (
+    Bundle,
+    IdColumn,
+    Interval,
+    MaxAtoms,
+    Progress,
+    Quiet,
+    StructureColumn,
+    Symprec,
+    Timeout,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from stratus.inference import PredictOptions
@@ -25,12 +37,8 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
         Path | None,
         typer.Option("--output", "-o", metavar="OUT", help="The table to write, .csv."),
     ] = None,
-    model: Annotated[
-        str, typer.Option(metavar="BUNDLE", help="Folder of a model, or bundled.")
-    ] = "bundled",
-    interval: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of crystals that intervals are to hold.")
-    ] = 0.9,
+    model: Bundle = "bundled",
+    interval: Interval = 0.9,
     formula: Annotated[
         str | None,
         typer.Option(metavar="FORMULA", help="Predict for a formula, instead of INPUT."),
@@ -39,35 +47,14 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
         str | None,
         typer.Option(metavar="GROUP", help="Its space group, by number or symbol, if known."),
     ] = None,
-    symprec: Annotated[
-        float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")
-    ] = 0.01,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes; 0 works in this one.  [default: one a core]"),
-    ] = None,
-    max_atoms: Annotated[
-        int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")
-    ] = None,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COL", help="Table column of the structure.  [default: found by its name]"
-        ),
-    ] = None,
-    id: Annotated[  # noqa: A002 - the flag's name
-        str | None,
-        typer.Option(
-            "--id", metavar="COL", help="Table column of the id.  [default: found by its name]"
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest time for one crystal.")
-    ] = 60.0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    progress: Annotated[
-        bool, typer.Option("--progress/--no-progress", help="Show a progress bar on a terminal.")
-    ] = True,
+    symprec: Symprec = 0.01,
+    workers: Workers = None,
+    max_atoms: MaxAtoms = None,
+    structure: StructureColumn = None,
+    id_column: IdColumn = None,
+    timeout: Timeout = 60.0,
+    quiet: Quiet = False,
+    progress: Progress = True,
 ) -> None:
     """Predict the properties of crystals, with standard deviations and intervals.
 
@@ -90,7 +77,7 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
         if output is None:
             raise InputError("name the table to write with -o OUT.csv")
         options = read_options(
-            read={"structure_column": structure, "id_column": id}
+            read={"structure_column": structure, "id_column": id_column}
             | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
             symprec=symprec,
             workers=workers,

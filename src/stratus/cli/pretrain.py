@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import given
+from stratus.cli.flags import Config, Preset, Quiet, Resume, given
 
 
 def pretrain(  # noqa: PLR0917 - one parameter for each flag
@@ -22,13 +22,8 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     encoder: Annotated[
         str | None, typer.Option(help="Architecture: cloud or orbit-set.  [default: cloud]")
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Its sizes: nano, small or base.  [default: nano]")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.yaml", help="Options; those of the command line win."),
-    ] = None,
+    preset: Preset = None,
+    config: Config = None,
     epochs: Annotated[
         int | None, typer.Option(help="Times each crystal is seen.  [default: 50]")
     ] = None,
@@ -63,14 +58,12 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     accelerator: Annotated[
         str | None, typer.Option(help="auto, cpu or cuda.  [default: auto]")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
-    ] = False,
+    resume: Resume = False,
     card: Annotated[
         Path | None,
         typer.Option(metavar="FILE.yaml", help="What the model's card says: licences, data, use."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Pre-train an encoder by letting it guess masked tokens.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import PictureKind
 
 if TYPE_CHECKING:
     from stratus.studies.scaling.fitted import FitOptions
@@ -217,7 +218,7 @@ def plot(  # noqa: PLR0917 - one parameter for each flag
     tokens: Annotated[str, _TOKENS] = "tokens",
     loss: Annotated[str, _LOSS] = "loss",
     unit: Annotated[str, typer.Option(help="Of the loss.")] = "nat",
-    kind: Annotated[str, typer.Option("--format", metavar="KIND", help="png, svg or pdf.")] = "png",
+    kind: PictureKind = "png",
 ) -> None:
     """Draw loss against compute with the frontier, contours and residuals; or a single power."""
     with reported():

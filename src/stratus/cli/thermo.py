@@ -8,16 +8,23 @@ from typing import Annotated
 import typer
 
 from stratus.cli.failures import reported
+from stratus.cli.flags import (
+    Bundle,
+    IdColumn,
+    Inputs,
+    Interval,
+    MaxAtoms,
+    Progress,
+    Quiet,
+    StructureColumn,
+    Symprec,
+    Timeout,
+    Workers,
+)
 
 
 def thermo(  # noqa: PLR0917 - one parameter for each flag
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...",
-            help="Crystal files, tables, archives or folders of them; - reads standard input.",
-        ),
-    ],
+    inputs: Inputs,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="The table to write, .csv.")
     ],
@@ -27,45 +34,20 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
     per: Annotated[
         str, typer.Option(metavar="WHAT", help="What a mole is of: atom, formula or cell.")
     ] = "atom",
-    interval: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of crystals that intervals are to hold.")
-    ] = 0.9,
+    interval: Interval = 0.9,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="A picture of the first seven, .png, .svg or .pdf."),
     ] = None,
-    model: Annotated[
-        str, typer.Option(metavar="BUNDLE", help="Folder of a model, or bundled.")
-    ] = "bundled",
-    symprec: Annotated[
-        float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")
-    ] = 0.01,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes; 0 works in this one.  [default: one a core]"),
-    ] = None,
-    max_atoms: Annotated[
-        int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")
-    ] = None,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COL", help="Table column of the structure.  [default: found by its name]"
-        ),
-    ] = None,
-    id: Annotated[  # noqa: A002 - the flag's name
-        str | None,
-        typer.Option(
-            "--id", metavar="COL", help="Table column of the id.  [default: found by its name]"
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest time for one crystal.")
-    ] = 60.0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    progress: Annotated[
-        bool, typer.Option("--progress/--no-progress", help="Show a progress bar on a terminal.")
-    ] = True,
+    model: Bundle = "bundled",
+    symprec: Symprec = 0.01,
+    workers: Workers = None,
+    max_atoms: MaxAtoms = None,
+    structure: StructureColumn = None,
+    id_column: IdColumn = None,
+    timeout: Timeout = 60.0,
+    quiet: Quiet = False,
+    progress: Progress = True,
 ) -> None:
     """Give heat capacity, internal energy, entropy and free energy over temperature.
 
@@ -85,7 +67,7 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
         if plot is not None:
             check_output(inputs, plot, (".png", ".svg", ".pdf"))
         options = read_options(
-            read={"structure_column": structure, "id_column": id}
+            read={"structure_column": structure, "id_column": id_column}
             | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
             symprec=symprec,
             workers=workers,
