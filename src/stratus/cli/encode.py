@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,10 +20,9 @@ from stratus.cli.flags import (
     Symprec,
     Timeout,
     Workers,
+    made,
+    read_flags,
 )
-
-if TYPE_CHECKING:
-    from stratus.corpora import EncodeOptions
 
 
 class Dialect(StrEnum):
@@ -86,25 +85,25 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
     until then finished rows are kept in OUT.parts, from where --resume goes on.
     """
     with reported(lambda: _hint(Path(f"{output}.parts"))):
-        options = _options(
-            read={"structure_column": structure, "id_column": id_column}
-            | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
-            scope={
+        from stratus.cli.encode_report import print_summary, progress_bar
+        from stratus.corpora import EncodeOptions, encode_corpus
+
+        values = {
+            "read": read_flags(structure, id_column, max_atoms),
+            "scope": {
                 "dialect": dialect.value,
                 "symprec": symprec,
                 "angle_tolerance": angle_tolerance,
                 "backend": backend.value if backend else None,
             },
-            rejects=str(rejects) if rejects else None,
-            workers=workers,
-            resume=resume,
-            strict=strict,
-            timeout_s=timeout,
-            engine=engine.value,
-        )
-        from stratus.cli.encode_report import print_summary, progress_bar
-        from stratus.corpora import encode_corpus
-
+            "rejects": str(rejects) if rejects else None,
+            "workers": workers,
+            "resume": resume,
+            "strict": strict,
+            "timeout_s": timeout,
+            "engine": engine.value,
+        }
+        options = made(lambda: EncodeOptions.model_validate(values))
         with progress_bar(inputs, shown=progress and not quiet) as on_progress:
             summary = encode_corpus(inputs, output, options, on_progress)
         if not quiet:
@@ -115,17 +114,3 @@ def _hint(parts: Path) -> str:
     if not parts.exists():
         return "Nothing was finished yet."
     return f"Finished rows are kept in {parts}: repeat the command with --resume to go on."
-
-
-def _options(**values: object) -> EncodeOptions:
-    from pydantic import ValidationError
-
-    from stratus.corpora import EncodeOptions
-    from stratus.errors import InputError
-
-    try:
-        return EncodeOptions.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import MaxAtoms, Progress, Quiet, Resume
+from stratus.cli.flags import MaxAtoms, Progress, Quiet, Resume, made, read_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
     from stratus.corpora.sources.source import Source
 
-_T = TypeVar("_T")
 
 SETS: Final = ("matbench", "matbench-discovery", "jarvis", "alexandria", "lemat-bulk")
 """The sets of the catalogue, which is not read before one is asked for."""
@@ -80,7 +79,7 @@ def optimade(  # noqa: PLR0917 - one parameter for each flag
     with reported(lambda: _KEPT):
         from stratus.corpora.sources.optimade import Optimade, OptimadeQuery, find_databases
 
-        query = _made(
+        query = made(
             lambda: OptimadeQuery(
                 filter=filter, fields=tuple(field or ()), page_limit=page, licence=licence
             )
@@ -133,7 +132,7 @@ def mp(  # noqa: PLR0917 - one parameter for each flag
             MaterialsProjectQuery,
         )
 
-        query = _made(
+        query = made(
             lambda: MaterialsProjectQuery(
                 elements=tuple(element or ()),
                 chemsys=chemsys,
@@ -286,7 +285,7 @@ def _client(delay: float, timeout: float, attempts: int) -> PoliteClient:
     def options() -> PoliteOptions:
         return PoliteOptions(delay_s=delay, timeout_s=timeout, attempts=attempts)
 
-    return PoliteClient(_made(options))
+    return PoliteClient(made(options))
 
 
 def _options(max_rows: int | None, max_atoms: int | None, resume: bool) -> CollectOptions:
@@ -294,20 +293,7 @@ def _options(max_rows: int | None, max_atoms: int | None, resume: bool) -> Colle
     from stratus.crystals.reading import ReadOptions
 
     def options() -> CollectOptions:
-        read = ReadOptions() if max_atoms is None else ReadOptions(max_atoms=max_atoms)
+        read = ReadOptions.model_validate(read_flags(max_atoms=max_atoms))
         return CollectOptions(read=read, max_rows=max_rows, resume=resume)
 
-    return _made(options)
-
-
-def _made(make: Callable[[], _T]) -> _T:
-    from pydantic import ValidationError
-
-    from stratus.errors import InputError
-
-    try:
-        return make()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None
+    return made(options)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Progress = Annotated[
@@ -66,3 +71,28 @@ PictureKind = Annotated[str, typer.Option("--format", metavar="KIND", help="png,
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of the flags that were given."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def read_flags(
+    structure: str | None = None, id_column: str | None = None, max_atoms: int | None = None
+) -> dict[str, Any]:
+    """Return the values of ``ReadOptions`` that were given as flags."""
+    return given({"structure_column": structure, "id_column": id_column, "max_atoms": max_atoms})
+
+
+def made(make: Callable[[], _T]) -> _T:
+    """Return options, or say in a sentence which of the flags can not be.
+
+    Raises:
+        stratus.errors.InputError: a value was refused.
+    """
+    from pydantic import ValidationError
+
+    from stratus.errors import InputError
+
+    try:
+        return make()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None

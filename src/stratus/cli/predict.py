@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,10 +19,9 @@ from stratus.cli.flags import (
     Symprec,
     Timeout,
     Workers,
+    made,
+    read_flags,
 )
-
-if TYPE_CHECKING:
-    from stratus.inference import PredictOptions
 
 
 def predict(  # noqa: PLR0917 - one parameter for each flag
@@ -76,17 +75,13 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
             return
         if output is None:
             raise InputError("name the table to write with -o OUT.csv")
-        options = read_options(
-            read={"structure_column": structure, "id_column": id_column}
-            | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
-            symprec=symprec,
-            workers=workers,
-            timeout_s=timeout,
-        )
         from stratus.cli.predict_report import Report
-        from stratus.inference import predict_corpus
+        from stratus.inference import PredictOptions, predict_corpus
         from stratus.models.loading import load
 
+        values = {"symprec": symprec, "workers": workers, "timeout_s": timeout}
+        read = read_flags(structure, id_column, max_atoms)
+        options = made(lambda: PredictOptions.model_validate(values | {"read": read}))
         loaded = load(model)
         with Report(loaded, inputs or [], progress=progress, quiet=quiet) as report:
             summary = predict_corpus(
@@ -108,18 +103,3 @@ def _predict_formula(formula: str, space_group: str | None, bundle: str, interva
     text = partial_scope(formula, space_group)
     model = load(bundle)
     print_one(model, model.predict(text, interval=interval), interval)
-
-
-def read_options(**values: object) -> PredictOptions:
-    """Return how crystals are read, or say in a sentence which option can not be."""
-    from pydantic import ValidationError
-
-    from stratus.errors import InputError
-    from stratus.inference import PredictOptions
-
-    try:
-        return PredictOptions.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None

@@ -20,6 +20,8 @@ from stratus.cli.flags import (
     Symprec,
     Timeout,
     Workers,
+    made,
+    read_flags,
 )
 
 
@@ -56,8 +58,8 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
     whole. The model needs the head of a law (stratus finetune --physics).
     """
     with reported(lambda: "Nothing was written."):
-        from stratus.cli.predict import read_options
         from stratus.cli.thermo_report import Report
+        from stratus.inference import PredictOptions
         from stratus.inference.thermo import temperature_range, thermo_corpus
         from stratus.inference.writing import check_output
         from stratus.models.loading import load
@@ -66,13 +68,9 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
         temperatures = temperature_range(t_min, t_max, step)
         if plot is not None:
             check_output(inputs, plot, (".png", ".svg", ".pdf"))
-        options = read_options(
-            read={"structure_column": structure, "id_column": id_column}
-            | ({"max_atoms": max_atoms} if max_atoms is not None else {}),
-            symprec=symprec,
-            workers=workers,
-            timeout_s=timeout,
-        )
+        values = {"symprec": symprec, "workers": workers, "timeout_s": timeout}
+        read = read_flags(structure, id_column, max_atoms)
+        options = made(lambda: PredictOptions.model_validate(values | {"read": read}))
         loaded = load(model)
         require_law(loaded)
         with Report(per, interval, inputs, progress=progress, quiet=quiet) as report:
