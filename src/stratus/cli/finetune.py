@@ -46,6 +46,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         list[str] | None,
         typer.Option(metavar="COL", help="A target that doubles when the cell does."),
     ] = None,
+    minimum: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL=VALUE", help="Predict nothing below it, such as gap=0."),
+    ] = None,
     physics: Annotated[
         str | None,
         typer.Option(metavar="LAW", help="debye or mixture: by it targets such as cv@300K."),
@@ -152,7 +156,11 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         if physics is None and (per is not None or atoms is not None):
             raise InputError("--per and --atoms are for targets of a law; give --physics with them")
         law = None if physics is None else given({"law": physics, "per": per, "atoms": atoms})
-        read, tasks = _read(table, target, kind or [], per_cell or [], columns, law)
+        of = {
+            "kind": _by_column("kind", kind, "binary"),
+            "minimum": _by_column("minimum", minimum, "0"),
+        }
+        read, tasks = _read(table, target, of, per_cell or [], columns, law)
         if split_file is not None:
             read = with_split(read, split_file)
         made = (
@@ -170,14 +178,13 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
 def _read(
     paths: list[Path],
     targets: list[str],
-    kinds: list[str],
+    of: Mapping[str, Mapping[str, str]],
     per_cell: list[str],
     columns: Mapping[str, str | None],
     law: Mapping[str, str] | None,
 ) -> tuple[LabelledTable, list[Task]]:
     """Read the tables as one, and make the tasks, whose classes are those of the table."""
     from stratus.corpora import read_tables
-    from stratus.errors import InputError
     from stratus.tasks.task import check_names, make_task, parse_target
     from stratus.views.names import pick
 
@@ -185,17 +192,11 @@ def _read(
     given = [of_law.get(text) or parse_target(text) for text in targets]
     check_names(given)
     learned = {task.column: task for task in given if task.physics is None}
-    of: dict[str, str] = {}
-    for text in kinds:
-        column, equals, kind = text.rpartition("=")
-        if not equals:
-            raise InputError(f"the kind {text!r} names no column; write COL=binary")
-        of[column] = kind
-    for column in (*of, *per_cell):
+    for column in (*of["kind"], *of["minimum"], *per_cell):
         pick(learned, column, "target")
     others = {task.atoms for task in of_law.values() if task.atoms is not None}
     wanted = dict.fromkeys([*(task.column for task in given), *sorted(others)])
-    table = read_tables(paths, list(wanted), kinds=of, **columns)
+    table = read_tables(paths, list(wanted), kinds=of["kind"], **columns)
     return table, [
         task
         if task.physics is not None
@@ -203,13 +204,27 @@ def _read(
             {
                 "column": task.column,
                 "unit": task.unit,
-                "kind": of.get(task.column, "regression"),
+                "kind": of["kind"].get(task.column, "regression"),
+                "minimum": of["minimum"].get(task.column),
                 "per": "cell" if task.column in per_cell else "crystal",
                 "classes": table.classes.get(task.column, ()),
             }
         )
         for task in given
     ]
+
+
+def _by_column(flag: str, said: list[str] | None, such_as: str) -> dict[str, str]:
+    """Return what COL=VALUE says of each column."""
+    from stratus.errors import InputError
+
+    found: dict[str, str] = {}
+    for text in said or []:
+        column, equals, value = text.rpartition("=")
+        if not equals:
+            raise InputError(f"the {flag} {text!r} names no column; write COL={such_as}")
+        found[column] = value
+    return found
 
 
 def _of_law(

@@ -102,6 +102,18 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
     assert {member.heads["heat"].normaliser for member in model.members} == {before}
 
 
+def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):
+    words = ["--target", "gap [eV]", "--minimum", "gap [eV]=2.4", "--folds", 3, "-q"]
+    done = stratus(table, *words, "--config", config, "-o", tmp_path / "run")
+    assert (done.exit_code, done.output) == (0, "")
+    with (tmp_path / "run/predictions.csv").open(newline="") as file:
+        predicted = [float(row["prediction"]) for row in csv.DictReader(file)]
+    assert min(predicted) == 2.4 < max(predicted)
+    text = RUTILE.format("Ti", "O", "O", "Ti")
+    found = package.load(tmp_path / "run").predict(text, interval=0.5)
+    assert found["gap [eV]"].lo[0] >= 2.4
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
@@ -110,6 +122,10 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
         (["--target", "heat", "--per-cell", "gap"], "there is no target 'gap'"),
         (["--target", "metal", "--kind", "metal"], "write COL=binary"),
         (["--target", "metal", "--kind", "metal=binery"], "binary"),
+        (["--target", "heat", "--minimum", "0"], "write COL=0"),
+        (["--target", "heat", "--minimum", "gap=0"], "there is no target 'gap'"),
+        (["--target", "heat", "--minimum", "heat=none"], "minimum can not be 'none'"),
+        (["--target", "metal", "--kind", "metal=binary", "--minimum", "metal=0"], "no minimum"),
         (["--target", "colour"], "'colour'"),
         (["--target", "heat", "--folds", "3", "--split", "set"], "not both"),
         (["--target", "heat", "--model", "nowhere"], "nowhere is not there"),
