@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,19 +14,17 @@ import pyarrow.parquet as pq
 
 from stratus.benchmarks.matbench import BENCHMARK, matbench_task, official_folds
 from stratus.benchmarks.matbench_pool import from_pool
+from stratus.benchmarks.published_tables import GEOMETRY, column, geometry, payloads
 from stratus.benchmarks.question import Question, Unread
 from stratus.benchmarks.record import Asked
 from stratus.corpora.encoding.files import sha256
 from stratus.corpora.labelled.folds import from_column
 from stratus.corpora.labelled.reading import read_labelled
 from stratus.corpora.labelled.values import as_classes, as_numbers
-from stratus.crystals.reading.json_records import json_records
-from stratus.crystals.reading.record import ReadOptions
-from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
 LABELS: Final = "matbench_labels"
 """Folder of the label tables in the data folder of the project."""
 
-_GEOMETRY: Final = ("lattice", "species", "frac_coords")
 _ID, _FORMULA, _GROUP = "mbid", "formula", "space_group"
 _TRUE, _FALSE = "True", "False"
 
@@ -172,64 +168,23 @@ def _official(task: MatbenchTask, file: Path, given: Given) -> _Source:
             "folder of the project"
         )
     found: list[Any] = []
-    columns: dict[str, list[Any]] = {name: [] for name in ([_FORMULA] if formulas else _GEOMETRY)}
-    for payload in _payloads(file):
+    columns: dict[str, list[Any]] = {name: [] for name in ([_FORMULA] if formulas else GEOMETRY)}
+    for payload in payloads(file):
         if task.column not in payload or task.input not in payload:
             raise InputError(
                 f"row {len(found)} of {file.name} has no {task.input!r} or no {task.column!r}"
             )
         found.append(payload[task.column])
         values = (
-            {_FORMULA: payload[task.input]} if formulas else _geometry(payload[task.input], file)
+            {_FORMULA: payload[task.input]} if formulas else geometry(payload[task.input], file)
         )
         for name, value in values.items():
             columns[name].append(value)
-    labels = _numbers(pa.array(found), task, file)
+    labels = _numbers(column(found), task, file)
     if len(labels) != task.rows:
         raise InputError(f"{file.name} has {len(labels):,} rows, but {task.dataset} {task.rows:,}")
     inputs = pa.table({_ID: task.ids(), task.column: _written(labels, task), **columns})
     return _Source(labels, (file,), inputs, official=True)
-
-
-def _payloads(file: Path) -> Iterator[Mapping[str, Any]]:
-    opened = gzip.open if file.suffix == ".gz" else open
-    try:
-        with opened(file, "rb") as stream:
-            for record in json_records(stream, file.stem, file.name, ReadOptions()):  # type: ignore[arg-type]
-                if not isinstance(record.payload, dict):
-                    raise InputError(f"{record.source} of {file.name} is no row of a table")
-                yield record.payload
-    except (Refusal, OSError, EOFError) as error:
-        raise InputError(f"{file.name} can not be read ({error}); fetch it again") from None
-
-
-def _geometry(structure: Any, file: Path) -> dict[str, Any]:
-    """Return lattice, species and coordinates of a structure as pymatgen writes it.
-
-    What it holds is read as data: no class is looked up, whatever ``@module`` says.
-    """
-    try:
-        matrix = np.array(structure["lattice"]["matrix"], np.float64)
-        sites = structure["sites"]
-        species = [
-            part["element"]
-            for site in sites
-            for part in site["species"]
-            if len(site["species"]) == 1 and part["occu"] == 1
-        ]
-        coords = np.array([site["abc"] for site in sites], np.float64)
-        if matrix.shape != (3, 3) or len(species) != len(sites) or coords.shape[1:] != (3,):
-            raise ValueError("it is not ordered, or has no three axes")
-        symbols = " ".join(str(symbol) for symbol in species)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(
-            f"a structure of {file.name} is none that pymatgen writes ({error})"
-        ) from None
-    return {
-        "lattice": matrix.ravel().tolist(),
-        "species": symbols,
-        "frac_coords": coords.ravel().tolist(),
-    }
 
 
 def _of_project(task: MatbenchTask, folder: Path, given: Given) -> _Source:
@@ -275,7 +230,7 @@ def _with_structures(task: MatbenchTask, folder: Path, file: Path, labels: Float
         raise InputError(f"{path.name} has {strange!r}, which is no id of {task.dataset}")
     files = [file, path]
     if where.pool is None:
-        inputs = table.select(list(_GEOMETRY))
+        inputs = table.select(list(GEOMETRY))
     else:
         inputs, found = from_pool(table, where.pool, folder)
         ids = [ids[row] for row in found]

@@ -27,7 +27,7 @@ class Asked(_Part):
     """What was to be predicted, from which rows.
 
     Attributes:
-        benchmark: ``matbench_v0.1``, ``matbench_discovery`` or ``table``.
+        benchmark: ``matbench_v0.1``, ``matbench_discovery``, ``unconvbench_v1.0.1`` or ``table``.
         name: of the set of rows; that of the official task only where it is the official set.
         official: whether rows, labels, folds and inputs are the official ones.
         notes: where they are not, and how.
@@ -39,7 +39,7 @@ class Asked(_Part):
         lower_is_better: whether a smaller number of it is a better one.
     """
 
-    benchmark: Literal["matbench_v0.1", "matbench_discovery", "table"]
+    benchmark: Literal["matbench_v0.1", "matbench_discovery", "unconvbench_v1.0.1", "table"]
     name: str
     official: bool
     notes: tuple[str, ...] = ()

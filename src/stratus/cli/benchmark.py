@@ -174,6 +174,42 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
         _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
 
 
+@app.command("unconvbench")
+def unconvbench(  # noqa: PLR0917 - one parameter for each flag
+    task: Annotated[str, typer.Option(metavar="TASK", help="One of the 11, such as 2d_gap.")],
+    output: Output,
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the published files.")
+    ] = Path(),
+    unit: Annotated[str, typer.Option(help="Of the labels; the files name none.")] = "",
+    model: ModelFlag = None,
+    as_is: AsIs = False,
+    head: Head = None,
+    simple_only: SimpleOnly = False,
+    budget: Budget = "full",
+    config: Config = None,
+    members: Members = None,
+    rival: Rival = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a task of UnconvBench on the five folds of its code."""
+
+    def ask() -> Question:
+        from stratus.benchmarks.unconvbench import unconvbench_question
+
+        return unconvbench_question(task, data, unit=unit, seed=seed, workers=workers)
+
+    with reported():
+        entrant = _entrant(
+            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
+            as_is=as_is, simple_only=simple_only,
+        )  # fmt: skip
+        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+
+
 @app.command("table")
 def table(  # noqa: PLR0917 - one parameter for each flag
     path: Annotated[
