@@ -57,6 +57,15 @@ def sealing(target: Path, *, replace: bool = False) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def remove(target: Path) -> None:
+    """Remove a folder; a process that is killed meanwhile leaves no half of it under its name.
+
+    Raises:
+        OSError: it is not there, or may not be removed.
+    """
+    shutil.rmtree(_put_aside(target))
+
+
 def is_sealed(folder: Path) -> bool:
     """Whether a folder has a manifest; cheap, and no proof that its files are unharmed."""
     return (folder / MANIFEST).is_file()
@@ -142,8 +151,13 @@ def _put(draft: Path, target: Path) -> None:
     if not target.exists():
         draft.rename(target)
         return
-    old = target.with_name(f".{target.name}.old-{os.getpid()}")
-    shutil.rmtree(old, ignore_errors=True)
-    target.rename(old)
+    old = _put_aside(target)
     draft.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_aside(target: Path) -> Path:
+    """Rename a folder, so that nobody finds it any more."""
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    shutil.rmtree(old, ignore_errors=True)
+    return target.rename(old)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from stratus.errors import ResumeError, StratusError
-from stratus.sealed import SealError, sealing, verify
+from stratus.sealed import SealError, remove, sealing, verify
 from stratus.training.tree import join, split
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def prune(folder: Path, *, keep: int, best: int | None) -> None:
     """Remove all checkpoints but the last ``keep`` and the best one."""
     for step in steps_in(folder)[:-keep]:
         if step != best:
-            shutil.rmtree(step_folder(folder, step))
+            remove(step_folder(folder, step))
 
 
 class SealedCheckpoints(CheckpointIO):
@@ -148,7 +147,7 @@ class SealedCheckpoints(CheckpointIO):
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Remove a checkpoint."""
-        shutil.rmtree(path)
+        remove(Path(path))
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

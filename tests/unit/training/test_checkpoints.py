@@ -10,6 +10,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
+from stratus import sealed
 from stratus.errors import InputError, ResumeError
 from stratus.training import checkpoints
 from stratus.training.checkpoints import (
@@ -107,3 +108,22 @@ def test_the_last_ones_and_the_best_stay(tmp_path):
         write_checkpoint({"global_step": step}, step_folder(tmp_path, step))
     prune(tmp_path, keep=2, best=2)
     assert steps_in(tmp_path) == [2, 4, 1_000_000]
+
+
+def test_a_removal_that_is_cut_short_leaves_no_half_checkpoint(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        """Stands for a process that ends here."""
+
+    def one_file_and_no_more(folder, **_: object) -> None:
+        if folder.exists():
+            (folder / "MANIFEST.json").unlink()
+            raise Killed
+
+    for step in (1, 2, 3):
+        write_checkpoint({"global_step": step}, step_folder(tmp_path, step))
+    with monkeypatch.context() as patch:
+        patch.setattr(sealed.shutil, "rmtree", one_file_and_no_more)
+        with pytest.raises(Killed):
+            prune(tmp_path, keep=2, best=None)
+    assert steps_in(tmp_path) == [2, 3]
+    assert [path.name.split("-")[:2] for path in tmp_path.glob(".*")] == [[".step", "000001.old"]]
