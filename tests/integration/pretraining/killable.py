@@ -1,8 +1,10 @@
-"""A training run in a process of its own, which a test may kill."""
+"""A training run in a process of its own, which kills itself when told to."""
 
 from __future__ import annotations
 
-import time
+import os
+import signal
+import threading
 from pathlib import Path
 
 import torch
@@ -12,18 +14,40 @@ from stratus.training.options import make_options
 from stratus.training.pretrain import pretrain
 
 
-def train(table: Path, run: Path, options: dict, writing: Path | None) -> None:
-    """Begin or go on; with ``writing``, make that file in the middle of a checkpoint's write."""
-    torch.set_num_threads(1)  # threads that wait for each other are slow on a busy machine
-    if writing is not None:
-        real = checkpoints.save_file
+def die() -> None:
+    """Kill this process as a batch system does: at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
-        def slow(tensors: object, path: Path) -> None:
-            real(tensors, path)
+
+def train(
+    table: Path, run: Path, options: dict, after: int | None = None, delay: float | None = None
+) -> None:
+    """Begin or go on, and be killed once ``after`` checkpoints of this process are written.
+
+    With a ``delay`` that many seconds later, wherever the run is then; without, in the middle of
+    the next checkpoint's write.
+    """
+    torch.set_num_threads(1)  # threads that wait for each other are slow on a busy machine
+    real, written = checkpoints.save_file, 0
+
+    def later() -> None:
+        timer = threading.Timer(delay or 0.0, die)
+        timer.daemon = True
+        timer.start()
+
+    def counted(tensors: object, path: Path) -> None:
+        nonlocal written
+        real(tensors, path)
+        if written == after and delay is None:
             content = path.read_bytes()
             path.write_bytes(content[: len(content) // 2])
-            writing.touch()
-            time.sleep(60)
+            die()
+        written += 1
+        if written == after:
+            later()
 
-        checkpoints.save_file = slow
+    if after is not None:
+        checkpoints.save_file = counted
+        if after == 0 and delay is not None:
+            later()
     pretrain(table, run, make_options(options), resume=(run / "options.yaml").exists())
