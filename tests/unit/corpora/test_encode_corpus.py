@@ -244,6 +244,29 @@ def test_a_resumed_run_gives_the_same_bytes_as_a_straight_one(
     assert not (tmp_path / "broken.parquet.parts").exists()
 
 
+@pytest.mark.parametrize("moment", range(2, 8))
+def test_stopped_while_a_part_is_stored_it_loses_and_repeats_nothing(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    straight = encode_corpus([corpus], tmp_path / "straight.parquet", SMALL)
+    calls = []
+
+    def stopped(folder: Path) -> None:
+        calls.append(folder)
+        if len(calls) == moment:  # a file is replaced, and whoever waits for the disk is stopped
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("stratus.corpora.encoding.files.sync_folder", stopped)
+    out = tmp_path / "out.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        encode_corpus([corpus], out, SMALL)
+    journal = json.loads((tmp_path / "out.parquet.parts/journal.json").read_text())
+    assert sum(part["rows"] + part["rejects"] for part in journal["parts"]) >= 8
+    done = encode_corpus([corpus], out, SMALL.model_copy(update={"resume": True}))
+    assert 8 <= done.resumed < done.rows_in == straight.rows_in
+    assert pq.read_table(out).equals(pq.read_table(tmp_path / "straight.parquet"))
+
+
 def test_resuming_a_finished_table_does_nothing(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     first = encode_corpus([corpus], out, SMALL)

@@ -11,7 +11,7 @@ import json
 import shutil
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -60,6 +60,13 @@ class Journal(BaseModel):
     parts: tuple[Part, ...] = ()
 
 
+class _Chunk(NamedTuple):
+    number: int
+    batch: pa.RecordBatch
+    rejects: list[Reject]
+    cursor: str | None
+
+
 class PartStore:
     """The folder of parts of one output.
 
@@ -99,7 +106,7 @@ class PartStore:
             self._lock = _lock(folder)
             self._journal = Journal(fingerprint=fingerprint)
             self._write_journal(())
-        self._held: list[tuple[pa.RecordBatch, list[Reject], str | None]] = []
+        self._held: list[_Chunk] = []
         self._types: dict[str, pa.DataType] = {}
         self._since = time.monotonic()
 
@@ -142,10 +149,10 @@ class PartStore:
             self._types.update(
                 {f.name: f.type for f in batch.schema if not pa.types.is_null(f.type)}
             )
-        self._held.append(
-            (batch, rejects, cursor)
-        )  # one step, so that a signal finds a chunk whole or not
-        held = sum(b.num_rows + len(r) for b, r, _ in self._held)
+        number = self._held[-1].number + 1 if self._held else self.chunks
+        # one step, so that a signal finds a chunk whole or not
+        self._held.append(_Chunk(number, batch, rejects, cursor))
+        held = sum(chunk.batch.num_rows + len(chunk.rejects) for chunk in self._held)
         if held >= self._part_rows or time.monotonic() - self._since >= self._part_seconds:
             self.flush()
 
@@ -156,31 +163,16 @@ class PartStore:
         )
 
     def flush(self) -> None:
-        """Store what is held in memory."""
+        """Store what is held in memory.
+
+        It is forgotten only when the journal names it: a signal at any moment leaves a store that
+        can be flushed again, and holds no chunk twice.
+        """
         self._since = time.monotonic()
-        held, self._held, self._types = self._held, [], {}
-        if not held:
-            return
-        name = f"part-{len(self.parts):06d}"
-        tables = [pa.Table.from_batches([batch]) for batch, _, _ in held if batch.num_rows]
-        rejects = [reject for _, some, _ in held for reject in some]
-        rows_sha256 = rejects_sha256 = None
-        if tables:
-            table = pa.concat_tables(tables, promote_options="default")
-            rows_sha256 = self._write(f"{name}.parquet", table)
-        if rejects:
-            rejects_sha256 = self._write(f"{name}.rejects.parquet", reject_table(rejects))
-        part = Part(
-            name=name,
-            first_chunk=self.chunks,
-            chunks=len(held),
-            rows=sum(t.num_rows for t in tables),
-            rejects=len(rejects),
-            rows_sha256=rows_sha256,
-            rejects_sha256=rejects_sha256,
-            cursor=held[-1][2],
-        )
-        self._write_journal((*self.parts, part))
+        held = [chunk for chunk in self._held if chunk.number >= self.chunks]
+        if held:
+            self._write_journal((*self.parts, self._write_part(held)))
+        self._held, self._types = [], {}
 
     def schemas(self) -> Iterator[pa.Schema]:
         """Yield the schema of each part that has rows."""
@@ -208,6 +200,27 @@ class PartStore:
         """Delete the folder."""
         self.close()
         shutil.rmtree(self.folder)
+
+    def _write_part(self, held: list[_Chunk]) -> Part:
+        name = f"part-{len(self.parts):06d}"
+        tables = [pa.Table.from_batches([chunk.batch]) for chunk in held if chunk.batch.num_rows]
+        rejects = [reject for chunk in held for reject in chunk.rejects]
+        rows_sha256 = rejects_sha256 = None
+        if tables:
+            table = pa.concat_tables(tables, promote_options="default")
+            rows_sha256 = self._write(f"{name}.parquet", table)
+        if rejects:
+            rejects_sha256 = self._write(f"{name}.rejects.parquet", reject_table(rejects))
+        return Part(
+            name=name,
+            first_chunk=self.chunks,
+            chunks=len(held),
+            rows=sum(table.num_rows for table in tables),
+            rejects=len(rejects),
+            rows_sha256=rows_sha256,
+            rejects_sha256=rejects_sha256,
+            cursor=held[-1].cursor,
+        )
 
     def _write(self, name: str, table: pa.Table) -> str:
         path = self.folder / name
