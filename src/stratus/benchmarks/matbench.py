@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from stratus.benchmarks.published_tables import numbered, shuffled_folds
 from stratus.errors import InputError
 from stratus.views.names import pick
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BENCHMARK: Final = "matbench_v0.1"
-N_FOLDS: Final = 5
 SEED: Final = 18012019
 
 _GOLDEN: Final = 0.6180339887498949
@@ -138,8 +138,7 @@ class MatbenchTask(_Row):
 
     def ids(self) -> list[str]:
         """Return the official ids in order: ``mb-phonons-0001`` and so on."""
-        stem, width = f"mb-{self.name.replace('_', '-')}", len(str(self.rows))
-        return [f"{stem}-{row + 1:0{width}d}" for row in range(self.rows)]
+        return numbered(f"mb-{self.name.replace('_', '-')}", self.rows)
 
 
 @cache
@@ -172,18 +171,8 @@ def official_folds(task: MatbenchTask, labels: NDArray[np.float64]) -> NDArray[n
     Raises:
         stratus.errors.InputError: these are not the labels of the task in its order.
     """
-    from sklearn.model_selection import (  # type: ignore[import-untyped, unused-ignore]
-        KFold,
-        StratifiedKFold,
-    )
-
     check_labels(task, labels)
-    kind = KFold if task.kind == "regression" else StratifiedKFold
-    split = kind(n_splits=N_FOLDS, shuffle=True, random_state=SEED)
-    folds = np.empty(task.rows, dtype=np.int64)
-    for number, (_, test) in enumerate(split.split(labels, labels)):
-        folds[test] = number
-    return folds
+    return shuffled_folds(labels, SEED, by_class=task.kind != "regression")
 
 
 def check_labels(task: MatbenchTask, labels: NDArray[np.float64]) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +13,16 @@ import pyarrow.parquet as pq
 
 from stratus.benchmarks.matbench import BENCHMARK, matbench_task, official_folds
 from stratus.benchmarks.matbench_pool import from_pool
-from stratus.benchmarks.published_tables import GEOMETRY, column, geometry, payloads
-from stratus.benchmarks.question import Question, Unread
+from stratus.benchmarks.published_tables import (
+    COMPOSITION,
+    FORMULA,
+    GEOMETRY,
+    GROUP,
+    ID,
+    published_question,
+    read_published,
+)
 from stratus.benchmarks.record import Asked
-from stratus.corpora.encoding.files import sha256
-from stratus.corpora.labelled.folds import from_column
-from stratus.corpora.labelled.reading import read_labelled
 from stratus.corpora.labelled.values import as_classes, as_numbers
 from stratus.errors import InputError
 
@@ -29,14 +32,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.benchmarks.matbench import MatbenchTask, Structures
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.benchmarks.question import Question
 
     Floats = NDArray[np.float64]
 
 LABELS: Final = "matbench_labels"
 """Folder of the label tables in the data folder of the project."""
 
-_ID, _FORMULA, _GROUP = "mbid", "formula", "space_group"
+_MBID: Final = "mbid"
 _TRUE, _FALSE = "True", "False"
 
 
@@ -109,13 +112,9 @@ def matbench_question(
 
 
 def _question(task: MatbenchTask, source: _Source, seed: int, workers: int | None) -> Question:
-    folds = dict(zip(task.ids(), official_folds(task, source.labels).tolist(), strict=True))
-    labels = dict(zip(task.ids(), source.labels.tolist(), strict=True))
-    table = _encoded(task, source.inputs, workers)
-    table = replace(table, splits=tuple(str(folds[id_]) for id_ in table.ids))
     name = f"{task.name}-{source.called}-{source.inputs.num_rows}" if source.called else task.name
-    return Question(
-        asked=Asked(
+    return published_question(
+        Asked(
             benchmark=BENCHMARK,
             name=name,
             official=source.official,
@@ -126,32 +125,14 @@ def _question(task: MatbenchTask, source: _Source, seed: int, workers: int | Non
             metric=task.metric,
             lower_is_better=task.kind == "regression",
         ),
-        table=table,
-        folds=tuple(from_column(table, seed=seed)),
-        files={path.name: sha256(path) for path in source.files},
-        unread=tuple(
-            Unread(reject.id, str(folds[reject.id]), labels[reject.id], reject.detail)
-            for reject in table.rejects
-        ),
+        source.inputs,
+        dict(zip(task.ids(), source.labels.tolist(), strict=True)),
+        official_folds(task, source.labels),
+        source.files,
         published=task.published,
+        seed=seed,
+        workers=workers,
     )
-
-
-def _encoded(task: MatbenchTask, inputs: pa.Table, workers: int | None) -> LabelledTable:
-    formulas = _FORMULA in inputs.column_names
-    groups = _GROUP in inputs.column_names
-    with tempfile.TemporaryDirectory(prefix="stratus-matbench-") as folder:
-        path = Path(folder) / f"{task.dataset}.parquet"
-        pq.write_table(inputs, path)
-        return read_labelled(
-            path,
-            [task.column],
-            kinds={task.column: task.kind},
-            id_column=_ID,
-            formula_column=_FORMULA if formulas else None,
-            space_group_column=_GROUP if groups else None,
-            workers=workers,
-        )
 
 
 def _official_files(task: MatbenchTask, folder: Path) -> Iterator[Path]:
@@ -160,37 +141,23 @@ def _official_files(task: MatbenchTask, folder: Path) -> Iterator[Path]:
 
 
 def _official(task: MatbenchTask, file: Path, given: Given) -> _Source:
-    """Read the published file, one crystal in memory at a time beside what is kept of it."""
-    formulas = task.input == "composition"
-    if not formulas and given is Given.FORMULAS:
+    if task.input != COMPOSITION and given is Given.FORMULAS:
         raise InputError(
             f"{file.name} holds structures, so they are used; formulas are taken from the data "
             "folder of the project"
         )
-    found: list[Any] = []
-    columns: dict[str, list[Any]] = {name: [] for name in ([_FORMULA] if formulas else GEOMETRY)}
-    for payload in payloads(file):
-        if task.column not in payload or task.input not in payload:
-            raise InputError(
-                f"row {len(found)} of {file.name} has no {task.input!r} or no {task.column!r}"
-            )
-        found.append(payload[task.column])
-        values = (
-            {_FORMULA: payload[task.input]} if formulas else geometry(payload[task.input], file)
-        )
-        for name, value in values.items():
-            columns[name].append(value)
-    labels = _numbers(column(found), task, file)
+    _, found, columns = read_published(file, task.input, task.column)
+    labels = _numbers(found, task, file)
     if len(labels) != task.rows:
         raise InputError(f"{file.name} has {len(labels):,} rows, but {task.dataset} {task.rows:,}")
-    inputs = pa.table({_ID: task.ids(), task.column: _written(labels, task), **columns})
+    inputs = pa.table({ID: task.ids(), task.column: _written(labels, task), **columns})
     return _Source(labels, (file,), inputs, official=True)
 
 
 def _of_project(task: MatbenchTask, folder: Path, given: Given) -> _Source:
     file = folder / LABELS / f"{task.dataset}.parquet"
     table = _read(file)
-    if table.column(_ID).to_pylist() != task.ids():
+    if table.column(_MBID).to_pylist() != task.ids():
         raise InputError(f"{file.name} has not the official ids in their order")
     labels = _numbers(table.column(task.column), task, file)
     if "fold" in table.column_names:
@@ -202,11 +169,11 @@ def _of_project(task: MatbenchTask, folder: Path, given: Given) -> _Source:
     has = place is not None and place.is_file()
     if given is Given.STRUCTURES and not has:
         raise InputError(f"{folder} holds no structures of {task.dataset}; take its formulas")
-    if task.input == "composition" or given is Given.FORMULAS or not has:
-        columns = {_ID: task.ids(), task.column: written, _FORMULA: table.column("composition")}
-        if task.input == "composition":
+    if task.input == COMPOSITION or given is Given.FORMULAS or not has:
+        columns = {ID: task.ids(), task.column: written, FORMULA: table.column(COMPOSITION)}
+        if task.input == COMPOSITION:
             return _Source(labels, (file,), pa.table(columns), official=True)
-        columns[_GROUP] = table.column("spg_num")
+        columns[GROUP] = table.column("spg_num")
         note = "each crystal is given as its formula and space group, not as its structure"
         return _Source(
             labels, (file,), pa.table(columns), official=False, called="formulas", notes=(note,)
@@ -235,7 +202,7 @@ def _with_structures(task: MatbenchTask, folder: Path, file: Path, labels: Float
         inputs, found = from_pool(table, where.pool, folder)
         ids = [ids[row] for row in found]
         files += [folder / part.file for part in where.pool.values()]
-    inputs = inputs.append_column(_ID, pa.array(ids))
+    inputs = inputs.append_column(ID, pa.array(ids))
     inputs = inputs.append_column(task.column, pa.array([of[id_] for id_ in ids]))
     whole = len(ids) == task.rows
     notes = []

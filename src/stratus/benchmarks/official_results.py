@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stratus.benchmarks.matbench import BENCHMARK, N_FOLDS, matbench_task
+from stratus.benchmarks.matbench import BENCHMARK, matbench_task
+from stratus.benchmarks.published_tables import N_FOLDS
 from stratus.benchmarks.scores import BOARD
 from stratus.errors import InputError
 

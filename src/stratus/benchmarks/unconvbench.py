@@ -7,30 +7,28 @@ the rows as they are published. Neither units nor checksums are published with i
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from stratus.benchmarks.published_tables import GEOMETRY, column, geometry, payloads
-from stratus.benchmarks.question import Question, Unread
+from stratus.benchmarks.published_tables import (
+    ID,
+    numbered,
+    published_question,
+    read_published,
+    shuffled_folds,
+)
 from stratus.benchmarks.record import Asked
-from stratus.corpora.encoding.files import sha256
-from stratus.corpora.labelled.folds import from_column
-from stratus.corpora.labelled.reading import read_labelled
 from stratus.corpora.labelled.values import as_numbers
 from stratus.errors import InputError
 from stratus.views.names import pick
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from stratus.benchmarks.question import Question
 
 BENCHMARK: Final = "unconvbench_v1.0.1"
-N_FOLDS: Final = 5
 SEED: Final = 42
 
 ROWS: Final = {
@@ -48,7 +46,6 @@ ROWS: Final = {
 }
 """The tasks, and how many rows each has."""
 
-_ID, _STRUCTURE = "id", "structure"
 _PREFIX = "unconvbench_"
 _NOTE = (
     "rows and folds are counted and made as the published code does; no checksum of its labels is "
@@ -79,19 +76,16 @@ def unconvbench_question(
     file = next((p for n in (stem, f"{stem}.gz") if (p := Path(data) / n).is_file()), None)
     if file is None:
         raise InputError(f"{data} holds no {stem}; name the folder that does with --data")
-    ids = [f"{_PREFIX}{name}-{row + 1:0{len(str(rows))}d}" for row in range(rows)]
-    target, labels, columns = _read(file)
+    target, written, columns = read_published(file, "structure")
+    labels = as_numbers(written, target, lambda place: f"row {place} of {file.name}")
+    if not np.isfinite(labels).all():
+        place = int(np.flatnonzero(~np.isfinite(labels))[0])
+        raise InputError(f"row {place} of {file.name} has no label; every row of a task has one")
     if len(labels) != rows:
         raise InputError(f"{file.name} has {len(labels):,} rows, but {_PREFIX}{name} {rows:,}")
-    fold = dict(zip(ids, map(str, _folds(rows).tolist()), strict=True))
-    with tempfile.TemporaryDirectory(prefix="stratus-unconvbench-") as folder:
-        path = Path(folder) / f"{name}.parquet"
-        pq.write_table(pa.table({_ID: ids, target: labels, **columns}), path)
-        table = read_labelled(path, [target], id_column=_ID, workers=workers)
-    table = replace(table, splits=tuple(fold[id_] for id_ in table.ids))
-    label = dict(zip(ids, labels.tolist(), strict=True))
-    return Question(
-        asked=Asked(
+    ids = numbered(f"{_PREFIX}{name}", rows)
+    return published_question(
+        Asked(
             benchmark=BENCHMARK,
             name=name,
             official=False,
@@ -102,44 +96,10 @@ def unconvbench_question(
             metric="mae",
             lower_is_better=True,
         ),
-        table=table,
-        folds=tuple(from_column(table, seed=seed)),
-        files={file.name: sha256(file)},
-        unread=tuple(
-            Unread(reject.id, fold[reject.id], label[reject.id], reject.detail)
-            for reject in table.rejects
-        ),
+        pa.table({ID: ids, target: labels, **columns}),
+        dict(zip(ids, labels.tolist(), strict=True)),
+        shuffled_folds(labels, SEED),
+        [file],
+        seed=seed,
+        workers=workers,
     )
-
-
-def _read(file: Path) -> tuple[str, NDArray[np.float64], dict[str, list[Any]]]:
-    """Return the name of the target, the labels ``[rows]``, and the geometry by column."""
-    target = ""
-    found: list[Any] = []
-    columns: dict[str, list[Any]] = {name: [] for name in GEOMETRY}
-    for payload in payloads(file):
-        target = target or next((name for name in payload if name != _STRUCTURE), "")
-        if payload.keys() != {_STRUCTURE, target}:
-            raise InputError(
-                f"row {len(found)} of {file.name} has not a {_STRUCTURE} and one label, but "
-                f"{', '.join(payload) or 'nothing'}"
-            )
-        found.append(payload[target])
-        for name, value in geometry(payload[_STRUCTURE], file).items():
-            columns[name].append(value)
-    labels = as_numbers(column(found), target, lambda place: f"row {place} of {file.name}")
-    if not np.isfinite(labels).all():
-        place = int(np.flatnonzero(~np.isfinite(labels))[0])
-        raise InputError(f"row {place} of {file.name} has no label; every row of a task has one")
-    return target, labels, columns
-
-
-def _folds(rows: int) -> NDArray[np.int64]:
-    """Return in which fold each row is a test row, ``[rows]``."""
-    from sklearn.model_selection import KFold  # type: ignore[import-untyped, unused-ignore]
-
-    folds = np.empty(rows, dtype=np.int64)
-    split = KFold(n_splits=N_FOLDS, shuffle=True, random_state=SEED)
-    for number, (_, test) in enumerate(split.split(folds)):
-        folds[test] = number
-    return folds

@@ -96,12 +96,10 @@ def matbench(  # noqa: PLR0917 - one parameter for each flag
             workers=workers,
         )
 
-    with reported():
-        entrant = _entrant(
-            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
-            as_is=as_is, simple_only=simple_only,
-        )  # fmt: skip
-        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+    _measure(
+        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
+        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
+    )  # fmt: skip
 
 
 @app.command("discovery")
@@ -166,12 +164,10 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
             workers=workers,
         )
 
-    with reported():
-        entrant = _entrant(
-            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
-            as_is=as_is, simple_only=simple_only,
-        )  # fmt: skip
-        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+    _measure(
+        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
+        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
+    )  # fmt: skip
 
 
 @app.command("unconvbench")
@@ -202,12 +198,10 @@ def unconvbench(  # noqa: PLR0917 - one parameter for each flag
 
         return unconvbench_question(task, data, unit=unit, seed=seed, workers=workers)
 
-    with reported():
-        entrant = _entrant(
-            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
-            as_is=as_is, simple_only=simple_only,
-        )  # fmt: skip
-        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+    _measure(
+        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
+        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
+    )  # fmt: skip
 
 
 @app.command("table")
@@ -271,24 +265,51 @@ def table(  # noqa: PLR0917 - one parameter for each flag
             workers=workers,
         )
 
+    _measure(
+        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
+        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
+    )  # fmt: skip
+
+
+def _measure(
+    ask: Callable[[], Question],
+    output: Path,
+    *,
+    rival: str | None,
+    seed: int,
+    cache: Path | None,
+    quiet: bool,
+    **of_model: Any,
+) -> None:
+    """Ask, answer, and write the folder of the run."""
     with reported():
-        entrant = _entrant(
-            model=model, head=head, config=config, budget=budget, members=members, seed=seed,
-            as_is=as_is, simple_only=simple_only,
-        )  # fmt: skip
-        _run(ask, entrant, output, rival=rival, seed=seed, cache=cache, quiet=quiet)
+        from stratus.benchmarks.run_folder import write_run
+        from stratus.benchmarks.running import run_benchmark
+        from stratus.cli.benchmark_report import Report
+        from stratus.training.finetune.carried import check_new
+
+        entrant = _entrant(seed=seed, **of_model)
+        check_new(output)
+        report = Report(quiet=quiet)
+        question = ask()
+        report.question(question)
+        run = run_benchmark(
+            question, entrant, rival=rival, seed=seed, cache=cache, on_progress=report.show
+        )
+        write_run(run, output)
+        report.finish(run, output)
 
 
 def _entrant(
     *,
     model: str | None,
+    as_is: bool,
     head: str | None,
-    config: Path | None,
+    simple_only: bool,
     budget: str,
+    config: Path | None,
     members: int | None,
     seed: int,
-    as_is: bool,
-    simple_only: bool,
 ) -> Entrant | None:
     """Return the model that is asked for; None for none."""
     from stratus.benchmarks.budgets import budget as options_of
@@ -313,21 +334,3 @@ def _entrant(
     from stratus.models.loading import load
 
     return Entrant(None if as_is else options, load(model), head)
-
-
-def _run(
-    ask: Callable[[], Question], entrant: Entrant | None, output: Path, **settings: Any
-) -> None:
-    """Ask, answer, and write the folder of the run."""
-    from stratus.benchmarks.run_folder import write_run
-    from stratus.benchmarks.running import run_benchmark
-    from stratus.cli.benchmark_report import Report
-    from stratus.training.finetune.carried import check_new
-
-    check_new(output)
-    report = Report(quiet=settings.pop("quiet"))
-    question = ask()
-    report.question(question)
-    run = run_benchmark(question, entrant, on_progress=report.show, **settings)
-    write_run(run, output)
-    report.finish(run, output)

@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stratus.inference import PredictOptions
+
 _T = TypeVar("_T")
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -96,3 +98,17 @@ def made(make: Callable[[], _T]) -> _T:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None
+
+
+def predict_options(
+    read: dict[str, Any], *, symprec: float, workers: int | None, timeout: float
+) -> PredictOptions:
+    """Return how crystals are read and encoded that are to be predicted.
+
+    Raises:
+        stratus.errors.InputError: a value was refused.
+    """
+    from stratus.inference import PredictOptions
+
+    values = {"read": read, "symprec": symprec, "workers": workers, "timeout_s": timeout}
+    return made(lambda: PredictOptions.model_validate(values))

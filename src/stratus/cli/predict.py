@@ -19,7 +19,7 @@ from stratus.cli.flags import (
     Symprec,
     Timeout,
     Workers,
-    made,
+    predict_options,
     read_flags,
 )
 
@@ -76,12 +76,11 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
         if output is None:
             raise InputError("name the table to write with -o OUT.csv")
         from stratus.cli.predict_report import Report
-        from stratus.inference import PredictOptions, predict_corpus
+        from stratus.inference import predict_corpus
         from stratus.models.loading import load
 
-        values = {"symprec": symprec, "workers": workers, "timeout_s": timeout}
         read = read_flags(structure, id_column, max_atoms)
-        options = made(lambda: PredictOptions.model_validate(values | {"read": read}))
+        options = predict_options(read, symprec=symprec, workers=workers, timeout=timeout)
         loaded = load(model)
         with Report(loaded, inputs or [], progress=progress, quiet=quiet) as report:
             summary = predict_corpus(

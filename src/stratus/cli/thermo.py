@@ -20,7 +20,7 @@ from stratus.cli.flags import (
     Symprec,
     Timeout,
     Workers,
-    made,
+    predict_options,
     read_flags,
 )
 
@@ -59,7 +59,6 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
     """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.thermo_report import Report
-        from stratus.inference import PredictOptions
         from stratus.inference.thermo import temperature_range, thermo_corpus
         from stratus.inference.writing import check_output
         from stratus.models.loading import load
@@ -68,9 +67,8 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
         temperatures = temperature_range(t_min, t_max, step)
         if plot is not None:
             check_output(inputs, plot, (".png", ".svg", ".pdf"))
-        values = {"symprec": symprec, "workers": workers, "timeout_s": timeout}
         read = read_flags(structure, id_column, max_atoms)
-        options = made(lambda: PredictOptions.model_validate(values | {"read": read}))
+        options = predict_options(read, symprec=symprec, workers=workers, timeout=timeout)
         loaded = load(model)
         require_law(loaded)
         with Report(per, interval, inputs, progress=progress, quiet=quiet) as report:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
-from lightning.pytorch import LightningModule
 from torch.nn import functional as fn
 
 from stratus.training.batches import LENGTHS, N_MASKED_GLOBAL, N_TOKENS
+from stratus.training.clipping import Clipped
 from stratus.training.device import seed_dropout
 from stratus.training.masking import PLACES, TARGETS, WHERE
 from stratus.training.schedule import scheduled
@@ -28,7 +28,7 @@ ON_HOST: Final = frozenset({N_TOKENS, N_MASKED_GLOBAL, LENGTHS, PLACES})
 """What the loop reads as numbers; it stays on the CPU, so that no device is waited for."""
 
 
-class MaskedTokenModule(LightningModule):
+class MaskedTokenModule(Clipped):
     """An encoder and a tied head, with the objective and its optimiser.
 
     Args:
@@ -81,22 +81,6 @@ class MaskedTokenModule(LightningModule):
             fused=options.strategy != "fsdp",
         )
         return scheduled(optimizer, total=self.steps, warmup_share=options.warmup_share)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip by the norm of all gradients.
-
-        Lightning refuses a fused optimiser under mixed precision, in case gradients are scaled;
-        those of bf16 are not.
-        """
-        if gradient_clip_val is not None and self.options.strategy != "fsdp":
-            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
-        else:
-            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def transfer_batch_to_device(
         self,

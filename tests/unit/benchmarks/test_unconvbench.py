@@ -108,7 +108,10 @@ def without_a_lattice(whole):
         (shorter, "has 31 rows, but unconvbench_2d_gap 32"),
         (without_a_label, "row 5 of ub_unconvbench_2d_gap.json"),
         (with_a_word, "row 5 of ub_unconvbench_2d_gap.json"),
-        (with_two_labels, "has not a structure and one label, but structure, "),
+        (
+            with_two_labels,
+            "has not 'structure' and one label, 'optb88vdw_bandgap', but 'structure', ",
+        ),
         (without_a_lattice, "is none that pymatgen writes"),
     ],
 )

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from torch.optim.swa_utils import AveragedModel
 
 from stratus.errors import StratusError
 from stratus.tasks.losses import row_losses, task_losses, weighted_sum
+from stratus.training.clipping import Clipped
 from stratus.training.device import (
     device_here,
     own_random_numbers,
@@ -29,6 +30,7 @@ from stratus.training.schedule import scheduled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from lightning.pytorch import LightningModule
     from torch import Tensor, nn
 
     from stratus.tasks.task import Task
@@ -57,7 +59,7 @@ class Fitted:
     validation_losses: tuple[float, ...]
 
 
-class PropertyModule(LightningModule):
+class PropertyModule(Clipped):
     """Objective, optimiser and schedule.
 
     Args:
@@ -124,16 +126,6 @@ class PropertyModule(LightningModule):
             fused=True,
         )
         return scheduled(optimizer, total=self.steps, warmup_share=options.warmup_share)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,  # noqa: ARG002 - Lightning's interface
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - Lightning's interface
-    ) -> None:
-        """Clip by the norm of all gradients; Lightning itself refuses to under bf16, if fused."""
-        if gradient_clip_val is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
 
 class BestOfEpochs(Callback):
