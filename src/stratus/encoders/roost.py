@@ -6,9 +6,9 @@ the end, so a fraction weighs what is pooled. A residual net, the trunk, makes t
 Source: Nature Communications 11, 6280 (arXiv:1910.00617), and the code of its authors (aviary),
 whose sizes are the preset ``base`` and whose numbers ``tests/oracle`` holds ours against.
 
-Other than there: elements are learned from scratch instead of read from a table of text-mined
-vectors, the power of the fractions starts at 1 (:class:`WeightedAttention`), and the ReLU behind
-the trunk is left to the heads. A crystal is a row of a dense batch, so nothing is scattered.
+Other than there: the vector of an element is learned and told its properties, not read from a table
+of text-mined vectors; the power of the fractions starts at 1 (:class:`WeightedAttention`); the ReLU
+behind the trunk is left to the heads. A crystal is a row of a dense batch: nothing is scattered.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch.nn import functional as fn
 
 from stratus.crystals.elements import SYMBOLS
 from stratus.encoders.encoding import Encoding
+from stratus.encoders.token_tables import element_properties, properties_by_number
 from stratus.views.keys import ELEMENTS, FRACTIONS, MASK
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _MOST_HEADS: Final = 64
 _DEEPEST_TRUNK: Final = 16
+_BESIDE_PROPERTIES: Final = 0.02  # elements that are alike begin alike
 
 Width = Annotated[int, Field(ge=1, le=2**16)]
 
@@ -55,6 +57,7 @@ class RoostConfig(BaseModel):
         max_length=_DEEPEST_TRUNK,
         description="Inner lengths of the net behind the pooling; none: no net.",
     )
+    element_properties: bool = Field(default=True, description="Properties of the elements.")
     max_length: int = Field(
         20, ge=2, le=len(SYMBOLS) - 1, description="Most elements that a crystal may have."
     )
@@ -76,16 +79,24 @@ class Roost(nn.Module):
         generator: where fresh weights come from; torch's own generator if None.
     """
 
+    property_table: Tensor
+
     def __init__(self, config: RoostConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
         with torch.device("meta"):  # nothing is drawn here, so torch's own generator stays put
             self.element_embedding = nn.Embedding(len(SYMBOLS), config.element_embedding)
+            if config.element_properties:
+                told = len(element_properties()[0])
+                self.property_projection = nn.Linear(told, config.element_embedding, bias=False)
             self.element_projection = nn.Linear(config.element_embedding, config.element_hidden - 1)
             self.blocks = nn.ModuleList(Messages(config) for _ in range(config.layers))
             self.pooling = Pooling(config)
             self.trunk = ResidualNet(config) if config.trunk else nn.Identity()
         _draw_weights(self, generator)
+        self.register_buffer("property_table", properties_by_number(), persistent=False)
+        if not self.element_embedding.weight.is_meta:  # a skeleton gets its weights on the CPU
+            self.to(self.element_embedding.weight.device)
 
     def forward(self, batch: Mapping[str, Tensor]) -> Encoding:
         """Encode a batch of the view ``composition``.
@@ -99,7 +110,10 @@ class Roost(nn.Module):
             block.
         """
         real = batch[MASK]
-        x = self.element_projection(self.element_embedding(batch[ELEMENTS]))
+        elements = self.element_embedding(batch[ELEMENTS])
+        if self.config.element_properties:
+            elements = elements + self.property_projection(self.property_table[batch[ELEMENTS]])
+        x = self.element_projection(elements)
         fractions = batch[FRACTIONS].to(self.pooling.power.dtype)
         x = torch.cat([x, fractions.unsqueeze(-1)], dim=-1)
         logs = torch.where(real, fractions, 1).log()
@@ -214,7 +228,8 @@ def _draw_weights(roost: Roost, generator: torch.Generator | None) -> None:
     roost.to_empty(device=torch.get_default_device())
     for part in roost.modules():
         if isinstance(part, nn.Embedding):
-            nn.init.normal_(part.weight, generator=generator)
+            spread = _BESIDE_PROPERTIES if roost.config.element_properties else 1.0
+            nn.init.normal_(part.weight, std=spread, generator=generator)
         elif isinstance(part, nn.Linear):
             _draw_evenly(part.weight, part.in_features, generator)
             if part.bias is not None:

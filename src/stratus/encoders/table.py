@@ -124,7 +124,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
                 view="composition",
                 dialects=("orbit",),
                 objectives=(),
-                numerics=1,
+                numerics=2,
             ),
         )
     }

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from stratus.crystals.elements import SYMBOLS
 from stratus.scope.vocabulary import Role, vocabulary
 
 _BASE: Final = 100
@@ -48,6 +49,13 @@ def element_features() -> torch.Tensor:
         if role is Role.ELEMENT:
             table[k] = torch.tensor(of[word], device="cpu")
     return table
+
+
+def properties_by_number() -> torch.Tensor:
+    """Return the properties of each element, float32 ``[Z + 1, P]``, row by atomic number."""
+    names, of = element_properties()
+    unknown = (0.0,) * len(names)
+    return torch.tensor([of.get(symbol, unknown) for symbol in SYMBOLS], device="cpu")
 
 
 def token_values() -> torch.Tensor:

@@ -105,6 +105,15 @@ def test_gradients_are_finite_and_reach_every_parameter():
         assert parameter.grad.any(), key
 
 
+def test_elements_that_are_alike_begin_alike():
+    texts = [f"i0 | H 1a | {symbol} 1 Cl 1 | 2" for symbol in ("Na", "K", "Fe")]
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        told = Roost(configure("roost", "nano"), generator)(collated(texts)).crystal
+    to_sodium = (told - told[0]).norm(dim=1)
+    assert 0 < 2 * to_sodium[1] < to_sodium[2]
+
+
 def test_the_power_starts_at_one_and_there_an_even_head_pools_by_atoms():
     pooling = Roost(configure("roost", "nano")).pooling
     assert torch.equal(pooling.power, torch.ones(3))
@@ -141,15 +150,17 @@ def test_a_generator_decides_the_weights_and_torch_s_own_is_left_alone():
         assert key.endswith("power") or not torch.equal(tensor, other.state_dict()[key])
 
 
-def test_fresh_weights_are_those_of_torch():
-    encoder = Roost(configure("roost", "base"), torch.Generator().manual_seed(0))
+@pytest.mark.parametrize(("told", "spread"), [(False, 1), (True, 0.02)])
+def test_fresh_weights_are_those_of_torch_but_for_elements_that_are_told(told, spread):
+    config = configure("roost", "base", element_properties=told)
+    encoder = Roost(config, torch.Generator().manual_seed(0))
     inputs = {"first": 128, "gate": 256, "message": 256, "message_bias": 256}
     for key, count in inputs.items():
         name = f"{key}.weight" if key == "first" else key
         weight = encoder.blocks[0].get_parameter(name).detach()
         assert weight.abs().max() <= count**-0.5
         assert weight.std() == pytest.approx((3 * count) ** -0.5, rel=0.15)
-    assert encoder.element_embedding.weight.detach().std() == pytest.approx(1, rel=0.02)
+    assert encoder.element_embedding.weight.detach().std() == pytest.approx(spread, rel=0.02)
 
 
 def test_bf16_stays_close():

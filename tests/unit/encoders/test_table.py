@@ -28,9 +28,9 @@ SIZES = {
     ("orbit-set", "nano"): 878_848,
     ("orbit-set", "small"): 10_904_064,
     ("orbit-set", "base"): 85_569_024,
-    ("roost", "nano"): 139_243,
-    ("roost", "small"): 831_947,
-    ("roost", "base"): 2_243_195,
+    ("roost", "nano"): 140_651,
+    ("roost", "small"): 834_763,
+    ("roost", "base"): 2_247_595,
 }
 
 
