@@ -4,7 +4,8 @@
 
 `phonons`, `dielectric`, `moduli` and `perovskites` have the official MatBench fold of each row
 (column `fold`). `mp` joins the Materials Project structures at hand, one row a string, with labels
-averaged; its folds are those of `stratus finetune` by formula. `wbm` is for testing alone.
+averaged; its folds are those of `stratus finetune` by formula. `wbm` is for testing alone;
+`mp-wbm` is both: a tenth of the formulas of `mp` validate, and those of `wbm` that it lacks test.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -75,7 +77,16 @@ def main() -> None:
     means = both.groupby("scope", sort=False)[[energy, gap]].transform("mean")
     mp = both.assign(**{energy: means[energy], gap: means[gap]}).drop_duplicates("scope")
     write(mp, [energy, gap], out, "mp")
-    write(encoded(data, "wbm/wbm_5k_structures.parquet", out), [energy, gap], out, "wbm")
+    wbm = encoded(data, "wbm/wbm_5k_structures.parquet", out)
+    write(wbm, [energy, gap], out, "wbm")
+
+    formulas = mp["scope"].str.split(" | ", regex=False).str[-2]
+    unlike = formulas.unique()
+    held = np.random.default_rng(0).choice(unlike, len(unlike) // 10, replace=False)
+    mp["part"] = np.where(formulas.isin(held), "validation", "train")
+    new = ~wbm["scope"].str.split(" | ", regex=False).str[-2].isin(formulas)
+    both = pd.concat([mp, wbm[new].assign(part="test")], ignore_index=True)
+    write(both, [energy, gap, "part"], out, "mp-wbm")
 
 
 if __name__ == "__main__":
