@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -11,8 +13,6 @@ from stratus.cli.failures import reported
 from stratus.cli.flags import Folds, Members, Quiet, SpaceGroupColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from stratus.benchmarks.question import Question
     from stratus.benchmarks.running import Entrant
 
@@ -53,233 +53,21 @@ Workers = Annotated[
 ]
 
 
-@app.command("matbench")
-def matbench(  # noqa: PLR0917 - one parameter for each flag
-    task: Annotated[str, typer.Option(metavar="TASK", help="One of the 13, such as phonons.")],
-    output: Output,
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the official files, or of label tables.")
-    ] = Path(),
-    given: Annotated[
-        str, typer.Option(help="best, structures or formulas: what a model is given.")
-    ] = "best",
-    model: ModelFlag = None,
-    as_is: AsIs = False,
-    head: Head = None,
-    simple_only: SimpleOnly = False,
-    budget: Budget = "full",
-    config: Config = None,
-    members: Members = None,
-    rival: Rival = None,
-    seed: Seed = 0,
-    cache: Cache = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-) -> None:
-    """Run a task of MatBench v0.1 on its five official folds.
-
-    RUN gets run.json with everything, and, where rows, labels and structures are the official ones,
-    results.json.gz in the form of a submission. Where they are not, the set has another name.
-    """
-
-    def ask() -> Question:
-        from stratus.benchmarks.matbench import matbench_task
-        from stratus.benchmarks.matbench_data import Given, matbench_question
-        from stratus.views.names import pick
-
-        kinds = {kind.value: kind for kind in Given}
-        return matbench_question(
-            matbench_task(task),
-            data,
-            given=pick(kinds, given, "way to give a crystal"),
-            seed=seed,
-            workers=workers,
-        )
-
-    _measure(
-        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
-        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
-    )  # fmt: skip
-
-
-@app.command("discovery")
-def discovery(  # noqa: PLR0917 - one parameter for each flag
-    test: Annotated[Path, typer.Argument(metavar="TEST", help="Crystals with formation energies.")],
-    train: Annotated[Path, typer.Option(metavar="TABLE", help="Crystals to learn from.")],
-    output: Output,
-    energy: Annotated[
-        str, typer.Option(metavar="COL", help="Formation energy in eV/atom, in both tables.")
-    ] = "formation_energy_per_atom",
-    hull: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="True energy above the hull in eV/atom, in TEST."),
-    ] = None,
-    unique: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="Whether a crystal is a unique prototype, in TEST."),
-    ] = None,
-    threshold: Annotated[
-        list[float] | None,
-        typer.Option(help="Highest energy above the hull of a stable crystal.  [default: 0]"),
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COL", help="Column of the ids of TEST.")
-    ] = None,
-    model: ModelFlag = None,
-    as_is: AsIs = False,
-    head: Head = None,
-    simple_only: SimpleOnly = False,
-    budget: Budget = "full",
-    config: Config = None,
-    members: Members = None,
-    rival: Rival = None,
-    seed: Seed = 0,
-    cache: Cache = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-) -> None:
-    """Find stable crystals by predicted formation energies, as MatBench Discovery does.
-
-    The hull is that of DFT: the predicted energy above it is the true one plus the error of the
-    formation energy. Without --hull only the energies are measured.
-    """
-
-    def ask() -> Question:
-        from stratus.benchmarks.own_tables import Stability, discovery_question
-        from stratus.errors import InputError
-        from stratus.tasks.task import make_task
-
-        if hull is None and (unique is not None or threshold):
-            raise InputError("--unique and --threshold are about stability; give --hull too")
-        stability = None
-        if hull is not None:
-            stability = Stability(hull, unique, tuple(threshold or [0.0]))
-        return discovery_question(
-            test,
-            train,
-            make_task({"column": energy, "unit": "eV/atom"}),
-            stability=stability,
-            id_column=id_column,
-            seed=seed,
-            workers=workers,
-        )
-
-    _measure(
-        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
-        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
-    )  # fmt: skip
-
-
-@app.command("unconvbench")
-def unconvbench(  # noqa: PLR0917 - one parameter for each flag
-    task: Annotated[str, typer.Option(metavar="TASK", help="One of the 11, such as 2d_gap.")],
-    output: Output,
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the published files.")
-    ] = Path(),
-    unit: Annotated[str, typer.Option(help="Of the labels; the files name none.")] = "",
-    model: ModelFlag = None,
-    as_is: AsIs = False,
-    head: Head = None,
-    simple_only: SimpleOnly = False,
-    budget: Budget = "full",
-    config: Config = None,
-    members: Members = None,
-    rival: Rival = None,
-    seed: Seed = 0,
-    cache: Cache = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-) -> None:
-    """Run a task of UnconvBench on the five folds of its code."""
-
-    def ask() -> Question:
-        from stratus.benchmarks.unconvbench import unconvbench_question
-
-        return unconvbench_question(task, data, unit=unit, seed=seed, workers=workers)
-
-    _measure(
-        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
-        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
-    )  # fmt: skip
-
-
-@app.command("table")
-def table(  # noqa: PLR0917 - one parameter for each flag
-    path: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="Crystals, strings or formulas with labels.")
-    ],
-    target: Annotated[str, typer.Option(metavar="COL[:UNIT]", help="The column to predict.")],
-    output: Output,
-    kind: Annotated[str, typer.Option(help="regression or binary.")] = "regression",
-    per_cell: Annotated[
-        bool, typer.Option("--per-cell", help="The target doubles when the cell does.")
-    ] = False,
-    folds: Folds = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")
-    ] = None,
-    formula: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of formulas, if there is one.")
-    ] = None,
-    space_group: SpaceGroupColumn = None,
-    model: ModelFlag = None,
-    as_is: AsIs = False,
-    head: Head = None,
-    simple_only: SimpleOnly = False,
-    budget: Budget = "full",
-    config: Config = None,
-    members: Members = None,
-    rival: Rival = None,
-    seed: Seed = 0,
-    cache: Cache = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-) -> None:
-    """Run a table of your own in the same form."""
-
-    def ask() -> Question:
-        from stratus.benchmarks.own_tables import table_question
-        from stratus.errors import InputError
-        from stratus.tasks.task import parse_target
-
-        if folds is not None and split is not None:
-            raise InputError("give --folds or --split, not both")
-        columns = {
-            "id_column": id_column,
-            "fold_column": split,
-            "formula_column": formula,
-            "space_group_column": space_group,
-        }
-        per = "cell" if per_cell else "crystal"
-        return table_question(
-            path,
-            parse_target(target, kind=kind, per=per),
-            folds=5 if folds is None else folds,
-            columns=columns,
-            seed=seed,
-            workers=workers,
-        )
-
-    _measure(
-        ask, output, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
-        config=config, members=members, rival=rival, seed=seed, cache=cache, quiet=quiet,
-    )  # fmt: skip
-
-
 def _measure(
     ask: Callable[[], Question],
-    output: Path,
     *,
-    rival: str | None,
-    seed: int,
-    cache: Path | None,
-    quiet: bool,
-    **of_model: Any,
+    output: Output,
+    model: ModelFlag = None,
+    as_is: AsIs = False,
+    head: Head = None,
+    simple_only: SimpleOnly = False,
+    budget: Budget = "full",
+    config: Config = None,
+    members: Members = None,
+    rival: Rival = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    quiet: Quiet = False,
 ) -> None:
     """Ask, answer, and write the folder of the run."""
     with reported():
@@ -288,7 +76,10 @@ def _measure(
         from stratus.cli.benchmark_report import Report
         from stratus.training.finetune.carried import check_new
 
-        entrant = _entrant(seed=seed, **of_model)
+        entrant = _entrant(
+            model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
+            config=config, members=members, seed=seed,
+        )  # fmt: skip
         check_new(output)
         report = Report(quiet=quiet)
         question = ask()
@@ -298,6 +89,34 @@ def _measure(
         )
         write_run(run, output)
         report.finish(run, output)
+
+
+def _measured(question: Callable[..., Question]) -> Callable[..., None]:
+    """Make a command of what asks a question: it has the flags of both, and runs it."""
+    own = _flags(question)
+    shared = {name: flag for name, flag in _flags(_measure).items() if name != "ask"}
+
+    def command(**flags: Any) -> None:
+        def ask() -> Question:
+            return question(**{name: flags[name] for name in own})
+
+        _measure(ask, **{name: flags[name] for name in shared})
+
+    every = [*(own[name] for name in own if name not in shared), *shared.values()]
+    command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    command.__annotations__ = {flag.name: flag.annotation for flag in every}
+    command.__doc__ = question.__doc__
+    return command
+
+
+def _flags(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a function with their types, for typer to read."""
+    names = {"Question": object, "Callable": Callable}
+    hints = get_type_hints(function, localns=names, include_extras=True)
+    return {
+        name: parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
 
 
 def _entrant(
@@ -334,3 +153,153 @@ def _entrant(
     from stratus.models.loading import load
 
     return Entrant(None if as_is else options, load(model), head)
+
+
+@app.command("matbench")
+@_measured
+def matbench(
+    task: Annotated[str, typer.Option(metavar="TASK", help="One of the 13, such as phonons.")],
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the official files, or of label tables.")
+    ] = Path(),
+    given: Annotated[
+        str, typer.Option(help="best, structures or formulas: what a model is given.")
+    ] = "best",
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> Question:
+    """Run a task of MatBench v0.1 on its five official folds.
+
+    RUN gets run.json with everything, and, where rows, labels and structures are the official ones,
+    results.json.gz in the form of a submission. Where they are not, the set has another name.
+    """
+    from stratus.benchmarks.matbench import matbench_task
+    from stratus.benchmarks.matbench_data import Given, matbench_question
+    from stratus.views.names import pick
+
+    kinds = {kind.value: kind for kind in Given}
+    return matbench_question(
+        matbench_task(task),
+        data,
+        given=pick(kinds, given, "way to give a crystal"),
+        seed=seed,
+        workers=workers,
+    )
+
+
+@app.command("discovery")
+@_measured
+def discovery(  # noqa: PLR0917 - one parameter for each flag
+    test: Annotated[Path, typer.Argument(metavar="TEST", help="Crystals with formation energies.")],
+    train: Annotated[Path, typer.Option(metavar="TABLE", help="Crystals to learn from.")],
+    energy: Annotated[
+        str, typer.Option(metavar="COL", help="Formation energy in eV/atom, in both tables.")
+    ] = "formation_energy_per_atom",
+    hull: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="True energy above the hull in eV/atom, in TEST."),
+    ] = None,
+    unique: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Whether a crystal is a unique prototype, in TEST."),
+    ] = None,
+    threshold: Annotated[
+        list[float] | None,
+        typer.Option(help="Highest energy above the hull of a stable crystal.  [default: 0]"),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COL", help="Column of the ids of TEST.")
+    ] = None,
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> Question:
+    """Find stable crystals by predicted formation energies, as MatBench Discovery does.
+
+    The hull is that of DFT: the predicted energy above it is the true one plus the error of the
+    formation energy. Without --hull only the energies are measured.
+    """
+    from stratus.benchmarks.own_tables import Stability, discovery_question
+    from stratus.errors import InputError
+    from stratus.tasks.task import make_task
+
+    if hull is None and (unique is not None or threshold):
+        raise InputError("--unique and --threshold are about stability; give --hull too")
+    stability = None
+    if hull is not None:
+        stability = Stability(hull, unique, tuple(threshold or [0.0]))
+    return discovery_question(
+        test,
+        train,
+        make_task({"column": energy, "unit": "eV/atom"}),
+        stability=stability,
+        id_column=id_column,
+        seed=seed,
+        workers=workers,
+    )
+
+
+@app.command("unconvbench")
+@_measured
+def unconvbench(
+    task: Annotated[str, typer.Option(metavar="TASK", help="One of the 11, such as 2d_gap.")],
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the published files.")
+    ] = Path(),
+    unit: Annotated[str, typer.Option(help="Of the labels; the files name none.")] = "",
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> Question:
+    """Run a task of UnconvBench on the five folds of its code."""
+    from stratus.benchmarks.unconvbench import unconvbench_question
+
+    return unconvbench_question(task, data, unit=unit, seed=seed, workers=workers)
+
+
+@app.command("table")
+@_measured
+def table(  # noqa: PLR0917 - one parameter for each flag
+    path: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="Crystals, strings or formulas with labels.")
+    ],
+    target: Annotated[str, typer.Option(metavar="COL[:UNIT]", help="The column to predict.")],
+    kind: Annotated[str, typer.Option(help="regression or binary.")] = "regression",
+    per_cell: Annotated[
+        bool, typer.Option("--per-cell", help="The target doubles when the cell does.")
+    ] = False,
+    folds: Folds = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")
+    ] = None,
+    formula: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of formulas, if there is one.")
+    ] = None,
+    space_group: SpaceGroupColumn = None,
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> Question:
+    """Run a table of your own in the same form."""
+    from stratus.benchmarks.own_tables import table_question
+    from stratus.errors import InputError
+    from stratus.tasks.task import parse_target
+
+    if folds is not None and split is not None:
+        raise InputError("give --folds or --split, not both")
+    columns = {
+        "id_column": id_column,
+        "fold_column": split,
+        "formula_column": formula,
+        "space_group_column": space_group,
+    }
+    per = "cell" if per_cell else "crystal"
+    return table_question(
+        path,
+        parse_target(target, kind=kind, per=per),
+        folds=5 if folds is None else folds,
+        columns=columns,
+        seed=seed,
+        workers=workers,
+    )
