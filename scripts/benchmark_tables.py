@@ -41,6 +41,11 @@ def write(table: pd.DataFrame, columns: list[str], out: Path, name: str) -> None
     print(f"{name}: {len(table)} rows, {table['scope'].nunique()} unlike strings; {counts}")
 
 
+def formulas_of(table: pd.DataFrame) -> pd.Series:
+    """Return the reduced composition of each string."""
+    return table["scope"].str.split(" | ", regex=False).str[-2]
+
+
 def main() -> None:
     """Write all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -80,11 +85,11 @@ def main() -> None:
     wbm = encoded(data, "wbm/wbm_5k_structures.parquet", out)
     write(wbm, [energy, gap], out, "wbm")
 
-    formulas = mp["scope"].str.split(" | ", regex=False).str[-2]
+    formulas = formulas_of(mp)
     unlike = formulas.unique()
     held = np.random.default_rng(0).choice(unlike, len(unlike) // 10, replace=False)
     mp["part"] = np.where(formulas.isin(held), "validation", "train")
-    new = ~wbm["scope"].str.split(" | ", regex=False).str[-2].isin(formulas)
+    new = ~formulas_of(wbm).isin(formulas)
     both = pd.concat([mp, wbm[new].assign(part="test")], ignore_index=True)
     write(both, [energy, gap, "part"], out, "mp-wbm")
 

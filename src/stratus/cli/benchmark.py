@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -97,9 +98,7 @@ def _measured(question: Callable[..., Question]) -> Callable[..., None]:
     shared = {name: flag for name, flag in _flags(_measure).items() if name != "ask"}
 
     def command(**flags: Any) -> None:
-        def ask() -> Question:
-            return question(**{name: flags[name] for name in own})
-
+        ask = partial(question, **{name: flags[name] for name in own})
         _measure(ask, **{name: flags[name] for name in shared})
 
     every = [*(own[name] for name in own if name not in shared), *shared.values()]

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from stratus.crystals.elements import SYMBOLS
+from stratus.crystals.elements import NUMBERS, SYMBOLS
 from stratus.scope.vocabulary import Role, vocabulary
 
 _BASE: Final = 100
@@ -43,11 +43,11 @@ def element_features() -> torch.Tensor:
 
     Rows of other tokens are 0.
     """
-    names, of = element_properties()
-    table = torch.zeros(len(vocabulary()), len(names), device="cpu")
+    properties = properties_by_number()
+    table = torch.zeros(len(vocabulary()), properties.shape[1], device="cpu")
     for k, (word, role) in enumerate(zip(vocabulary().tokens, vocabulary().roles, strict=True)):
         if role is Role.ELEMENT:
-            table[k] = torch.tensor(of[word], device="cpu")
+            table[k] = properties[NUMBERS[word]]
     return table
 
 

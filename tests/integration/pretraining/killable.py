@@ -30,10 +30,11 @@ def train(
     torch.set_num_threads(1)  # threads that wait for each other are slow on a busy machine
     real, written = checkpoints.save_file, 0
 
-    def later() -> None:
-        timer = threading.Timer(delay or 0.0, die)
-        timer.daemon = True
-        timer.start()
+    def arm() -> None:
+        if written == after and delay is not None:
+            timer = threading.Timer(delay, die)
+            timer.daemon = True
+            timer.start()
 
     def counted(tensors: object, path: Path) -> None:
         nonlocal written
@@ -43,11 +44,8 @@ def train(
             path.write_bytes(content[: len(content) // 2])
             die()
         written += 1
-        if written == after:
-            later()
+        arm()
 
-    if after is not None:
-        checkpoints.save_file = counted
-        if after == 0 and delay is not None:
-            later()
+    checkpoints.save_file = counted
+    arm()
     pretrain(table, run, make_options(options), resume=(run / "options.yaml").exists())
