@@ -6,6 +6,8 @@
 (column `fold`). `mp` joins the Materials Project structures at hand, one row a string, with labels
 averaged; its folds are those of `stratus finetune` by formula. `wbm` is for testing alone;
 `mp-wbm` is both: a tenth of the formulas of `mp` validate, and those of `wbm` that it lacks test.
+`dielectric-released` is the fold that the authors of CLOUD released, official fold 0, in their own
+strings (the `paper` dialect); a tenth of the strings in their training file validates.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import pyarrow.parquet as pq
 from stratus.corpora import EncodeOptions, encode_corpus
 
 STRUCTURES = "matbench_structures/matbench_{}_structures.parquet"
+RELEASED = "cloud_example/finetune_dielectric_{}.csv.gz"
 COLUMNS = ["id", "scope", "n_atoms", "dialect"]
 
 
@@ -36,7 +39,8 @@ def encoded(data: Path, file: str, out: Path) -> pd.DataFrame:
 
 def write(table: pd.DataFrame, columns: list[str], out: Path, name: str) -> None:
     """Write some columns of a table."""
-    table[COLUMNS + columns].to_parquet(out / f"{name}.parquet", index=False)
+    kept = [column for column in (*COLUMNS, *columns) if column in table]
+    table[kept].to_parquet(out / f"{name}.parquet", index=False)
     counts = ", ".join(f"{column} {table[column].notna().sum()}" for column in columns)
     print(f"{name}: {len(table)} rows, {table['scope'].nunique()} unlike strings; {counts}")
 
@@ -44,6 +48,16 @@ def write(table: pd.DataFrame, columns: list[str], out: Path, name: str) -> None
 def formulas_of(table: pd.DataFrame) -> pd.Series:
     """Return the reduced composition of each string."""
     return table["scope"].str.split(" | ", regex=False).str[-2]
+
+
+def released(data: Path) -> pd.DataFrame:
+    """Read the released fold."""
+    learn, test = (pd.read_csv(data / RELEASED.format(name)) for name in ("train_and_val", "test"))
+    unlike = learn["scope"].unique()
+    held = np.random.default_rng(0).choice(unlike, len(unlike) // 10, replace=False)
+    part = np.where(learn["scope"].isin(held), "validation", "train")
+    both = pd.concat([learn.assign(part=part), test.assign(part="test")], ignore_index=True)
+    return both.assign(id=[f"released-{row}" for row in range(len(both))], dialect="paper")
 
 
 def main() -> None:
@@ -60,6 +74,8 @@ def main() -> None:
     write(phonons, ["last_phdos_peak", "fold"], out, "phonons")
     dielectric = encoded(data, STRUCTURES.format("dielectric_inferred"), out)
     write(dielectric.rename(columns={"target": "n"}), ["n", "fold"], out, "dielectric")
+
+    write(released(data), ["n", "part"], out, "dielectric-released")
 
     shear = encoded(data, STRUCTURES.format("log_gvrh_inferred"), out)
     bulk = encoded(data, STRUCTURES.format("log_kvrh_inferred"), out)

@@ -10,6 +10,7 @@ import typer
 
 from stratus.cli.failures import reported
 from stratus.cli.flags import (
+    Dialect,
     IdColumn,
     Inputs,
     MaxAtoms,
@@ -23,13 +24,6 @@ from stratus.cli.flags import (
     made,
     read_flags,
 )
-
-
-class Dialect(StrEnum):
-    """Ways to write SCOPE."""
-
-    ORBIT = "orbit"
-    PAPER = "paper"
 
 
 class Backend(StrEnum):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stratus.cli.failures import reported
 from stratus.cli.flags import (
     Config,
+    Dialect,
     Folds,
     FormulaColumn,
     Members,
@@ -72,6 +73,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     formula: FormulaColumn = None,
     space_group: SpaceGroupColumn = None,
+    dialect: Annotated[
+        Dialect | None,
+        typer.Option(help="How SCOPE is written.  [default: as the model reads it, else orbit]"),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -144,14 +149,17 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.corpora import from_column, kfold
         from stratus.corpora.splits.files import is_split_file, with_split
         from stratus.models.loading import load
+        from stratus.scope import ScopeOptions
         from stratus.training.finetune.run import finetune as run
 
         loaded = load(model) if model is not None else None
+        reads = loaded.dialect if loaded is not None else Dialect.ORBIT
         split_file = Path(split) if split is not None and is_split_file(split) else None
         columns = {
             "fold_column": split if split_file is None else None,
             "formula_column": formula,
             "space_group_column": space_group,
+            "scope_options": ScopeOptions.model_validate({"dialect": str(dialect or reads)}),
         }
         if physics is None and (per is not None or atoms is not None):
             raise InputError("--per and --atoms are for targets of a law; give --physics with them")
@@ -180,7 +188,7 @@ def _read(
     targets: list[str],
     of: Mapping[str, Mapping[str, str]],
     per_cell: list[str],
-    columns: Mapping[str, str | None],
+    columns: Mapping[str, Any],
     law: Mapping[str, str] | None,
 ) -> tuple[LabelledTable, list[Task]]:
     """Read the tables as one, and make the tasks, whose classes are those of the table."""
@@ -230,7 +238,7 @@ def _by_column(flag: str, said: list[str] | None, such_as: str) -> dict[str, str
 def _of_law(
     paths: list[Path],
     targets: list[str],
-    columns: Mapping[str, str | None],
+    columns: Mapping[str, Any],
     law: Mapping[str, str],
 ) -> dict[str, Task]:
     """Return the targets that are quantities at temperatures, by how they are written."""

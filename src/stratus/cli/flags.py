@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from stratus.inference import PredictOptions
 
 _T = TypeVar("_T")
+
+
+class Dialect(StrEnum):
+    """Ways to write SCOPE."""
+
+    ORBIT = "orbit"
+    PAPER = "paper"
+
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Progress = Annotated[

@@ -126,10 +126,12 @@ def _parity(model: Model, folder: Path, task: Task) -> Figure:
 def _map(model: Model, table: Path, colour: str) -> Iterator[Part]:
     from stratus.corpora import read_labelled
     from stratus.plots.embedding_map import embedding_map, principal_axes
+    from stratus.scope import ScopeOptions
     from stratus.tasks.task import parse_target
 
     task = parse_target(colour)
-    read = read_labelled(table, [task.column])
+    as_model = ScopeOptions.model_validate({"dialect": model.dialect})
+    read = read_labelled(table, [task.column], scope_options=as_model)
 
     def draw() -> Figure:
         points, shares = principal_axes(model.embed(read.scopes))

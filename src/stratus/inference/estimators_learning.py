@@ -18,9 +18,9 @@ from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.loading import load
 from stratus.models.model import Model
+from stratus.scope import Dialect
 from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.run import finetune
-from stratus.training.finetune.start import DIALECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +197,8 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             dict(self.options or {}),
             {"seed": int(seed)},
         )
-        table = table_of(known_of(crystals_of(x), DIALECT), tasks, labels, classes)
+        dialect = Dialect.ORBIT if start is None else Dialect(start.dialect)
+        table = table_of(known_of(crystals_of(x), dialect), tasks, labels, classes, dialect)
         fold = without_test(table, int(seed), validation=self.validation)
         result = finetune(table, [fold], tasks, options, model=start)
         with TemporaryDirectory(prefix="stratus-estimator-") as folder:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.models.given import Given
+    from stratus.scope import Dialect
     from stratus.tasks.task import Task
 
 _IN_MEMORY: Final = frozenset({"IStructure", "Structure", "Atoms"})
@@ -189,6 +190,7 @@ def table_of(
     tasks: Sequence[Task],
     labels: NDArray[np.float64],
     classes: Mapping[str, tuple[str, ...]],
+    dialect: Dialect,
 ) -> LabelledTable:
     """Return crystals and labels ``[n, targets]`` as a table; the id of a row is its place."""
     return LabelledTable(
@@ -199,6 +201,7 @@ def table_of(
         kinds=tuple(Kind(task.kind) for task in tasks),
         labels=labels,
         classes=classes,
+        dialect=dialect,
     )
 
 

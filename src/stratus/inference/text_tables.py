@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratus.corpora.labelled.formulas import Formulas
 from stratus.corpora.labelled.gathering import with_column
 from stratus.corpora.labelled.layout import find_layout
-from stratus.corpora.labelled.strings import DIALECT, SCOPE
-from stratus.crystals.entry import Code, Reject, Stage
+from stratus.crystals.entry import Reject, Stage
 from stratus.crystals.reading import records
 from stratus.crystals.reading.table_rows import TableSlice
-from stratus.errors import InputError, StratusError
-from stratus.models.given import Given, read_text
+from stratus.models.given import Given
 from stratus.scope import Dialect
+from stratus.scope.partial import Known, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pyarrow as pa
-
+    from stratus.corpora.labelled.gathering import RowReader
     from stratus.crystals.reading import ReadOptions
 
     Found = tuple[str, Given | None, Reject | None]
@@ -41,38 +38,25 @@ def text_table(path: Path, dialect: Dialect, read: ReadOptions) -> Iterator[Foun
         stratus.errors.InputError: a column that was named is missing, or the table can not be of
             the dialect.
     """
-    reader = find_layout(path, read, ()).reader
-    if reader is None:
-        return None
-    formulas = reader if isinstance(reader, Formulas) else None
-    if formulas is not None and dialect != Dialect.ORBIT:
-        raise InputError(
-            f"{path} holds formulas, which only models of the orbit dialect take; this one reads "
-            f"the {dialect} dialect"
-        )
-    return _rows(path, dialect, with_column(read, reader.column), formulas)
+    reader = find_layout(path, read, (), dialect=dialect).reader
+    return None if reader is None else _rows(path, dialect, read, reader)
 
 
-def _rows(
-    path: Path, dialect: Dialect, read: ReadOptions, formulas: Formulas | None
-) -> Iterator[Found]:
-    for record in records([path], read):
+def _rows(path: Path, dialect: Dialect, read: ReadOptions, reader: RowReader) -> Iterator[Found]:
+    for record in records([path], with_column(read, reader.column)):
         if isinstance(record, Reject):
             yield record.id, None, record
         elif isinstance(record.payload, TableSlice):
             part = record.payload
             ids, sources = _names(part, record.id)
-            if formulas is not None:
-                outcomes = _of_formulas(part.batch, formulas)
-            else:
-                _check_dialect(part, dialect)
-                outcomes = _of_strings(part.batch, dialect)
-            for name, source, outcome in zip(ids, sources, outcomes, strict=True):
-                if isinstance(outcome, Given):
-                    yield name, outcome, None
+            found = reader.rows(part.batch, sources.__getitem__)
+            for name, source, row in zip(ids, sources, found, strict=True):
+                if row.code is not None:
+                    yield name, None, Reject(name, source, Stage.READING, row.code, row.text)
                 else:
-                    code, detail = outcome
-                    yield name, None, Reject(name, source, Stage.READING, code, detail)
+                    whole = row.n_atoms or dialect is not Dialect.ORBIT
+                    how_much = Known.WHOLE if whole else known(row.text)
+                    yield name, Given(row.text, row.n_atoms, how_much), None
 
 
 def _names(part: TableSlice, stem: str) -> tuple[list[str], list[str]]:
@@ -83,32 +67,3 @@ def _names(part: TableSlice, stem: str) -> tuple[list[str], list[str]]:
     texts = ["" if value is None else str(value).strip() for value in named]
     ids = [text or f"{stem}:{number}" for text, number in zip(texts, numbers, strict=True)]
     return ids, [f"{part.table}:{number}" for number in numbers]
-
-
-def _of_formulas(batch: pa.RecordBatch, formulas: Formulas) -> Iterator[Given | tuple[Code, str]]:
-    for row in formulas.rows(batch, str):
-        yield read_text(row.text, Dialect.ORBIT) if row.code is None else (row.code, row.text)
-
-
-def _of_strings(batch: pa.RecordBatch, dialect: Dialect) -> Iterator[Given | tuple[Code, str]]:
-    for value in batch.column(SCOPE).to_pylist():
-        text = str(value or "").strip()
-        if not text:
-            yield Code.UNREADABLE, f"The row has nothing in {SCOPE}."
-            continue
-        try:
-            yield read_text(text, dialect)
-        except StratusError as error:
-            yield Code.UNREADABLE, str(error)
-
-
-def _check_dialect(part: TableSlice, dialect: Dialect) -> None:
-    if DIALECT not in part.batch.schema.names:
-        return  # then each string has to prove it
-    for place, value in enumerate(part.batch.column(DIALECT).to_pylist()):
-        if value != dialect:
-            raise InputError(
-                f"{part.table}:{part.first_row + place} is of dialect {value!r}, but the model "
-                f"reads the {dialect.value} dialect: encode the crystals with --dialect "
-                f"{dialect.value}"
-            )

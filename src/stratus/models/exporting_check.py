@@ -13,7 +13,7 @@ from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.errors import StratusError
 from stratus.models.exporting_graph import CRYSTAL, property_heads
 from stratus.models.predicting import predict_samples
-from stratus.scope.encode import Dialect, encode
+from stratus.scope import Dialect, encode
 from stratus.scope.partial import Known, hide
 from stratus.tasks.atoms import Atoms
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from stratus.crystals.entry import Reject
 from stratus.errors import InputError
-from stratus.scope.encode import encode
-from stratus.scope.orbit import Scope
-from stratus.scope.paper import PaperScope
+from stratus.scope import Dialect, PaperScope, Scope, encode
 from stratus.scope.partial import UNKNOWN, Known, check_partial, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
 from stratus.tasks.atoms import Atoms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 _COMPOSITION, _PARTS = 2, 4  # of a string of the orbit dialect
-_CLASSES: Final[Mapping[str, type[Scope | PaperScope]]] = MappingProxyType(
-    {"orbit": Scope, "paper": PaperScope}
-)
 
 
 class Given(NamedTuple):
@@ -66,7 +60,7 @@ def given(crystal: Any, dialect: str) -> Given:
     if isinstance(crystal, Reject):
         raise InputError(f"{crystal.source or crystal.id}: {crystal.detail} ({crystal.code})")
     if isinstance(crystal, Scope | PaperScope):
-        if not isinstance(crystal, _CLASSES[dialect]):
+        if not isinstance(crystal, Dialect(dialect).scope):
             raise InputError(
                 f"it is a {type(crystal).__name__}, but the model reads the {dialect} "
                 f"dialect: encode the crystal with dialect={dialect!r}"
@@ -86,5 +80,5 @@ def read_text(text: str, dialect: str) -> Given:
     """
     if UNKNOWN in text and dialect == "orbit":
         return Given(text, 0, check_partial(text))
-    scope = _CLASSES[dialect].parse(text)
+    scope = Dialect(dialect).scope.parse(text)
     return Given(str(scope), scope.n_atoms)

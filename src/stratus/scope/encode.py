@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from enum import StrEnum
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.entry import Entry
 from stratus.crystals.symmetry import DEFAULT_SYMPREC, Backend, count_orbits, find_symmetry
 from stratus.errors import InputError
+from stratus.scope.dialects import Dialect
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import (
     PaperScope,
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
 
 PAPER_ANGLE_TOLERANCE: Final = 5.0
 """What pymatgen's ``SpacegroupAnalyzer`` takes, in degrees."""
-
-
-class Dialect(StrEnum):
-    """A way to write SCOPE."""
-
-    ORBIT = "orbit"
-    PAPER = "paper"
 
 
 class ScopeOptions(BaseModel):

@@ -22,12 +22,12 @@ from stratus.crystals.elements import NUMBERS, SYMBOLS
 from stratus.crystals.spacegroups import COUNT, space_group, split_encoding
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError, ScopeSyntaxError
+from stratus.scope.vocabulary import SCHEMA_VERSION, SEPARATOR, Role, Vocabulary, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SEPARATOR = "|"
-_ISOTOPES = frozenset({"D", "T"})  # symbols pymatgen knows beside the elements
+_ISOTOPES = {"D": "H", "T": "H"}  # symbols pymatgen knows beside the elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class PaperScope:
                 token and what was expected.
         """
         words = text.split(" ")
-        bars = [k for k, word in enumerate(words) if word == _SEPARATOR]
+        bars = [k for k, word in enumerate(words) if word == SEPARATOR]
         if len(bars) != 2:
             raise ScopeSyntaxError(
                 f"expected three sections between two '|', found {len(bars) + 1}", text, len(words)
@@ -114,8 +114,48 @@ def _fractions(words: list[str], text: str, start: int) -> tuple[tuple[str, str]
 
 
 @cache
-def _rounded_fractions() -> frozenset[str]:
-    return frozenset(str(k / 100) for k in range(101))
+def _rounded_fractions() -> tuple[str, ...]:
+    return tuple(str(k / 100) for k in range(101))
+
+
+def read_shares(composition: str) -> dict[str, float]:
+    """Return the rounded share of each element: ``O 0.5 Ca 0.5`` is half O and half Ca.
+
+    Args:
+        composition: that part of a string; D and T are H.
+    """
+    words = composition.split(" ")
+    shares: dict[str, float] = {}
+    for word, share in zip(words[::2], words[1::2], strict=True):
+        symbol = _ISOTOPES.get(word, word)
+        shares[symbol] = shares.get(symbol, 0.0) + float(share)
+    return shares
+
+
+@cache
+def paper_vocabulary() -> Vocabulary:
+    """Return the words that strings of the dialect can have, after the special tokens.
+
+    Published weights come with a vocabulary of their own. A word has several meanings: ``C`` is a
+    letter of a generator and an element.
+    """
+    orbit = vocabulary()
+    special = [word for word in orbit.tokens if orbit.role(word) is Role.SPECIAL]
+    groups = range(1, COUNT + 1)
+    letters = {letter for number in groups for letter in paper_encoding(number)}
+    symbols = {p.symbol for number in groups for p in wyckoff_positions(number).values()}
+    words = dict.fromkeys(
+        [
+            SEPARATOR,
+            *sorted(letters),
+            *sorted(symbols, key=lambda symbol: (int(symbol[:-1]), symbol)),
+            *NUMBERS,
+            *_ISOTOPES,
+            *_rounded_fractions(),
+        ]
+    )
+    roles = [Role.SPECIAL] * len(special) + [Role.SHARED] * len(words)
+    return Vocabulary((*special, *words), tuple(roles), SCHEMA_VERSION)
 
 
 @cache

@@ -55,6 +55,7 @@ class Model:
     """Stands in for a fine-tuned model."""
 
     card = SimpleNamespace(name="tiny")
+    dialect = "orbit"
     metrics = METRICS
     tasks = {  # noqa: RUF012 - a stand-in
         "gap": make_task({"column": "gap", "unit": "eV"}),

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+from stratus import CrystalRegressor
+from stratus.cli.app import app
 from stratus.encoders.cloud import bert_names
 from stratus.errors import InputError
 from stratus.models.bundle import load_bundle
 from stratus.models.importing import import_published
 from stratus.scope import Role
 
+runner = CliRunner()
 HIDDEN, LAYERS, ROWS, POSITIONS = 8, 2, 60, 48
 WORDS = [
     "[CLS]",
@@ -413,3 +419,47 @@ def test_a_word_outside_the_tokenizer_is_an_error_not_unknown(folder, tmp_path):
     assert model.embed(ROCK_SALT).shape == (1, HIDDEN)
     with pytest.raises(InputError, match="crystal 0: 'At' is no token of the vocabulary"):
         model.embed(ROCK_SALT.replace("Na", "At"))
+
+
+def test_an_imported_model_is_fine_tuned_on_strings_of_its_dialect(folder, tmp_path):
+    import_published(folder, tmp_path / "before")
+    shares = [("0.5", "0.5"), ("0.25", "0.75"), ("0.75", "0.25")]
+    texts = [
+        ROCK_SALT.replace("4a 4b", letters).replace("Na 0.5 Cl 0.5", f"{one} {p} {other} {q}")
+        for letters in ("4a 4b", "4b 4a", "4a")
+        for one, other in (("Na", "Cl"), ("Cl", "Na"))
+        for p, q in shares
+    ]
+    rows = [f"{k},{text},{k % 3 / 2}" for k, text in enumerate(texts)]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["id,scope,n", *rows]) + "\n", encoding="utf-8")
+    after = tmp_path / "after"
+    arguments = ["--folds", "3", "--epochs", "2", "--model", tmp_path / "before", "-o", after]
+    done = runner.invoke(app, ["finetune", str(table), "--target", "n", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    model = load_bundle(after)
+    assert model.dialect == "paper"
+    assert model.vocabulary == load_bundle(tmp_path / "before").vocabulary
+    embeddings = [
+        each.encoder.token_embedding.weight
+        for each in (load_bundle(tmp_path / "before").members[0], *model.members)
+    ]
+    assert len(embeddings) == 4
+    assert all((other - embeddings[0]).abs().max() < 0.1 for other in embeddings)  # it starts there
+    found = tmp_path / "found.csv"
+    done = runner.invoke(
+        app, ["predict", str(table), "--model", str(after), "-o", str(found), "--quiet"]
+    )
+    assert done.exit_code == 0, done.output
+    with found.open(newline="") as file:
+        read = [float(row["n"]) for row in csv.DictReader(file)]
+    np.testing.assert_allclose(read, model.predict(texts)["n"], rtol=1e-6)
+    again = CrystalRegressor(model=after, epochs=1, random_state=0).fit(texts, [1.0, 2.0] * 9)
+    assert again.model_.dialect == "paper"
+    assert again.predict(texts[:2]).shape == (2,)
+    wrong = runner.invoke(
+        app,
+        ["finetune", str(table), "--target", "n", "--dialect", "paper", "-o", str(tmp_path / "x")],
+    )
+    assert wrong.exit_code == 2
+    assert "orbit-set does not read; set encoder to cloud" in wrong.output

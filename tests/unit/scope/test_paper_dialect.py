@@ -10,9 +10,11 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 import stratus
+from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.spacegroups import close_group, space_group, split_encoding
+from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import ScopeSyntaxError
-from stratus.scope import Dialect, PaperScope, ScopeOptions
+from stratus.scope import Dialect, PaperScope, Role, ScopeOptions
 from stratus.scope.paper import paper_encoding
 
 SAMPLE = "0 4 b O O O c O O O d O O O l O O O 0 | 1a 3d 4e | Ta 0.12 Cu 0.38 S 0.5"
@@ -76,6 +78,21 @@ def test_a_wrong_string_is_refused_at_the_token(text: str, token: int, message: 
     with pytest.raises(ScopeSyntaxError, match=message) as caught:
         PaperScope.parse(text)
     assert caught.value.position == token
+
+
+def test_its_vocabulary_holds_every_group_position_element_and_share() -> None:
+    words = Dialect.PAPER.vocabulary
+    assert words.text(words.ids(SAMPLE)) == SAMPLE
+    roles = {role: words.roles.count(role) for role in set(words.roles)}
+    assert roles == {Role.SPECIAL: 4, Role.SHARED: 433}
+    for number in range(1, 231):
+        letters = " ".join(paper_encoding(number))
+        positions = wyckoff_positions(number).values()
+        everywhere = PaperScope(number, tuple(p.symbol for p in positions), (("D", "0.07"),))
+        assert str(everywhere).startswith(letters)
+        assert len(words.ids(str(everywhere))) == len(letters.split()) + len(positions) + 4
+    shares = [f"{symbol} {k / 100}" for k, symbol in enumerate([*SYMBOLS[1:101], "T"])]
+    assert len(words.ids(" ".join(shares))) == 202
 
 
 def test_every_published_string_survives_the_round_trip(data_dir: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from stratus.corpora.labelled.table import Kind, LabelledTable
 from stratus.corpora.labelled.values import as_classes, as_numbers, class_order
 from stratus.errors import InputError
+from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,9 +92,11 @@ class Gathered:
 
     Attributes:
         wanted: the columns to keep.
+        dialect: of the strings.
     """
 
     wanted: Wanted
+    dialect: Dialect = Dialect.ORBIT
     _ids: list[str] = field(default_factory=list)
     _scopes: list[str] = field(default_factory=list)
     _n_atoms: list[int] = field(default_factory=list)
@@ -112,7 +115,7 @@ class Gathered:
 
         Args:
             ids: ids that no row before had.
-            scopes: strings of the ``orbit`` dialect.
+            scopes: strings of the dialect.
             n_atoms: atoms in the primitive cells.
             columns: targets and folds by name.
             where: which row stands at a place, for messages.
@@ -176,6 +179,7 @@ class Gathered:
             classes=classes,
             splits=tuple(self._classes[fold]) if fold is not None else None,
             rejects=tuple(rejects),
+            dialect=self.dialect,
         )
 
 

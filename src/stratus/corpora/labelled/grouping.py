@@ -9,6 +9,7 @@ from stratus.corpora.keys import Key, keys_of
 from stratus.corpora.labelled.columns import close
 from stratus.corpora.labelled.table import LabelledTable
 from stratus.errors import InputError
+from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +41,8 @@ def group_names(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
             crystals, ``scope`` for any other, ``none`` for a number.
 
     Raises:
-        stratus.errors.InputError: no such group, a group of a number of rows, or prototypes of
-            partial crystals.
+        stratus.errors.InputError: no such group, a group of a number of rows, prototypes of
+            partial crystals, or keys of strings of the ``paper`` dialect.
     """
     if group is None:
         group = _default_group(rows)
@@ -60,6 +61,12 @@ def group_names(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
         return rows.scopes
     if group == Group.COMPOSITION:
         return rows.compositions
+    if rows.dialect is not Dialect.ORBIT:
+        raise InputError(
+            f"rows can be kept together by {group} in tables of the {Dialect.ORBIT} dialect alone, "
+            f"and this is one of the {rows.dialect} dialect; keep them together by scope or "
+            "composition"
+        )
     names = keys_of(_KEYS[Group(group)], rows.ids, rows.scopes)
     if None in names:
         row = names.index(None)

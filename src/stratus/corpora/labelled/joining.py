@@ -31,10 +31,16 @@ def join_tables(tables: Mapping[str, LabelledTable]) -> LabelledTable:
     Raises:
         stratus.errors.InputError: there is no table, a target is of two kinds, a binary target has
             more than two classes in all, only some tables have a column of folds, or ids are not
-            told apart by the names.
+            told apart by the names, or the strings are of two dialects.
     """
     if not tables:
         raise InputError("there is no table to join; give at least one")
+    dialects = {table.dialect for table in tables.values()}
+    if len(dialects) > 1:
+        raise InputError(
+            f"the tables are in the dialects {' and '.join(sorted(dialects))}; one model reads one "
+            "of them: write all strings in the same"
+        )
     kinds = _kinds(tables)
     classes = {
         name: class_order(
@@ -60,6 +66,7 @@ def join_tables(tables: Mapping[str, LabelledTable]) -> LabelledTable:
         classes=classes,
         splits=_splits(tables),
         rejects=tuple(reject for table in parts for reject in table.rejects),
+        dialect=dialects.pop(),
     )
 
 

@@ -9,6 +9,7 @@ from stratus.corpora.labelled.formulas import FORMULA_NAMES, SPACE_GROUP_NAMES, 
 from stratus.corpora.labelled.gathering import first_slice, with_column
 from stratus.corpora.labelled.strings import SCOPE, Strings
 from stratus.errors import InputError
+from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     import os
@@ -36,6 +37,7 @@ def find_layout(
     labels: Collection[str],
     formula_column: str | None = None,
     space_group_column: str | None = None,
+    dialect: Dialect = Dialect.ORBIT,
 ) -> Layout:
     """Find out what a file holds.
 
@@ -48,9 +50,11 @@ def find_layout(
         labels: the columns of the labels, which are never taken for space groups.
         formula_column: the column of the formulas, where the caller named it.
         space_group_column: the column of the space groups, where the caller named it.
+        dialect: of the strings, and of what formulas become.
 
     Raises:
-        stratus.errors.InputError: a column that was named is missing, or the names contradict.
+        stratus.errors.InputError: a column that was named is missing, the names contradict, or
+            formulas can not be written in the dialect.
     """
     if read.structure_column is not None:
         if formula_column is not None or space_group_column is not None:
@@ -62,18 +66,20 @@ def find_layout(
     found: tuple[str, ...] | None
     if formula_column is not None:
         names = _columns(path, with_column(read, formula_column)) or ()
-        return Layout(_formulas(path, formula_column, space_group_column, names, labels), names)
+        reader = _formulas(path, formula_column, space_group_column, names, labels, dialect)
+        return Layout(reader, names)
     if space_group_column is None:
         found = _with(path, read, SCOPE)
         if found is not None:
-            return Layout(Strings(), found)
+            return Layout(Strings(dialect), found)
         found = _columns(path, read)
         if found is not None:
             return Layout(None, found)
     for name in FORMULA_NAMES:
         found = _with(path, read, name)
         if found is not None and name not in labels:
-            return Layout(_formulas(path, name, space_group_column, found, labels), found)
+            reader = _formulas(path, name, space_group_column, found, labels, dialect)
+            return Layout(reader, found)
     if space_group_column is not None:
         raise InputError(
             f"{path} has no column {' or '.join(FORMULA_NAMES)}, to which the space groups in "
@@ -88,7 +94,13 @@ def _formulas(
     space_group: str | None,
     names: tuple[str, ...],
     labels: Collection[str],
+    dialect: Dialect,
 ) -> Formulas:
+    if dialect is not Dialect.ORBIT:
+        raise InputError(
+            f"{path} holds formulas, which can be written in the {Dialect.ORBIT} dialect alone, "
+            f"and {dialect} is read here"
+        )
     if space_group is None:
         free = [n for n in SPACE_GROUP_NAMES if n in names and n not in labels and n != formula]
         space_group = free[0] if free else None

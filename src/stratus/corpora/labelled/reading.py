@@ -21,7 +21,7 @@ from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import ReadOptions, Record, records
 from stratus.crystals.reading.table_rows import TableSlice
 from stratus.errors import InputError
-from stratus.scope import Dialect, ScopeOptions
+from stratus.scope import ScopeOptions
 
 if TYPE_CHECKING:
     import os
@@ -64,7 +64,7 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
         fold_column: the column of folds (0, 1, ...) or of splits (train, validation, test).
         formula_column: the column of the formulas.
         space_group_column: the column of the space groups that belong to formulas.
-        scope_options: how structures become strings; the dialect is ``orbit``.
+        scope_options: how structures become strings; strings are read in its dialect.
         workers: processes that encode structures; 0 encodes in this one, without a limit of time.
         timeout_s: longest time for one crystal, in s.
 
@@ -126,11 +126,9 @@ def _read(
     formula_columns: tuple[str | None, str | None],
 ) -> LabelledTable:
     read, dialect = options.read, options.scope.dialect
-    if dialect != Dialect.ORBIT:
-        raise InputError(f"labelled tables are read in the orbit dialect, not in {dialect}")
-    layout = find_layout(path, read, wanted.names, *formula_columns)
+    layout = find_layout(path, read, wanted.names, *formula_columns, dialect)
     if layout.reader is not None:
-        gathered = Gathered(wanted)
+        gathered = Gathered(wanted, dialect)
         return gathered.table(gather(path, read, layout.reader, gathered), str(path))
     _look_first(path, read, wanted)
     return _encoded(path, options, wanted)
@@ -168,7 +166,7 @@ def _in_slice(payload: TableSlice) -> Callable[[int], str]:
 
 def _encoded(path: str | os.PathLike[str], options: EncodeOptions, wanted: Wanted) -> LabelledTable:
     """Encode to a table on disk, which keeps memory flat, and take what is wanted from it."""
-    gathered = Gathered(wanted)
+    gathered = Gathered(wanted, options.scope.dialect)
     with tempfile.TemporaryDirectory(prefix="stratus-labelled-") as folder:
         output = Path(folder) / "scopes.parquet"
         summary = encode_corpus([Path(path)], output, options)

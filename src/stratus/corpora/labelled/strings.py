@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from stratus.corpora.labelled.gathering import Row
 from stratus.crystals.entry import Code
 from stratus.errors import InputError
-from stratus.scope import Dialect, Scope
+from stratus.scope import Dialect
 from stratus.scope.partial import UNKNOWN, check_partial
 
 if TYPE_CHECKING:
@@ -17,16 +18,22 @@ if TYPE_CHECKING:
 
 SCOPE: Final = "scope"
 DIALECT: Final = "dialect"
+_REMEMBERED: Final = 1 << 16  # strings; tables may be longer than memory
 
 
 class Strings:
-    """Rows with a string in the column ``scope``."""
+    """Rows with a string in the column ``scope``.
+
+    Args:
+        dialect: of the strings; those of another one are rejects.
+    """
 
     column = SCOPE
     own = frozenset({SCOPE})
 
-    def __init__(self) -> None:
-        self._known: dict[str, Row] = {}
+    def __init__(self, dialect: Dialect = Dialect.ORBIT) -> None:
+        self.dialect = dialect
+        self._read = lru_cache(maxsize=_REMEMBERED)(self._row)
 
     def rows(self, batch: pa.RecordBatch, where: Where) -> list[Row]:
         """Return what each row came to.
@@ -34,34 +41,38 @@ class Strings:
         Raises:
             stratus.errors.InputError: a row says that it is of another dialect.
         """
-        _check_dialect(batch, where)
-        return [self._row(str(text or "").strip()) for text in batch.column(SCOPE).to_pylist()]
+        self._check_dialect(batch, where)
+        return [self._read(str(text or "").strip()) for text in batch.column(SCOPE).to_pylist()]
 
     def _row(self, text: str) -> Row:
-        if text not in self._known:
-            self._known[text] = _read(text)
-        return self._known[text]
+        if not text:
+            return Row(f"The row has nothing in {SCOPE}.", code=Code.UNREADABLE)
+        try:
+            if self.dialect is Dialect.ORBIT and UNKNOWN in text:
+                check_partial(text)
+                return Row(text)
+            return Row(text, self.dialect.scope.parse(text).n_atoms)
+        except InputError as error:
+            return Row(f"{error}{self._hint(text)}", code=Code.UNREADABLE)
 
+    def _hint(self, text: str) -> str:
+        """Say so where a string is good in another dialect."""
+        for other in Dialect:
+            if other is not self.dialect:
+                try:
+                    other.scope.parse(text)
+                except InputError:
+                    continue
+                return f"; it is a string of the {other} dialect, and {self.dialect} is read here"
+        return ""
 
-def _read(text: str) -> Row:
-    if not text:
-        return Row(f"The row has nothing in {SCOPE}.", code=Code.UNREADABLE)
-    try:
-        if UNKNOWN in text:
-            check_partial(text)
-            return Row(text)
-        return Row(text, Scope.parse(text).n_atoms)
-    except InputError as error:
-        return Row(str(error), code=Code.UNREADABLE)
-
-
-def _check_dialect(batch: pa.RecordBatch, where: Where) -> None:
-    if DIALECT not in batch.schema.names:
-        return  # then each string has to prove it
-    for place, dialect in enumerate(batch.column(DIALECT).to_pylist()):
-        if dialect != Dialect.ORBIT:
-            raise InputError(
-                f"{where(place)} is of dialect {dialect!r}; labelled tables are read in the "
-                f"{Dialect.ORBIT.value!r} dialect: encode the crystals with --dialect "
-                f"{Dialect.ORBIT.value}"
-            )
+    def _check_dialect(self, batch: pa.RecordBatch, where: Where) -> None:
+        if DIALECT not in batch.schema.names:
+            return  # then each string has to prove it
+        for place, dialect in enumerate(batch.column(DIALECT).to_pylist()):
+            if dialect != self.dialect:
+                raise InputError(
+                    f"{where(place)} is of dialect {dialect!r}, but {self.dialect.value!r} is read "
+                    f"here: encode the crystals with --dialect {self.dialect}, or read the table "
+                    "in its own"
+                )

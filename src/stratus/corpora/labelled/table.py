@@ -11,6 +11,8 @@ import numpy as np
 
 from stratus.crystals.elements import NUMBERS
 from stratus.errors import InputError
+from stratus.scope import Dialect
+from stratus.scope.paper import read_shares
 from stratus.scope.partial import Known, known, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
 
@@ -39,8 +41,9 @@ class LabelledTable:
 
     Attributes:
         ids: the ids, each once.
-        scopes: the strings, in the ``orbit`` dialect; identical strings are one crystal to a model.
-        n_atoms: shape (n,), atoms in the primitive cell; 0 where a string is partial.
+        scopes: the strings, all of one dialect; identical strings are one crystal to a model.
+        n_atoms: shape (n,), atoms in the primitive cell; 0 where they are unknown: a string is
+            partial, or of the ``paper`` dialect and no structure was there.
         targets: names of the targets.
         kinds: kind of each target.
         classes: of each target that is no regression, the names of its classes; a label is a place
@@ -49,6 +52,7 @@ class LabelledTable:
         splits: the fold or split of each row as text, ``None`` where it is absent, if a column was
             named.
         rejects: what could not be used, with the reasons.
+        dialect: of the strings.
     """
 
     ids: tuple[str, ...]
@@ -60,6 +64,7 @@ class LabelledTable:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     splits: tuple[str | None, ...] | None = None
     rejects: tuple[Reject, ...] = ()
+    dialect: Dialect = Dialect.ORBIT
 
     def __post_init__(self) -> None:
         rows = len(self.ids)
@@ -95,6 +100,8 @@ class LabelledTable:
     @cached_property
     def known(self) -> tuple[Known, ...]:
         """How much is known of each row."""
+        if self.dialect is not Dialect.ORBIT:  # the others have whole crystals alone
+            return (Known.WHOLE,) * len(self)
         return tuple(
             Known.WHOLE if atoms else known(scope)
             for scope, atoms in zip(self.scopes, self.n_atoms.tolist(), strict=True)
@@ -103,7 +110,7 @@ class LabelledTable:
     @property
     def is_partial(self) -> bool:
         """Whether there are rows of partial crystals."""
-        return bool((self.n_atoms == 0).any())
+        return any(kind is not Known.WHOLE for kind in self.known)
 
     def require_atoms(self, target: str) -> None:
         """Refuse labels of a target on rows whose atoms per cell are unknown.
@@ -118,20 +125,30 @@ class LabelledTable:
         wrong = np.flatnonzero(labelled & (self.n_atoms == 0))
         if len(wrong):
             row = int(wrong[0])
+            kind = self.known[row]
+            only = "a string" if kind is Known.WHOLE else f"the {kind}"
             raise InputError(
-                f"{target} is a target per cell, but of row {row} (id {self.ids[row]!r}) only the "
-                f"{self.known[row]} is known, not the atoms of its cell ({len(wrong)} such rows); "
+                f"{target} is a target per cell, but of row {row} (id {self.ids[row]!r}) only "
+                f"{only} is known, not the atoms of its cell ({len(wrong)} such rows); "
                 "give these labels per atom, or leave them out"
             )
 
     @cached_property
     def compositions(self) -> tuple[str, ...]:
-        """The reduced composition of each row, as the string writes it: ``Na 1 Cl 1``."""
-        return tuple(_part(scope, _COMPOSITION) for scope in self.scopes)
+        """The reduced composition of each row, as the string writes it: ``Na 1 Cl 1``.
+
+        In the ``paper`` dialect the rounded shares, sorted by element: ``Cl 0.5 Na 0.5``.
+        """
+        found = tuple(_part(scope, _COMPOSITION) for scope in self.scopes)
+        if self.dialect is Dialect.ORBIT:
+            return found
+        return tuple(" ".join(f"{s} {n}" for s, n in sorted(read_shares(t).items())) for t in found)
 
     @cached_property
     def formula_atoms(self) -> npt.NDArray[np.int64]:
-        """Atoms in the formula unit of each row, shape (n,): NaCl has 2."""
+        """Atoms in the formula unit of each row, shape (n,): NaCl has 2; 0 where unknown."""
+        if self.dialect is not Dialect.ORBIT:  # shares are rounded
+            return np.zeros(len(self), dtype=np.int64)
         counts = [sum(read_amounts(text).values()) for text in self.compositions]
         return np.array(counts, dtype=np.int64)
 
@@ -160,10 +177,11 @@ class LabelledTable:
         """
         found = np.zeros((len(self), ELEMENTS))
         known: dict[str, tuple[list[int], list[float]]] = {}
+        read = read_amounts if self.dialect is Dialect.ORBIT else read_shares
         for row, text in enumerate(self.compositions):
             shares = known.get(text)
             if shares is None:
-                amounts = read_amounts(text)
+                amounts = read(text)
                 total = sum(amounts.values())
                 places = [NUMBERS[symbol] - 1 for symbol in amounts]
                 shares = known[text] = (places, [n / total for n in amounts.values()])

@@ -14,7 +14,6 @@ from stratus.training.finetune.calibrating import pooled
 from stratus.training.finetune.card import make_card
 from stratus.training.finetune.carried import options_yaml, predictions_csv
 from stratus.training.finetune.scores import beside_baselines, over_folds
-from stratus.training.finetune.start import DIALECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -243,7 +242,7 @@ class FinetuneResult:
             folder,
             members=self.members,
             architecture=start.architecture,
-            dialect=DIALECT,
+            dialect=start.dialect,
             vocabulary=start.view.vocabulary,
             max_length=start.view.max_length,
             card=make_card(self, card),

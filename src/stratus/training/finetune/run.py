@@ -51,7 +51,7 @@ def finetune(
     """
     options, tell = options or FinetuneOptions(), on_progress or _ignore
     tasks = tuple(tasks)
-    start = make_start(options, model, tasks)
+    start = make_start(options, model, tasks, table.dialect)
     check_tasks(table, tasks)
     _check_folds(folds)
     used = folds

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 
-from stratus.encoders.table import architecture, configure, read_config
+from stratus.encoders.table import ARCHITECTURES, architecture, configure, read_config
 from stratus.errors import InputError
 from stratus.models.heads import make_target_heads
 from stratus.models.law_head import HIGHEST_K, LOWEST_K, law_head, law_of
 from stratus.models.model import Model
 from stratus.models.task_head import TaskHead
-from stratus.scope.vocabulary import vocabulary
+from stratus.scope import Dialect
 from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.options import DEFAULT_ENCODER, DEFAULT_PRESET
 from stratus.views.names import pick
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.views.view import View
 
-DIALECT: Final = "orbit"
-"""The dialect of labelled tables."""
-
 _MAY_DIFFER: Final = ("dropout",)
 """Values of a config that matter while a net learns and not to what it computes afterwards."""
 
@@ -50,6 +47,7 @@ class Start:
         architecture: name of the design.
         config: its sizes.
         view: how it sees a crystal.
+        dialect: of the strings that it reads.
         members: the nets of the model that is given, of which each new one takes one, in turn;
             none where weights are fresh.
         card: of the model that is given; None where there is none.
@@ -59,6 +57,7 @@ class Start:
     architecture: str
     config: Any
     view: View
+    dialect: Dialect = Dialect.ORBIT
     members: tuple[Member, ...] = ()
     card: Card | None = None
     kept: frozenset[str] = frozenset()
@@ -125,7 +124,12 @@ class Start:
         return {name: cast("TargetHead", given[name]) for name in sorted(self.kept)}
 
 
-def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Task] = ()) -> Start:
+def make_start(
+    options: FinetuneOptions,
+    model: Model | None,
+    tasks: Sequence[Task] = (),
+    dialect: Dialect = Dialect.ORBIT,
+) -> Start:
     """Return where to start.
 
     Args:
@@ -133,26 +137,33 @@ def make_start(options: FinetuneOptions, model: Model | None, tasks: Sequence[Ta
         model: a loaded bundle, or None. Of its members those that learned from the same rows as
             the first are taken, so that they have the same normalisers.
         tasks: what is to be learned; heads are kept for these.
+        dialect: of the strings that it is to read.
 
     Raises:
-        stratus.errors.InputError: the model can not read labelled tables, or is not what the
-            options say, or a head that is to be kept is for something else; the message names what
-            differs.
+        stratus.errors.InputError: the model or the encoder does not read the dialect, the model is
+            not what the options say, or a head that is to be kept is for something else; the
+            message names what differs.
     """
+    if options.hide and dialect is not Dialect.ORBIT:
+        raise InputError(
+            f"crystals can be shown in part in the {Dialect.ORBIT} dialect alone, and the table is "
+            f"in the {dialect} dialect; leave hide out"
+        )
     if model is None:
         if options.keep_heads:
             raise InputError("heads can be kept of a model only; give one, or leave keep_heads out")
-        return _from_scratch(options)
+        return _from_scratch(options, dialect)
     if not isinstance(model, Model):
         raise InputError(
             f"a {type(model).__name__} is no model; load one with stratus.load(folder), or give "
             "None to start from scratch"
         )
-    _check(options, model)
+    _check(options, model, dialect)
     return Start(
         architecture=model.architecture,
         config=_config(options, model),
         view=model.view,
+        dialect=dialect,
         members=tuple(each for each in model.members if each.group == model.members[0].group),
         card=model.card,
         kept=_kept(model, tasks) if options.keep_heads else frozenset(),
@@ -198,12 +209,18 @@ def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
     return frozenset(kept)
 
 
-def _from_scratch(options: FinetuneOptions) -> Start:
-    kind, words = architecture(options.encoder or DEFAULT_ENCODER), vocabulary()
+def _from_scratch(options: FinetuneOptions, dialect: Dialect) -> Start:
+    kind, words = architecture(options.encoder or DEFAULT_ENCODER), dialect.vocabulary
+    if dialect not in kind.dialects:
+        able = [one.name for one in ARCHITECTURES.values() if dialect in one.dialects]
+        raise InputError(
+            f"the table is in the {dialect} dialect, which {kind.name} does not read; set encoder "
+            f"to {' or '.join(able)}"
+        )
     sizes = {"vocabulary_size": len(words)} if "vocabulary_size" in kind.config.model_fields else {}
     preset = options.preset or DEFAULT_PRESET
     config: Any = configure(kind.name, preset, **sizes | options.model)
-    return Start(kind.name, config, make_view(kind.view, words, config.max_length))
+    return Start(kind.name, config, make_view(kind.view, words, config.max_length), dialect)
 
 
 def _config(options: FinetuneOptions, model: Model) -> Any:
@@ -213,16 +230,17 @@ def _config(options: FinetuneOptions, model: Model) -> Any:
     return read_config(model.architecture, config.model_dump() | asked) if asked else config
 
 
-def _check(options: FinetuneOptions, model: Model) -> None:
+def _check(options: FinetuneOptions, model: Model, dialect: Dialect) -> None:
     who = f"the model {model.card.name!r}"
     kind = architecture(model.architecture)
-    if model.dialect != DIALECT:
+    if model.dialect != dialect:
         raise InputError(
-            f"{who} reads the {model.dialect} dialect, but labelled tables are in the {DIALECT} "
-            "dialect; take a model that was trained on that"
+            f"{who} reads the {model.dialect} dialect, but the table is in the {dialect} dialect; "
+            f"read the table with dialect {model.dialect}, or take a model that was trained on "
+            f"{dialect}"
         )
-    if model.vocabulary != vocabulary():
-        raise InputError(f"{who} has another vocabulary than the {DIALECT} dialect; train it again")
+    if dialect is Dialect.ORBIT and model.vocabulary != dialect.vocabulary:
+        raise InputError(f"{who} has another vocabulary than the {dialect} dialect; train it again")
     if model.view.name != kind.view:
         raise InputError(f"{who} has the view {model.view.name!r}, but {kind.name} {kind.view!r}")
     if options.encoder is not None and options.encoder != kind.name:

@@ -13,7 +13,7 @@ import pytest
 
 from stratus.corpora import EncodeOptions, Kind, encode_corpus, read_labelled
 from stratus.errors import InputError
-from stratus.scope import Scope, ScopeOptions
+from stratus.scope import Scope
 
 ROCK_SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
 QUARTZ = str(Scope.from_orbits(154, [("Si", "a"), ("O", "c")]))
@@ -140,14 +140,6 @@ def test_files_without_rows_or_that_are_not_there_are_errors(tmp_path):
             read_labelled(path, ["gap"], workers=0)
     with pytest.raises(InputError, match="does not exist"):
         read_labelled(tmp_path / "none.csv", ["gap"])
-
-
-def test_strings_of_the_paper_dialect_are_refused(tmp_path):
-    path = strings(tmp_path / "t.csv", "a,R,orbit,1 b,Q,paper,1")
-    with pytest.raises(InputError, match=r"id 'b'.*'paper'"):
-        read_labelled(path, ["gap"])
-    with pytest.raises(InputError, match="orbit dialect"):
-        read_labelled(path, ["gap"], scope_options=ScopeOptions(dialect="paper"))
 
 
 @pytest.mark.parametrize("name", ["gpa", "scope"])

@@ -12,7 +12,7 @@ from stratus.errors import InputError
 from stratus.models.card import Card
 from stratus.models.member import Member
 from stratus.models.model import Model
-from stratus.scope import vocabulary
+from stratus.scope import Dialect, vocabulary
 from stratus.scope.vocabulary import Vocabulary
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.start import make_start
@@ -70,6 +70,31 @@ def test_dropout_may_be_another_than_that_of_the_model(model, made):
     torch.manual_seed(0)
     sharp = model.encoder.train()(batch).crystal
     assert (blunt - expected).norm() > 1.5 * (sharp - expected).norm() > 0
+
+
+def test_from_scratch_the_vocabulary_is_that_of_the_dialect(quick):
+    start = make_start(quick(encoder="cloud"), None, (), Dialect.PAPER)
+    assert start.dialect is Dialect.PAPER
+    assert start.view.vocabulary == Dialect.PAPER.vocabulary != vocabulary()
+    assert start.config.vocabulary_size == len(Dialect.PAPER.vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "orbit-set does not read; set encoder to cloud"),
+        ({"encoder": "roost", "model": {}}, "roost does not read; set encoder to cloud"),
+        ({"encoder": "cloud", "hide": 0.5}, "in the orbit dialect alone.*leave hide out"),
+    ],
+)
+def test_what_the_paper_dialect_has_not_is_refused(quick, options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        make_start(quick(**options), None, (), Dialect.PAPER)
+
+
+def test_a_model_of_another_dialect_than_the_table_is_refused(model):
+    with pytest.raises(InputError, match="'before' reads the orbit dialect, but the table is in"):
+        make_start(FinetuneOptions(), model, (), Dialect.PAPER)
 
 
 def paper_words() -> Vocabulary:
