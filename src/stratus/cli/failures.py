@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,7 +40,8 @@ def show_tracebacks(wanted: bool) -> None:
 def reported(hint: Callable[[], str] = str) -> Iterator[None]:
     """Turn errors and signals inside the block into a sentence on stderr and an exit code.
 
-    Exit codes: 1 the work failed, 2 the input or the usage was wrong, 128 + n after signal n.
+    Exit codes: 1 the work failed, 2 the input or the usage was wrong, 128 + n after signal n. Where
+    nobody reads standard output any more (``| head``), it ends in silence, as after SIGPIPE.
 
     Args:
         hint: says what to do after an interruption.
@@ -45,6 +49,7 @@ def reported(hint: Callable[[], str] = str) -> Iterator[None]:
     try:
         with _signals_raise():
             yield
+            sys.stdout.flush()
     except Interrupted as stop:
         typer.echo(f"{_word(stop.signal_number)}. {hint()}".rstrip(), err=True)
         raise typer.Exit(128 + stop.signal_number) from None
@@ -57,10 +62,25 @@ def reported(hint: Callable[[], str] = str) -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            raise typer.Exit(128 + signal.SIGPIPE) from None
         if _tracebacks:
             raise
         _report_unexpected(error)
         raise typer.Exit(FAILED) from None
+
+
+def _nobody_reads() -> bool:
+    """Return whether standard output is a pipe without a reader; pipes of workers break too."""
+    if sys.platform == "win32":  # has neither the signal nor poll
+        return False
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):  # it is no file
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _report_unexpected(error: Exception) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -50,3 +52,30 @@ def test_an_exit_asked_for_is_left_alone() -> None:
     with pytest.raises(typer.Exit) as stopped, failures.reported():
         raise typer.Exit(7)
     assert stopped.value.exit_code == 7
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_where_nobody_reads_it_ends_in_silence(raised: bool) -> None:
+    code = (
+        "import os, sys\nfrom stratus.cli.failures import reported\n"
+        "sys.stdin.read()\n"  # until the reader has gone
+        "import typer\napp = typer.Typer()\n@app.command()\ndef verb():\n"
+        "    with reported():\n        print('much')\n"
+    )
+    code += "        os.write(1, b'more')\n" if raised else ""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code}app([])"], stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        said = process.communicate(b"")[1]
+    assert said == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_the_broken_pipe_of_a_worker_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as stopped, failures.reported():
+        raise BrokenPipeError("a worker has ended")
+    assert stopped.value.exit_code == 1
+    assert "unexpected BrokenPipeError: a worker has ended" in capfd.readouterr().err
