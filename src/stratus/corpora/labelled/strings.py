@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCOPE: Final = "scope"
 DIALECT: Final = "dialect"
-_REMEMBERED: Final = 1 << 16  # strings; tables may be longer than memory
+_REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
 
 
 class Strings:

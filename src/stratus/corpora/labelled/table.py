@@ -112,24 +112,26 @@ class LabelledTable:
         """Whether there are rows of partial crystals."""
         return any(kind is not Known.WHOLE for kind in self.known)
 
-    def require_atoms(self, target: str) -> None:
-        """Refuse labels of a target on rows whose atoms per cell are unknown.
+    def require_atoms(self, target: str, per: str = "cell") -> None:
+        """Refuse labels of a target on rows of which it is unknown how many atoms they are of.
 
         Args:
-            target: one whose labels are of a cell, and grow with it.
+            target: one whose labels are of a cell or a formula unit, and grow with it.
+            per: ``cell`` or ``formula``.
 
         Raises:
             stratus.errors.InputError: there is one; names the row.
         """
         labelled = ~np.isnan(self.labels[:, self.targets.index(target)])
-        wrong = np.flatnonzero(labelled & (self.n_atoms == 0))
+        atoms = {"cell": self.n_atoms, "formula": self.formula_atoms}[per]
+        wrong = np.flatnonzero(labelled & (atoms == 0))
         if len(wrong):
             row = int(wrong[0])
             kind = self.known[row]
             only = "a string" if kind is Known.WHOLE else f"the {kind}"
             raise InputError(
-                f"{target} is a target per cell, but of row {row} (id {self.ids[row]!r}) only "
-                f"{only} is known, not the atoms of its cell ({len(wrong)} such rows); "
+                f"{target} is a target per {per}, but of row {row} (id {self.ids[row]!r}) only "
+                f"{only} is known, not the atoms of its {per} ({len(wrong)} such rows); "
                 "give these labels per atom, or leave them out"
             )
 

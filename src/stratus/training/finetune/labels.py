@@ -56,7 +56,7 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
     Raises:
         stratus.errors.InputError: there is no task, two have one name, tasks have different laws,
             a column is not among the targets or of another kind or has other classes, or a label
-            is of a cell whose atoms are unknown.
+            is of a cell or formula unit whose atoms are unknown.
     """
     check_names(tasks)
     law_of(tasks)
@@ -76,8 +76,8 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
             )
         if task.atoms is not None:
             _check_atoms(table, task, pick(kinds, task.atoms, "column of the table"))
-        elif task.per == "cell":
-            table.require_atoms(task.column)
+        elif atoms_of(table, task) is not None:
+            table.require_atoms(task.column, task.per)
 
 
 def labels_of(table: LabelledTable, task: Task) -> npt.NDArray[np.float64]:

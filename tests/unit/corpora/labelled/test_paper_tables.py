@@ -112,6 +112,8 @@ def test_formulas_can_not_be_written_in_it(tmp_path):
         read_labelled(path, ["gap"], scope_options=PAPER)
 
 
-def test_labels_of_a_cell_are_refused_where_the_cell_is_unknown(table):
-    with pytest.raises(InputError, match=r"row 0 \(id 'a'\) only a string is known, not the atoms"):
-        table.require_atoms("gap")
+@pytest.mark.parametrize("per", ["cell", "formula"])
+def test_labels_of_a_number_of_atoms_are_refused_where_it_is_unknown(table, per):
+    said = rf"per {per}, but of row 0 \(id 'a'\) only a string is known, not the atoms of its {per}"
+    with pytest.raises(InputError, match=said):
+        table.require_atoms("gap", per)
