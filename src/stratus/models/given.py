@@ -9,7 +9,7 @@ import numpy as np
 from stratus.crystals.entry import Reject
 from stratus.errors import InputError
 from stratus.scope import Dialect, PaperScope, Scope, encode
-from stratus.scope.partial import UNKNOWN, Known, check_partial, read_amounts
+from stratus.scope.partial import Known, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
 from stratus.tasks.atoms import Atoms
 
@@ -67,18 +67,6 @@ def given(crystal: Any, dialect: str) -> Given:
             )
         return Given(str(crystal), crystal.n_atoms)
     if isinstance(crystal, str) and SEPARATOR in crystal.split(" "):
-        return read_text(crystal, dialect)
+        return Given(crystal, *Dialect(dialect).read(crystal))
     scope = encode(crystal, dialect=dialect)
-    return Given(str(scope), scope.n_atoms)
-
-
-def read_text(text: str, dialect: str) -> Given:
-    """Read a string, of a whole crystal or (``orbit`` dialect) of a partial one.
-
-    Raises:
-        stratus.errors.InputError: it is no such string; the message says where.
-    """
-    if UNKNOWN in text and dialect == "orbit":
-        return Given(text, 0, check_partial(text))
-    scope = Dialect(dialect).scope.parse(text)
     return Given(str(scope), scope.n_atoms)

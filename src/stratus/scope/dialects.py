@@ -5,8 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from stratus.errors import InputError
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope, paper_vocabulary
+from stratus.scope.partial import UNKNOWN, Known, check_partial
 from stratus.scope.vocabulary import vocabulary
 
 if TYPE_CHECKING:
@@ -30,3 +32,21 @@ class Dialect(StrEnum):
     def vocabulary(self) -> Vocabulary:
         """The closed vocabulary of its strings."""
         return vocabulary() if self is Dialect.ORBIT else paper_vocabulary()
+
+    def read(self, text: str) -> tuple[int, Known]:
+        """Read a string of a whole crystal, or (``orbit``) of a partial one.
+
+        Returns:
+            atoms in the primitive cell, 0 where the string does not tell, and how much it tells.
+
+        Raises:
+            stratus.errors.InputError: it is no such string; the message says where.
+        """
+        if UNKNOWN not in text:
+            return self.scope.parse(text).n_atoms, Known.WHOLE
+        if self is not Dialect.ORBIT:
+            raise InputError(
+                f"{text!r} is a partial crystal, which can be written in the {Dialect.ORBIT} "
+                f"dialect alone, and {self} is read here"
+            )
+        return 0, check_partial(text)

@@ -9,7 +9,6 @@ from stratus.corpora.labelled.gathering import Row
 from stratus.crystals.entry import Code
 from stratus.errors import InputError
 from stratus.scope import Dialect
-from stratus.scope.partial import UNKNOWN, check_partial
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,10 +47,7 @@ class Strings:
         if not text:
             return Row(f"The row has nothing in {SCOPE}.", code=Code.UNREADABLE)
         try:
-            if self.dialect is Dialect.ORBIT and UNKNOWN in text:
-                check_partial(text)
-                return Row(text)
-            return Row(text, self.dialect.scope.parse(text).n_atoms)
+            return Row(text, self.dialect.read(text)[0])
         except InputError as error:
             return Row(f"{error}{self._hint(text)}", code=Code.UNREADABLE)
 

@@ -85,6 +85,9 @@ def test_a_string_of_the_other_dialect_is_a_reject_that_says_so(tmp_path):
         read = read_labelled(path, ["gap"], scope_options=options)
         assert [r.id for r in read.rejects] == [bad]
         assert sentence in read.rejects[0].detail
+    partial = write(tmp_path / "p.csv", "a,[MASK] | [MASK] | Na 1 Cl 1 | [MASK],1", f"b,{SALT},1")
+    [reject] = read_labelled(partial, ["gap"], scope_options=PAPER).rejects
+    assert reject.detail.endswith("written in the orbit dialect alone, and paper is read here")
     nonsense = write(tmp_path / "n.csv", "a,Na | Cl,1", f"b,{ORBIT},2")
     assert "dialect" not in read_labelled(nonsense, ["gap"]).rejects[0].detail
 
