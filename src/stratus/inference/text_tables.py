@@ -54,7 +54,7 @@ def _rows(path: Path, dialect: Dialect, read: ReadOptions, reader: RowReader) ->
                 if row.code is not None:
                     yield name, None, Reject(name, source, Stage.READING, row.code, row.text)
                 else:
-                    whole = row.n_atoms or dialect is not Dialect.ORBIT
+                    whole = row.n_atoms or dialect != Dialect.ORBIT
                     how_much = Known.WHOLE if whole else known(row.text)
                     yield name, Given(row.text, row.n_atoms, how_much), None
 

@@ -110,6 +110,8 @@ def _fractions(words: list[str], text: str, start: int) -> tuple[tuple[str, str]
             raise ScopeSyntaxError(
                 f"{fraction!r} is none of 0.0, 0.01, ... 1.0", text, start + 2 * k + 1
             )
+    if not any(float(fraction) for _, fraction in pairs):
+        raise ScopeSyntaxError("expected a fraction above 0", text, start + 1)
     return pairs
 
 

@@ -72,6 +72,7 @@ def test_the_dialect_fixes_the_published_search() -> None:
         (SAMPLE.replace("Cu", "Xq"), 26, "no chemical element"),
         (SAMPLE.replace("0.38", "0.380"), 27, "none of 0.0, 0.01"),
         (SAMPLE + " Na", 31, "each with its fraction"),
+        (SAMPLE[: SAMPLE.index("Ta")] + "Ta 0.0 Cu 0.0", 25, "a fraction above 0"),
     ],
 )
 def test_a_wrong_string_is_refused_at_the_token(text: str, token: int, message: str) -> None:

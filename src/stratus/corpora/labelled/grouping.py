@@ -61,7 +61,7 @@ def group_names(rows: int | LabelledTable, group: str | None) -> Sequence[str]:
         return rows.scopes
     if group == Group.COMPOSITION:
         return rows.compositions
-    if rows.dialect is not Dialect.ORBIT:
+    if rows.dialect != Dialect.ORBIT:
         raise InputError(
             f"rows can be kept together by {group} in tables of the {Dialect.ORBIT} dialect alone, "
             f"and this is one of the {rows.dialect} dialect; keep them together by scope or "

@@ -96,7 +96,7 @@ def _formulas(
     labels: Collection[str],
     dialect: Dialect,
 ) -> Formulas:
-    if dialect is not Dialect.ORBIT:
+    if dialect != Dialect.ORBIT:
         raise InputError(
             f"{path} holds formulas, which can be written in the {Dialect.ORBIT} dialect alone, "
             f"and {dialect} is read here"

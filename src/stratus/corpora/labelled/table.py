@@ -100,7 +100,7 @@ class LabelledTable:
     @cached_property
     def known(self) -> tuple[Known, ...]:
         """How much is known of each row."""
-        if self.dialect is not Dialect.ORBIT:  # the others have whole crystals alone
+        if self.dialect != Dialect.ORBIT:  # the others have whole crystals alone
             return (Known.WHOLE,) * len(self)
         return tuple(
             Known.WHOLE if atoms else known(scope)
@@ -142,14 +142,14 @@ class LabelledTable:
         In the ``paper`` dialect the rounded shares, sorted by element: ``Cl 0.5 Na 0.5``.
         """
         found = tuple(_part(scope, _COMPOSITION) for scope in self.scopes)
-        if self.dialect is Dialect.ORBIT:
+        if self.dialect == Dialect.ORBIT:
             return found
         return tuple(" ".join(f"{s} {n}" for s, n in sorted(read_shares(t).items())) for t in found)
 
     @cached_property
     def formula_atoms(self) -> npt.NDArray[np.int64]:
         """Atoms in the formula unit of each row, shape (n,): NaCl has 2; 0 where unknown."""
-        if self.dialect is not Dialect.ORBIT:  # shares are rounded
+        if self.dialect != Dialect.ORBIT:  # shares are rounded
             return np.zeros(len(self), dtype=np.int64)
         counts = [sum(read_amounts(text).values()) for text in self.compositions]
         return np.array(counts, dtype=np.int64)
@@ -179,7 +179,7 @@ class LabelledTable:
         """
         found = np.zeros((len(self), ELEMENTS))
         known: dict[str, tuple[list[int], list[float]]] = {}
-        read = read_amounts if self.dialect is Dialect.ORBIT else read_shares
+        read = read_amounts if self.dialect == Dialect.ORBIT else read_shares
         for row, text in enumerate(self.compositions):
             shares = known.get(text)
             if shares is None:

@@ -144,7 +144,7 @@ def make_start(
             not what the options say, or a head that is to be kept is for something else; the
             message names what differs.
     """
-    if options.hide and dialect is not Dialect.ORBIT:
+    if options.hide and dialect != Dialect.ORBIT:
         raise InputError(
             f"crystals can be shown in part in the {Dialect.ORBIT} dialect alone, and the table is "
             f"in the {dialect} dialect; leave hide out"
@@ -239,7 +239,7 @@ def _check(options: FinetuneOptions, model: Model, dialect: Dialect) -> None:
             f"read the table with dialect {model.dialect}, or take a model that was trained on "
             f"{dialect}"
         )
-    if dialect is Dialect.ORBIT and model.vocabulary != dialect.vocabulary:
+    if dialect == Dialect.ORBIT and model.vocabulary != dialect.vocabulary:
         raise InputError(f"{who} has another vocabulary than the {dialect} dialect; train it again")
     if model.view.name != kind.view:
         raise InputError(f"{who} has the view {model.view.name!r}, but {kind.name} {kind.view!r}")
