@@ -11,6 +11,11 @@ STAMP := $(VENV)/.stratus-installed
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
+# pip compiles what it installs on one core, which takes as long as the rest; this takes all of them.
+# As pip does, it passes over the files of packages that are for other Pythons.
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
+COMPILE = $(1)/bin/python -m compileall -qq -j 0 $(1)/lib || true
+
 .PHONY: help setup demo test lint format docs lowest highest browser bench services clean
 
 help: ## Say what there is
@@ -21,7 +26,8 @@ setup: $(STAMP) ## Make .venv and install stratus with its tools
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "stratus needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3 setup"; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	$(call COMPILE,$(VENV))
 	@touch $@
 
 demo: $(STAMP) ## Predict for the bundled crystals, print the table, write a page
@@ -51,8 +57,9 @@ lowest: $(STAMP) ## Prove that the lowest declared versions resolve and work
 	rm -rf .venv-lowest
 	"$(PYTHON)" -m venv .venv-lowest
 	$(BIN)/python .ci/lowest.py pyproject.toml > .venv-lowest/lowest.txt
-	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c .venv-lowest/lowest.txt '.[ase,fetch,lmdb,optimade,ray]' pytest pytest-xdist hypothesis
+	.venv-lowest/bin/python $(PIP_INSTALL) -c .venv-lowest/lowest.txt \
+		'.[ase,fetch,lmdb,optimade,ray]' pytest pytest-xdist hypothesis
+	$(call COMPILE,.venv-lowest)
 	.venv-lowest/bin/python -m pip freeze --disable-pip-version-check
 	.venv-lowest/bin/python -c 'import ase.io, ray.data'
 	PATH="$(CURDIR)/.venv-lowest/bin:$$PATH" .venv-lowest/bin/python -m pytest -n $(WORKERS) \
