@@ -50,13 +50,18 @@ def formulas_of(table: pd.DataFrame) -> pd.Series:
     return table["scope"].str.split(" | ", regex=False).str[-2]
 
 
+def learning_parts(names: pd.Series) -> np.ndarray:
+    """Return train or validation for each row; a tenth of the names validates."""
+    unlike = names.unique()
+    held = np.random.default_rng(0).choice(unlike, len(unlike) // 10, replace=False)
+    return np.where(names.isin(held), "validation", "train")
+
+
 def released(data: Path) -> pd.DataFrame:
     """Read the released fold."""
     learn, test = (pd.read_csv(data / RELEASED.format(name)) for name in ("train_and_val", "test"))
-    unlike = learn["scope"].unique()
-    held = np.random.default_rng(0).choice(unlike, len(unlike) // 10, replace=False)
-    part = np.where(learn["scope"].isin(held), "validation", "train")
-    both = pd.concat([learn.assign(part=part), test.assign(part="test")], ignore_index=True)
+    learn = learn.assign(part=learning_parts(learn["scope"]))
+    both = pd.concat([learn, test.assign(part="test")], ignore_index=True)
     return both.assign(id=[f"released-{row}" for row in range(len(both))], dialect="paper")
 
 
@@ -102,9 +107,7 @@ def main() -> None:
     write(wbm, [energy, gap], out, "wbm")
 
     formulas = formulas_of(mp)
-    unlike = formulas.unique()
-    held = np.random.default_rng(0).choice(unlike, len(unlike) // 10, replace=False)
-    mp["part"] = np.where(formulas.isin(held), "validation", "train")
+    mp["part"] = learning_parts(formulas)
     new = ~formulas_of(wbm).isin(formulas)
     both = pd.concat([mp, wbm[new].assign(part="test")], ignore_index=True)
     write(both, [energy, gap, "part"], out, "mp-wbm")

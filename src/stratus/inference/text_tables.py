@@ -10,8 +10,6 @@ from stratus.crystals.entry import Reject, Stage
 from stratus.crystals.reading import records
 from stratus.crystals.reading.table_rows import TableSlice
 from stratus.models.given import Given
-from stratus.scope import Dialect
-from stratus.scope.partial import Known, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from stratus.corpora.labelled.gathering import RowReader
     from stratus.crystals.reading import ReadOptions
+    from stratus.scope import Dialect
 
     Found = tuple[str, Given | None, Reject | None]
 
@@ -39,10 +38,10 @@ def text_table(path: Path, dialect: Dialect, read: ReadOptions) -> Iterator[Foun
             the dialect.
     """
     reader = find_layout(path, read, (), dialect=dialect).reader
-    return None if reader is None else _rows(path, dialect, read, reader)
+    return None if reader is None else _rows(path, read, reader)
 
 
-def _rows(path: Path, dialect: Dialect, read: ReadOptions, reader: RowReader) -> Iterator[Found]:
+def _rows(path: Path, read: ReadOptions, reader: RowReader) -> Iterator[Found]:
     for record in records([path], with_column(read, reader.column)):
         if isinstance(record, Reject):
             yield record.id, None, record
@@ -54,9 +53,7 @@ def _rows(path: Path, dialect: Dialect, read: ReadOptions, reader: RowReader) ->
                 if row.code is not None:
                     yield name, None, Reject(name, source, Stage.READING, row.code, row.text)
                 else:
-                    whole = row.n_atoms or dialect != Dialect.ORBIT
-                    how_much = Known.WHOLE if whole else known(row.text)
-                    yield name, Given(row.text, row.n_atoms, how_much), None
+                    yield name, Given(row.text, row.n_atoms, row.known), None
 
 
 def _names(part: TableSlice, stem: str) -> tuple[list[str], list[str]]:

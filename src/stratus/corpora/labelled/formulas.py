@@ -11,7 +11,7 @@ from stratus.crystals.entry import Code
 from stratus.crystals.formula import read_formula
 from stratus.crystals.spacegroups import read_space_group
 from stratus.errors import InputError
-from stratus.scope.partial import write_partial
+from stratus.scope.partial import Known, write_partial
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,8 @@ class Formulas:
             number = None if _is_absent(group) else read_space_group(group)
         except InputError as error:
             return Row(str(error), code=Code.BAD_SPACE_GROUP)
-        return Row(write_partial(amounts, number))
+        known = Known.FORMULA if number is None else Known.SPACE_GROUP
+        return Row(write_partial(amounts, number), known=known)
 
 
 def _is_absent(cell: Any) -> bool:

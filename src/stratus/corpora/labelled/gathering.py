@@ -11,6 +11,7 @@ from stratus.corpora.labelled.places import row_in_words
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import ReadOptions, Record, records
 from stratus.crystals.reading.table_rows import TableSlice
+from stratus.scope.partial import Known
 
 if TYPE_CHECKING:
     import os
@@ -27,11 +28,13 @@ class Row(NamedTuple):
     Attributes:
         text: its string; where there is a ``code``, why there is none.
         n_atoms: atoms in the primitive cell; 0 where they are unknown.
+        known: how much the string tells.
         code: why it is a reject, if it is one.
     """
 
     text: str
     n_atoms: int = 0
+    known: Known = Known.WHOLE
     code: Code | None = None
 
 

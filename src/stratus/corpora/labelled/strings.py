@@ -47,7 +47,7 @@ class Strings:
         if not text:
             return Row(f"The row has nothing in {SCOPE}.", code=Code.UNREADABLE)
         try:
-            return Row(text, self.dialect.read(text)[0])
+            return Row(text, *self.dialect.read(text))
         except InputError as error:
             return Row(f"{error}{self._hint(text)}", code=Code.UNREADABLE)
 
