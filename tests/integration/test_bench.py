@@ -19,6 +19,7 @@ SMALL = {
     "encode_parquet.py": ["--data", "none", "--rows", "60"],
     "predict_cif.py": ["--data", "none", "--files", "60", "--members", "1", "--published", "2"],
     "predict_memory.py": ["2000"],
+    "scaling_fit.py": ["20", "10"],
     "pretrain_step.py": [
         *("--rows", "60", "--sizes", "nano", "--precisions", "32", "--encoders", "cloud"),
         *("--turns", "1", "--seconds", "0.01", "--batch", "4"),

@@ -172,7 +172,7 @@ def fit(  # noqa: PLR0917 - one parameter for each flag
 ) -> None:
     """Fit L = E + A / N^alpha + B / D^beta, or single powers, with intervals."""
     with reported():
-        from stratus.cli.scaling_report import print_law, print_power
+        from stratus.cli.scaling_report import FitBar, print_law, print_power
         from stratus.errors import InputError
         from stratus.studies.scaling.report import fit_power, fit_table
         from stratus.training.run_folder import write_text
@@ -192,14 +192,16 @@ def fit(  # noqa: PLR0917 - one parameter for each flag
         if x is None:
             if at:
                 raise InputError("--at belongs to --x; for the law of sizes and tokens, --budget")
-            law = fit_table(table, options, budgets=budget or ())
+            with FitBar(quiet=quiet) as bar:
+                law = fit_table(table, options, budgets=budget or (), on_progress=bar.show)
             write_text(output, law.model_dump_json(indent=1) + "\n")
             if not quiet:
                 print_law(law, output)
             return
         if budget:
             raise InputError("--budget belongs to the law of sizes and tokens; with --x use --at")
-        single = fit_power(table, x, options, at=at or ())
+        with FitBar(quiet=quiet) as bar:
+            single = fit_power(table, x, options, at=at or (), on_progress=bar.show)
         write_text(output, single.model_dump_json(indent=1) + "\n")
         if not quiet:
             print_power(single, output)

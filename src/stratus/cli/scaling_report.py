@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -47,6 +48,39 @@ def print_plan(plan: Plan, path: Path) -> None:
     typer.echo(f"FLOP counts    formula and torch's counter differ by {off:.2%} at most")
     for note in plan.notes:
         typer.echo(f"note           {note}")
+
+
+class FitBar:
+    """A bar of how far a fit is; only on a terminal.
+
+    Args:
+        quiet: whether to show nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        errors = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            console=errors,
+            transient=True,
+            disable=quiet or not errors.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=1.0)
+
+    def __enter__(self) -> Self:
+        """Draw the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        if not self._bar.disable:  # older versions of rich print a line even then
+            self._bar.stop()
+
+    def show(self, stage: str, share: float) -> None:
+        """Say what is being done, and the share of it that is done."""
+        self._bar.update(self._task, description=stage, completed=share)
 
 
 class PlanReport:

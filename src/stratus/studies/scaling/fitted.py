@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    OnProgress = Callable[[str, float], None]
 
 _HELD_OUT_DRAWS: Final = 200
 _FEW_RUNS: Final = 12
@@ -69,6 +70,10 @@ class Fitted:
         return self.draws.interval(of(self.fit.constants), number, level)
 
 
+def silent(_stage: str, _share: float) -> None:
+    """Say nothing of how far a fit is."""
+
+
 def refusal(source: Source) -> str | None:
     """Return the sentence that refuses to extrapolate, None where a decade and more is covered."""
     short = {name: n for name, n in source.decades.items() if n < 1}
@@ -88,18 +93,34 @@ def loss_at(form: Form, at: Mapping[str, Floats], constants: Mapping[str, float]
     return float(form.values(constants, at)[0])
 
 
-def fit_form(form: Form, table: RunTable, options: FitOptions) -> Fitted:
+def fit_form(
+    form: Form, table: RunTable, options: FitOptions, on_progress: OnProgress = silent
+) -> Fitted:
     """Fit a form to a table, and to resamples of its runs.
+
+    Args:
+        form: the law.
+        table: the runs.
+        options: how.
+        on_progress: called with what is being done, and the share of it that is done.
 
     Raises:
         stratus.errors.InputError: the table can not tell the constants; the message says why.
     """
     problem = make_problem(form, table.columns, table.columns[LOSS], delta=options.delta)
+    on_progress("searching", 0.0)
     found = fit(problem, coarse=options.coarse)
     if not options.draws:
         return Fitted(problem, found, Draws(np.empty((0, len(found.theta))), 0))
     generator = np.random.default_rng(options.seed)
-    drawn = bootstrap(problem, found, table.runs, draws=options.draws, generator=generator)
+    drawn = bootstrap(
+        problem,
+        found,
+        table.runs,
+        draws=options.draws,
+        generator=generator,
+        on_progress=partial(on_progress, "resampling runs"),
+    )
     return Fitted(problem, found, drawn)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from stratus.errors import InputError
 from stratus.studies.scaling.fitting import polish
+from stratus.studies.scaling.resampled import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 EXACT: Final = 1e-6
 """Relative precision of the search; an interval is never narrower on either side."""
+
+_DRAWS_AT_ONCE: Final = 200
 
 
 class Interval(BaseModel):
@@ -88,12 +91,14 @@ def bootstrap(
     *,
     draws: int,
     generator: np.random.Generator,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> Draws:
     """Fit again to runs that are drawn with replacement.
 
     All points of a run are drawn together, because what made one of them better than the law made
     the others better too (Efron and Tibshirani 1993, chapter 8). Each search begins at the fit to
-    all points and at one other vector.
+    all points and at one other vector; all of them go on together, and what has not come to rest
+    is followed to its end one by one.
 
     Args:
         problem: the points.
@@ -101,6 +106,7 @@ def bootstrap(
         runs: ``[n]``, the run of each point.
         draws: how many resamples.
         generator: of the random numbers.
+        on_progress: called with the share that is done.
 
     Raises:
         stratus.errors.InputError: there are fewer runs than constants.
@@ -112,17 +118,35 @@ def bootstrap(
             f"{len(members)} runs can not give intervals of {constants} constants; add runs, or "
             "leave intervals out with 0 draws"
         )
-    starts = [fit.theta, _other_start(fit)]
-    found: list[Floats] = []
-    left_out = 0
-    for _ in range(draws):
-        counts = generator.multinomial(len(members), np.full(len(members), 1 / len(members)))
-        weights = counts[numbers].astype(np.float64)
-        if not _can_tell(problem, weights > 0):
-            left_out += 1
-            continue
-        found.append(polish(problem, starts, weights)[1])
-    return Draws(np.array(found).reshape(-1, constants), left_out)
+    counts = np.array(
+        [
+            generator.multinomial(len(members), np.full(len(members), 1 / len(members)))
+            for _ in range(draws)
+        ]
+    ).reshape(draws, len(members))
+    weights = counts[:, numbers].astype(np.float64)
+    can_tell = [_can_tell(problem, row > 0) for row in weights]
+    weights = weights[can_tell]
+    found = [np.empty((0, constants))]
+    for begin in range(0, len(weights), _DRAWS_AT_ONCE):
+        on_progress(begin / len(weights))
+        found.append(_refits(problem, fit, weights[begin : begin + _DRAWS_AT_ONCE]))
+    return Draws(np.concatenate(found), draws - len(weights))
+
+
+def _refits(problem: Problem, fit: Fit, weights: Floats) -> Floats:
+    """Return the best vector for each row of weights, ``[draws, constants]``."""
+    values, thetas = [], []
+    for start in (fit.theta, _other_start(fit)):
+        settled = settle(problem, np.repeat(start[None], len(weights), axis=0), weights)
+        for row in np.flatnonzero(~settled.still):
+            ended = polish(problem, [settled.thetas[row]], weights[row])
+            settled.values[row], settled.thetas[row] = ended
+        values.append(settled.values)
+        thetas.append(settled.thetas)
+    best = np.argmin(values, axis=0)
+    chosen: Floats = np.array(thetas)[best, np.arange(len(weights))]
+    return chosen
 
 
 def _other_start(fit: Fit) -> Floats:

@@ -23,6 +23,7 @@ from stratus.studies.scaling.fitted import (
     refusal,
     remarks,
     search_of,
+    silent,
     source_of,
 )
 from stratus.studies.scaling.forms import LAW, power
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from stratus.studies.scaling.documents import Source
+    from stratus.studies.scaling.fitted import OnProgress
     from stratus.studies.scaling.intervals import Interval
 
 
@@ -40,6 +42,7 @@ def fit_table(
     options: FitOptions | None = None,
     *,
     budgets: Sequence[float] = (),
+    on_progress: OnProgress = silent,
 ) -> LawFit:
     """Fit ``L = E + A / N^alpha + B / D^beta`` to a table.
 
@@ -48,6 +51,7 @@ def fit_table(
             several rows are of one run.
         options: how.
         budgets: operations for which the best N and D are wanted.
+        on_progress: called with what is being done, and the share of it that is done.
 
     Raises:
         stratus.errors.InputError: the table can not be used; the message says why.
@@ -55,7 +59,7 @@ def fit_table(
     options, path = options or FitOptions(), Path(path)
     needed = {PARAMETERS: options.parameters, TOKENS: options.tokens, LOSS: options.loss}
     table = read_runs(path, needed, cluster=options.cluster)
-    fitted = fit_form(LAW, table, options)
+    fitted = fit_form(LAW, table, options, on_progress)
     source = source_of(path, table, LAW)
     sentence = refusal(source)
 
@@ -77,7 +81,12 @@ def fit_table(
 
 
 def fit_power(
-    path: str | Path, x: str, options: FitOptions | None = None, *, at: Sequence[float] = ()
+    path: str | Path,
+    x: str,
+    options: FitOptions | None = None,
+    *,
+    at: Sequence[float] = (),
+    on_progress: OnProgress = silent,
 ) -> PowerFit:
     """Fit ``c / x^gamma`` and ``E + c / x^gamma`` to a table.
 
@@ -86,6 +95,7 @@ def fit_power(
         x: name of the column: parameters, tokens, flops, crystals, anything positive.
         options: how.
         at: values of x at which the loss is wanted.
+        on_progress: called with what is being done, and the share of it that is done.
 
     Raises:
         stratus.errors.InputError: the table can not be used; the message says why.
@@ -101,7 +111,7 @@ def fit_power(
         if len(table) < len(form.constants):
             notes.append(f"{len(table)} rows are too few for a floor.")
             continue
-        fitted = fits[form.name] = fit_form(form, table, options)
+        fitted = fits[form.name] = fit_form(form, table, options, on_progress)
         held_out, told = hold_out(form, table, options)
         notes += [note for note in told if note not in notes]
         singles[form.name] = SinglePower(
