@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stratus.inference.inputs import PredictOptions, Row
+    from stratus.inference.inputs import PredictOptions
     from stratus.inference.job import PredictSummary, predict_corpus
+    from stratus.inference.row import Row
     from stratus.inference.thermo import (
         ThermoSummary,
         ThermoWindow,
@@ -36,7 +37,7 @@ __all__ = [
 
 _HOME = {
     "PredictOptions": "stratus.inference.inputs",
-    "Row": "stratus.inference.inputs",
+    "Row": "stratus.inference.row",
     "PredictSummary": "stratus.inference.job",
     "predict_corpus": "stratus.inference.job",
     "ThermoSummary": "stratus.inference.thermo",

@@ -6,7 +6,7 @@ import os
 import sys
 from itertools import chain, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,7 @@ from stratus.crystals.reading import ReadOptions, records
 from stratus.crystals.reading.formats import take_apart
 from stratus.crystals.symmetry import DEFAULT_SYMPREC
 from stratus.errors import InputError
+from stratus.inference.row import Row
 from stratus.inference.text_tables import text_table
 from stratus.models.given import Given
 from stratus.scope import Dialect, ScopeOptions
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from stratus.corpora.encoding.rows import ChunkResult
-    from stratus.crystals.entry import Reject
 
 _TABLES: Final = frozenset({"csv", "tsv", "parquet"})
 
@@ -46,20 +46,6 @@ class PredictOptions(BaseModel):
         description="Worker processes; 0 works in this one, by default one for each processor.",
     )
     timeout_s: float = Field(60.0, gt=0, description="Longest time for one crystal, in seconds.")
-
-
-class Row(NamedTuple):
-    """One crystal of the inputs.
-
-    Attributes:
-        id: its id.
-        given: what is known of it; None for a reject.
-        reject: why it is one, if it is.
-    """
-
-    id: str
-    given: Given | None
-    reject: Reject | None = None
 
 
 def rows(
@@ -102,8 +88,7 @@ def _text_table(item: object, dialect: Dialect, options: PredictOptions) -> Iter
     path = Path(item)
     if take_apart(path.name).format not in _TABLES or not path.is_file():
         return None
-    found = text_table(path, dialect, options.read)
-    return None if found is None else (Row(*one) for one in found)
+    return text_table(path, dialect, options.read)
 
 
 def _encoded(inputs: Sequence[object], dialect: Dialect, options: PredictOptions) -> Iterator[Row]:
@@ -132,12 +117,15 @@ def _standard_input(inputs: Sequence[object]) -> BinaryIO | None:
 def _in_order(result: ChunkResult) -> Iterator[Row]:
     """Yield the rows and rejects of a chunk where they stood in it."""
     batch = result.batch()
-    columns = [batch.column(name).to_pylist() for name in ("id", "scope", "n_atoms")]
-    good = iter(zip(*columns, strict=True))
+    good = iter(zip(*(batch.column(name).to_pylist() for name in _TAKEN), strict=True))
     bad = dict(result.rejects)
     for place in range(result.outcomes):
         if place in bad:
-            yield Row(bad[place].id, None, bad[place])
+            yield Row(bad[place].id, None, bad[place], bad[place].source)
         else:
-            id, scope, n_atoms = next(good)  # noqa: A001 - the field's name
-            yield Row(id, Given(scope, n_atoms))
+            id, scope, n_atoms, source, formula, group, notes = next(good)  # noqa: A001 - its name
+            told = (source, formula, group, (notes,) if notes else ())
+            yield Row(id, Given(scope, n_atoms), None, *told)
+
+
+_TAKEN: Final = ("id", "scope", "n_atoms", "source", "formula", "space_group", "notes")

@@ -9,7 +9,6 @@ import numpy as np
 
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.errors import ScopeSyntaxError, StratusError
-from stratus.inference.inputs import Row
 from stratus.models.predicting import sample_of
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.inference.row import Row
     from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.views.view import Sample
@@ -65,5 +65,5 @@ def _seen(row: Row, model: Model) -> tuple[Row, Sample | None]:
         return row, sample_of(model, row.given.text)
     except StratusError as error:
         code = Code.UNKNOWN_WORD if isinstance(error, ScopeSyntaxError) else Code.TOO_LONG
-        reject = Reject(row.id, "", Stage.PREDICTING, code, str(error))
-        return Row(row.id, None, reject), None
+        reject = Reject(row.id, row.source, Stage.PREDICTING, code, str(error))
+        return row._replace(given=None, reject=reject), None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stratus.corpora.labelled.formulas import Formulas
 from stratus.corpora.labelled.gathering import with_column
 from stratus.corpora.labelled.layout import find_layout
 from stratus.crystals.entry import Reject, Stage
 from stratus.crystals.reading import records
-from stratus.crystals.reading.table_rows import TableSlice
+from stratus.crystals.reading.table_rows import TableSlice, row_ids
+from stratus.inference.row import Row, told
 from stratus.models.given import Given
 
 if TYPE_CHECKING:
@@ -19,11 +21,9 @@ if TYPE_CHECKING:
     from stratus.crystals.reading import ReadOptions
     from stratus.scope import Dialect
 
-    Found = tuple[str, Given | None, Reject | None]
 
-
-def text_table(path: Path, dialect: Dialect, read: ReadOptions) -> Iterator[Found] | None:
-    """Return id, what is known, and why nothing is, of each row of a table.
+def text_table(path: Path, dialect: Dialect, read: ReadOptions) -> Iterator[Row] | None:
+    """Return what is known of each row of a table, or why nothing is.
 
     Args:
         path: the table.
@@ -38,29 +38,42 @@ def text_table(path: Path, dialect: Dialect, read: ReadOptions) -> Iterator[Foun
             the dialect.
     """
     reader = find_layout(path, read, (), dialect=dialect).reader
-    return None if reader is None else _rows(path, read, reader)
+    return None if reader is None else _rows(path, read, reader, dialect)
 
 
-def _rows(path: Path, read: ReadOptions, reader: RowReader) -> Iterator[Found]:
+def _rows(path: Path, read: ReadOptions, reader: RowReader, dialect: Dialect) -> Iterator[Row]:
     for record in records([path], with_column(read, reader.column)):
         if isinstance(record, Reject):
-            yield record.id, None, record
+            yield Row(record.id, None, record, record.source)
         elif isinstance(record.payload, TableSlice):
             part = record.payload
-            ids, sources = _names(part, record.id)
+            ids, sources, notes = _names(part, record.id)
             found = reader.rows(part.batch, sources.__getitem__)
-            for name, source, row in zip(ids, sources, found, strict=True):
+            given = _as_given(part, reader)
+            for place, (name, source, row) in enumerate(zip(ids, sources, found, strict=True)):
                 if row.code is not None:
-                    yield name, None, Reject(name, source, Stage.READING, row.code, row.text)
+                    reject = Reject(name, source, Stage.READING, row.code, row.text)
+                    yield Row(name, None, reject, source, given[place], None, notes[place])
                 else:
-                    yield name, Given(row.text, row.n_atoms, row.known), None
+                    known = Given(row.text, row.n_atoms, row.known)
+                    told_here = told(row.text, dialect)
+                    yield Row(name, known, None, source, *told_here, notes[place])
 
 
-def _names(part: TableSlice, stem: str) -> tuple[list[str], list[str]]:
-    """Return the id and the source of each row."""
-    numbers = range(part.first_row, part.first_row + part.batch.num_rows)
-    column = part.columns.id
-    named = part.batch.column(column).to_pylist() if column else [None] * len(numbers)
-    texts = ["" if value is None else str(value).strip() for value in named]
-    ids = [text or f"{stem}:{number}" for text, number in zip(texts, numbers, strict=True)]
-    return ids, [f"{part.table}:{number}" for number in numbers]
+def _as_given(part: TableSlice, reader: RowReader) -> list[str]:
+    """Return the formula of each row as the table says it, for those that can not be read."""
+    if not isinstance(reader, Formulas):
+        return [""] * part.batch.num_rows
+    cells = part.batch.column(reader.column).to_pylist()
+    return ["" if cell is None else str(cell).strip() for cell in cells]
+
+
+def _names(part: TableSlice, stem: str) -> tuple[list[str], list[str], list[tuple[str, ...]]]:
+    """Return the id, the source and the notes of each row."""
+    named = row_ids(part, stem)
+    first = part.first_row
+    return (
+        [name for name, _ in named],
+        [f"{part.table}:{number}" for number in range(first, first + len(named))],
+        [() if note is None else (note,) for _, note in named],
+    )

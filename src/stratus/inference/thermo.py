@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -23,11 +23,11 @@ from stratus.views.names import pick
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from stratus.inference.inputs import Row
+    from stratus.inference.row import Row
     from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.models.thermo import ThermoCurves
@@ -50,12 +50,15 @@ class ThermoWindow:
         where: ``[rows]``, for each its place in ``curves`` and ``given``, -1 for a reject.
         given: what is known of those that are no rejects.
         curves: of those that are no rejects.
+        notes: what was decided about the curves of a row, by its number in ``rows``; they are
+            written behind those of its reading.
     """
 
     rows: Sequence[Row]
     where: NDArray[np.int64]
     given: Sequence[Given]
     curves: ThermoCurves
+    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class ThermoSummary(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from stratus.inference.inputs import PredictOptions, rows
@@ -12,12 +12,12 @@ from stratus.models.predicting import predict_samples, require_tasks
 from stratus.tasks.conformal import check_level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from stratus.inference.inputs import Row
+    from stratus.inference.row import Row
     from stratus.models.model import Model
     from stratus.models.predicting import Predicted
 
@@ -34,11 +34,14 @@ class Window:
         rows: the crystals, in order; rejects are among them.
         where: ``[n]``, for each row its place in ``predicted``, -1 for a reject.
         predicted: by target, for the crystals that are no rejects.
+        notes: what was decided about the predictions of a row, by its number in ``rows``; they
+            are written behind those of its reading.
     """
 
     rows: Sequence[Row]
     where: NDArray[np.int64]
     predicted: dict[str, Predicted]
+    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def predict_windows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.encoding.precautions import check_apart, check_place
+from stratus.corpora.encoding.rows import writable
 from stratus.errors import InputError, StratusError
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stratus.crystals.entry import Reject
-    from stratus.inference.inputs import Row
+    from stratus.inference.columns import Cell, Column
+    from stratus.inference.row import Row
 
 _REJECTS_KEPT: Final = 5
 
@@ -66,9 +69,9 @@ def check_output(
 
 def write_windows(
     path: Path,
-    header: Sequence[str],
+    header: Sequence[Column],
     windows: Iterable[W],
-    cells: Callable[[W], Iterable[Sequence[str]]],
+    cells: Callable[[W], Iterable[Sequence[Cell]]],
     on_window: Callable[[W], None] | None = None,
 ) -> Written:
     """Write windows of a stream to a CSV.
@@ -77,7 +80,7 @@ def write_windows(
 
     Args:
         path: where the table goes.
-        header: names of its columns.
+        header: its columns.
         windows: crystals with what is predicted for them, in order.
         cells: gives the lines of a window.
         on_window: called with each window after it was written.
@@ -95,10 +98,10 @@ def write_windows(
             temporary.open("w", newline="", encoding="utf-8") as to,
         ):
             writer = csv.writer(to)
-            writer.writerow(header)
+            writer.writerow(column.name for column in header)
             for window in windows:
                 for line in cells(window):
-                    writer.writerow(line)
+                    writer.writerow(map(_text, line))
                     lines += 1
                 crystals += len(window.rows)
                 rejects = [row.reject for row in window.rows if row.reject is not None]
@@ -130,3 +133,10 @@ def _half_the_threads() -> Iterator[None]:
 
 def _in_words(reject: Reject) -> str:
     return f"{reject.source or reject.id}: {reject.detail} ({reject.code})"
+
+
+def _text(cell: Cell) -> str:
+    """Return a cell as text: a number with nine digits, which tell any two float32 apart."""
+    if cell is None or isinstance(cell, str):
+        return writable(cell or "")
+    return "" if math.isnan(cell) else f"{cell:.9g}"

@@ -89,7 +89,7 @@ def check_partial(text: str) -> Known:
     vocabulary().ids(text)  # every word is a token, or an error
     group, _, composition, _ = _parts(text)
     amounts = read_amounts(composition)
-    number = None if group == UNKNOWN else _group_number(group)
+    number = group_number(group)
     if not amounts or (right := write_partial(amounts, number)) != text:
         hint = f"; write {right!r}" if amounts else ""
         raise InputError(f"{text!r} is not as a partial crystal is written{hint}")
@@ -140,7 +140,17 @@ def read_amounts(composition: str) -> dict[str, int]:
     return amounts if all(amounts.values()) else {}
 
 
-def _group_number(group: str) -> int:
+def group_number(group: str) -> int | None:
+    """Return the number of the space group that the first part of a string writes.
+
+    Returns:
+        1 to 230; None where the space group is unknown.
+
+    Raises:
+        stratus.errors.InputError: no space group is written so.
+    """
+    if group == UNKNOWN:
+        return None
     first, *generators = group.split(" ")
     origin = generators.pop()[1:] if generators and generators[-1].startswith("o") else ""
     found = find_space_group(inversion=first == "i1", generators=tuple(generators), origin=origin)

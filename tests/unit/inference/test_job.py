@@ -17,12 +17,15 @@ import stratus
 from stratus.corpora import EncodeOptions, encode_corpus
 from stratus.errors import InputError, StratusError
 from stratus.inference import PredictOptions, predict_corpus, predict_windows
+from stratus.inference.columns import Column, own_cells
+from stratus.inference.row import Row
 from stratus.inference.writing import write_windows
 
 HERE = PredictOptions(workers=0)
 COLUMNS = [
-    "id", "status", "code", "gap", "gap_std", "gap_lo", "gap_hi",
-    "energy", "energy_std", "energy_lo", "energy_hi", "magnetic", "magnetic_std", "use", "use_p",
+    "id", "status", "code", "detail", "source", "formula", "space_group", "notes", "gap", "gap_std",
+    "gap_lo", "gap_hi", "energy", "energy_std", "energy_lo", "energy_hi",
+    "magnetic", "magnetic_std", "use", "use_p",
 ]  # fmt: skip
 
 
@@ -63,6 +66,26 @@ def test_a_reject_keeps_its_place_and_is_marked_with_its_code(model, mixed, tmp_
     for row in rows:
         assert bool(row["code"]) == (row["status"] == "reject")
         assert all(bool(row[name]) != bool(row["code"]) for name in ("gap", "gap_std", "use"))
+
+
+def test_each_row_says_where_it_comes_from_and_what_it_is(model, mixed, tmp_path):
+    rows = {row["id"]: row for row in predicted([mixed], model, tmp_path)}
+    assert rows["c2b"]["source"] == str(mixed / "c2b.cif")
+    assert rows["readme.txt"]["detail"] == "the file is of no kind that holds crystals"
+    for name, row in rows.items():
+        if row["status"] == "ok":
+            scope = stratus.encode(next(stratus.read(mixed / f"{name}.cif")))
+            assert (row["formula"], row["space_group"]) == (scope.formula, str(scope.space_group))
+            assert not row["detail"]
+        else:
+            assert row["detail"]
+            assert not row["space_group"]
+
+
+def test_notes_of_a_row_and_of_its_predictions_stand_behind_each_other():
+    row = Row("a", None, notes=("Read so.", "And so."))
+    assert own_cells(row, ("Likelier a metal.",))[-1] == "Read so. And so. Likelier a metal."
+    assert own_cells(row)[-1] == "Read so. And so."
 
 
 def test_the_table_holds_what_python_gives(model, mixed, tmp_path):
@@ -214,5 +237,5 @@ def test_torch_has_its_threads_again_after_a_job_that_fails(tmp_path, monkeypatc
         yield
 
     with pytest.raises(StratusError, match="stop"):
-        write_windows(tmp_path / "out.csv", ["id"], windows(), lambda _: [])
+        write_windows(tmp_path / "out.csv", [Column("id")], windows(), lambda _: [])
     assert seen == [max(1, before // 2), before]

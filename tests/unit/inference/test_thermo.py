@@ -13,15 +13,16 @@ import stratus
 from stratus.errors import InputError
 from stratus.inference import PredictOptions, temperature_range, thermo_corpus, thermo_windows
 from stratus.inference import thermo as job
-from stratus.inference.inputs import Row
+from stratus.inference.row import Row
 from stratus.models.given import Given
 from stratus.physics.quantities import GAS_CONSTANT
 
 HERE = PredictOptions(workers=0)
 KELVIN = [0.0, 50.0, 300.0, 1000.0]
 COLUMNS = [
-    "id", "status", "code", "temperature_k", "cv", "cv_lo", "cv_hi", "u", "u_lo", "u_hi",
-    "s", "s_lo", "s_hi", "f", "f_lo", "f_hi", "theta_k",
+    "id", "status", "code", "detail", "source", "formula", "space_group", "notes",
+    "temperature_k", "cv", "cv_lo", "cv_hi", "u", "u_lo", "u_hi", "s", "s_lo", "s_hi",
+    "f", "f_lo", "f_hi", "theta_k",
 ]  # fmt: skip
 
 
@@ -58,7 +59,9 @@ def test_each_crystal_has_a_line_for_each_temperature_and_a_reject_has_one(model
     assert [(row["id"], row["status"], row["temperature_k"]) for row in rows] == expected
     [reject] = [row for row in rows if row["status"] == "reject"]
     assert reject["code"]
-    assert not any(reject[name] for name in COLUMNS[3:])
+    assert reject["detail"]
+    assert reject["source"] == str(mixed / "c1b.cif")
+    assert not any(reject[name] for name in COLUMNS[5:])
 
 
 @pytest.mark.parametrize("per", ["atom", "formula", "cell"])

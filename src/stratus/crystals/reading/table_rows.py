@@ -90,7 +90,7 @@ def parse_slice(payload: TableSlice, stem: str, options: ReadOptions) -> Iterato
 def _rows(payload: TableSlice, stem: str) -> list[_Row]:
     labels = _labels(payload.batch, payload.columns)
     rows = []
-    for place, (id, note) in enumerate(_ids(payload, stem)):  # noqa: A001 - the field's name
+    for place, (id, note) in enumerate(row_ids(payload, stem)):  # noqa: A001 - the field's name
         source = f"{payload.table}:{payload.first_row + place}"
         own = {name: values[place] for name, values in labels.items()}
         rows.append(_Row(place, id, source, own, (note,) if note is not None else ()))
@@ -249,7 +249,13 @@ def _numbers(
     return array, named
 
 
-def _ids(payload: TableSlice, stem: str) -> list[tuple[str, str | None]]:
+def row_ids(payload: TableSlice, stem: str) -> list[tuple[str, str | None]]:
+    """Return the id of each row, and what was decided about it, if anything.
+
+    Args:
+        payload: the rows.
+        stem: what the id of a row without one begins with.
+    """
     name, batch = payload.columns.id, payload.batch
     values = batch.column(name).to_pylist() if name is not None else [None] * batch.num_rows
     result: list[tuple[str, str | None]] = []
