@@ -33,8 +33,9 @@ def attention(  # noqa: PLR0917 - one parameter for each flag
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Look at where [CLS] attends, beside roll-out and gradients, chance and random weights.
+    """Look at where [CLS] attends, against the right null.
 
+    Beside attention stand roll-out and gradients, chance and random weights.
     OUT gets attention.json, attention.csv (a row for each crystal) and pictures.
     """
     with reported():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stratus.benchmarks.running import Entrant
 
 app = typer.Typer(
-    help="Measure models beside simple ones, and write all of it to one file.",
+    help="Measure models beside simple ones, into one file.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -212,7 +212,7 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
     seed: Seed = 0,
     workers: Workers = None,
 ) -> Question:
-    """Find stable crystals by predicted formation energies, as MatBench Discovery does.
+    """Find stable crystals, as MatBench Discovery does.
 
     The hull is that of DFT: the predicted energy above it is the true one plus the error of the
     formation energy. Without --hull only the energies are measured.

@@ -112,7 +112,7 @@ def decontaminate(  # noqa: PLR0917 - one parameter for each flag
     quiet: Quiet = False,
     progress: Progress = True,
 ) -> None:
-    """Leave out the crystals that stand in other tables, such as those of a benchmark.
+    """Leave out the crystals that stand in other tables.
 
     A TABLE holds structures, SCOPE strings or formulas. OUT holds the rows kept, in their order,
     and appears when it is whole.
@@ -174,8 +174,9 @@ def split(  # noqa: PLR0917 - one parameter for each flag
     workers: _Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Split crystals into training, validation and test rows, or into folds.
+    """Split crystals into parts or folds.
 
+    Parts are training, validation and test rows.
     SPLIT holds the part of each id, for stratus finetune --split SPLIT; its card beside it says how
     it was made. What of the test a model meets in training is printed.
     """
@@ -258,7 +259,10 @@ def card(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write the card of a data set, or hold a card against its files."""
+    """Write the card of a data set, or check one.
+
+    A card that is there is held against its files.
+    """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.corpora_report import print_card
         from stratus.corpora.cards.files import (

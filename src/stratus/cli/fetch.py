@@ -25,7 +25,7 @@ SETS: Final = ("matbench", "matbench-discovery", "jarvis", "alexandria", "lemat-
 
 app = typer.Typer(
     name="fetch",
-    help="Fetch crystals from providers and published files, as tables with a card.",
+    help="Fetch crystals from providers and published files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -125,7 +125,10 @@ def mp(  # noqa: PLR0917 - one parameter for each flag
     quiet: Quiet = False,
     progress: Progress = True,
 ) -> None:
-    """Fetch materials from the Materials Project; the key is taken from MP_API_KEY."""
+    """Fetch materials from the Materials Project.
+
+    The key is taken from MP_API_KEY.
+    """
     with reported(lambda: _KEPT):
         from stratus.corpora.sources.materials_project import (
             MaterialsProject,
@@ -208,9 +211,10 @@ def _file_command(name: str) -> Callable[..., None]:
                         progress=progress,
                     )
 
-    fetch_files.__doc__ = f"""Download files of {name}, checked, and make tables of their crystals.
+    fetch_files.__doc__ = f"""Download files of {name}, checked.
 
-    A download that broke off goes on by itself. NAME.sha256 beside each file is its SHA-256.
+    Tables are made of their crystals. A download that broke off goes on by itself. NAME.sha256
+    beside each file is its SHA-256.
     """
     return fetch_files
 

@@ -114,8 +114,9 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Learn properties of crystals, and score them on rows that were not looked at.
+    """Learn properties of crystals from a table of labels.
 
+    They are scored on rows that were not looked at.
     BUNDLE is one model of the nets of all folds; in it are the predictions of the test rows
     (predictions.csv) and their metrics beside simple models (metrics.json).
     """

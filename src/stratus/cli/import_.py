@@ -29,8 +29,9 @@ def import_published(
         str | None, typer.Option(help="Licence of the weights, if you know it.")
     ] = None,
 ) -> None:
-    """Import published CLOUD weights, a BERT on paper strings, into a bundle.
+    """Import published CLOUD weights into a bundle.
 
+    They are those of a BERT on strings of the paper dialect.
     Nothing in FOLDER is run, and nothing is fetched. What is not taken over is printed.
     """
     with reported():

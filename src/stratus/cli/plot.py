@@ -39,8 +39,9 @@ def plot(
     ] = None,
     kind: PictureKind = "png",
 ) -> None:
-    """Draw learning curves, parity and calibration of a model, or a map of crystals it sees.
+    """Draw what a model has learned, or a map of crystals.
 
+    That is its learning curves, parity and calibration.
     A map is drawn with --embed TABLE --colour COL.
     """
     with reported():

@@ -55,7 +55,7 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
     quiet: Quiet = False,
     progress: Progress = True,
 ) -> None:
-    """Predict the properties of crystals, with standard deviations and intervals.
+    """Predict the properties of crystals, with intervals.
 
     OUT gets one row for each crystal, in the order of the inputs, those that can not be read
     included; it appears when it is whole. Tables of SCOPE strings or of formulas are inputs too.

@@ -19,7 +19,7 @@ def report(
     ],
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Benchmarks",
 ) -> None:
-    """Put benchmark runs on one page that needs nothing but a browser.
+    """Put benchmark runs on one page for any browser.
 
     It holds tables, parity, errors by kind of crystal, calibration, learning curves, and all that
     is needed to run them again.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="scaling",
-    help="How loss falls with parameters and tokens: plan runs, do them, fit a law, draw it.",
+    help="How loss falls with parameters and tokens.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -106,8 +106,9 @@ def run(
     ] = "1/1",
     quiet: Annotated[bool, _QUIET] = False,
 ) -> None:
-    """Do the runs of a plan that are not done, smallest first; repeat it to go on.
+    """Do the runs of a plan that are not done.
 
+    The smallest is the first; repeat the command to go on.
     RUNS gets a folder for each run, with its options, checkpoints, curves and model, and runs.csv.
     """
     with reported(lambda: "Repeat the command to go on."):
@@ -170,7 +171,10 @@ def fit(  # noqa: PLR0917 - one parameter for each flag
     ] = False,
     quiet: Annotated[bool, _QUIET] = False,
 ) -> None:
-    """Fit L = E + A / N^alpha + B / D^beta, or single powers, with intervals."""
+    """Fit a law of scaling, with intervals.
+
+    L = E + A / N^alpha + B / D^beta, or single powers with --x.
+    """
     with reported():
         from stratus.cli.scaling_report import FitBar, print_law, print_power
         from stratus.errors import InputError
@@ -222,7 +226,10 @@ def plot(  # noqa: PLR0917 - one parameter for each flag
     unit: Annotated[str, typer.Option(help="Of the loss.")] = "nat",
     kind: PictureKind = "png",
 ) -> None:
-    """Draw loss against compute with the frontier, contours and residuals; or a single power."""
+    """Draw what was fitted.
+
+    Loss against compute with the frontier, contours and residuals; or a single power.
+    """
     with reported():
         from stratus.plots.figure import save_figure
         from stratus.studies.scaling.drawing import draw

@@ -27,7 +27,10 @@ def show(
         str | None, typer.Option("--id", help="Which crystal, when the file holds several.")
     ] = None,
 ) -> None:
-    """Explain one crystal: space group, generators in words, orbits, composition, tokens."""
+    """Explain one crystal in words.
+
+    Space group, generators, orbits, composition and tokens.
+    """
     with reported():
         from rich.console import Console
 

@@ -51,7 +51,7 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
     quiet: Quiet = False,
     progress: Progress = True,
 ) -> None:
-    """Give heat capacity, internal energy, entropy and free energy over temperature.
+    """Give heat capacity, energies and entropy over temperature.
 
     They are of the vibrations of a crystal of fixed volume: C_v, not C_p. OUT gets a line for each
     crystal and temperature, and one for each crystal that can not be read; it appears when it is

@@ -9,12 +9,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from stratus import models as _models
 from stratus.cli.app import app
 from stratus.encoders.table import architecture
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource, Metric
 from stratus.models.member import Member
 from stratus.scope import vocabulary
+
+BUNDLED = Path(_models.__file__).parent / "bundled"
 
 
 def stratus(*words: object) -> tuple[int, str, str]:
@@ -129,3 +132,18 @@ def test_a_folder_that_is_not_there_is_exit_code_2(verb, tmp_path):
     code, _, error = stratus("model", verb, tmp_path / "nothing")
     assert code == 2
     assert "nothing" in error
+
+
+def test_at_80_columns_nothing_is_cut_and_a_digest_stands_once():
+    """In the metrics of the weights in the package the digest of their split stood 63 times."""
+    for words in (("model", "info", "bundled"), ("model", "list", BUNDLED.parent)):
+        said = CliRunner().invoke(app, list(map(str, words)), env={"COLUMNS": "80"}).stdout
+        assert max(map(len, said.splitlines())) <= 80
+        assert "…" not in said
+    said = CliRunner().invoke(app, ["model", "info", "bundled"], env={"COLUMNS": "80"}).stdout
+    values = json.loads(CliRunner().invoke(app, ["model", "info", "bundled", "--json"]).stdout)
+    digests = [file["sha256"] for file in values["files"].values()]
+    digests += {metric["split"].split(" ")[-1] for metric in values["card"]["metrics"]}
+    assert [said.count(digest) for digest in digests] == [1] * len(digests)
+    for metric in values["card"]["metrics"]:
+        assert f"{metric['value']:.4g}" in said
