@@ -20,7 +20,10 @@ from rich.table import Table
 import stratus
 from stratus.crystals.spacegroups import space_group
 from stratus.errors import StratusError
-from stratus.plots.crystal_page import CrystalCard, crystal_page, write_page
+from stratus.models.law_head import law_head
+from stratus.physics.quantities import GAS_CONSTANT
+from stratus.plots.crystal_page import CrystalCard, RejectCard, crystal_page, write_page
+from stratus.plots.curve_picture import TemperatureCurve
 from stratus.plots.interval_bar import Predicted, rounded
 from stratus.scope.vocabulary import vocabulary
 
@@ -28,22 +31,27 @@ if TYPE_CHECKING:
     from stratus.models.model import Model
 
 LEVEL = 0.9
+TEMPERATURES_K = [*range(0, 300, 15), *range(300, 1501, 50)]
+CURVES = {"cv": "heat capacity C_v", "s": "entropy S", "u": "internal energy U"}
 
 
 def main(folder: Path, page: Path | None, bundle: str) -> None:
     """Predict, print, and write the page."""
     model = stratus.load(bundle)
     entries, scopes, rejects = read(folder)
-    predicted = predict(model, [str(scope) for scope in scopes])
-    cards = [card(*each) for each in zip(entries, scopes, predicted, strict=True)]
+    strings = [str(scope) for scope in scopes]
+    given = zip(entries, scopes, predict(model, strings), curves(model, strings), strict=True)
+    cards = [card(*each) for each in given]
     show(cards)
-    for name, why in rejects:
-        print(f"not predicted: {name}: {why}")
+    for reject in rejects:
+        code = f" ({reject.code})" if reject.code else ""
+        print(f"not predicted: {reject.name}: {reject.reason}{code}")
     if page is not None:
         html = crystal_page(
             cards,
             title="Crystals and what is predicted for them",
-            lead=f"Predicted by {model.card.name}: {model.card.summary}",
+            lead=f"Predicted by {model.card.name}: {model.card.summary} Curves are per mole of "
+            "atoms, at constant volume; the dashed line is 3R.",
             level=LEVEL,
             rejects=rejects,
         )
@@ -53,17 +61,17 @@ def main(folder: Path, page: Path | None, bundle: str) -> None:
 
 def read(
     folder: Path,
-) -> tuple[list[stratus.Entry], list[stratus.Scope], list[tuple[str, str]]]:
-    """Return crystals, their strings, and id and reason of what is none."""
+) -> tuple[list[stratus.Entry], list[stratus.Scope], list[RejectCard]]:
+    """Return crystals, their strings, and what is none."""
     entries, scopes, rejects = [], [], []
     for item in stratus.read(folder):
         if isinstance(item, stratus.Reject):
-            rejects.append((item.id, f"{item.detail} ({item.code})"))
+            rejects.append(RejectCard(item.id, item.detail, str(item.code), item.source))
             continue
         try:
             scopes.append(stratus.encode(item))
         except StratusError as error:
-            rejects.append((item.id, str(error)))
+            rejects.append(RejectCard(item.id, str(error), source=item.source))
         else:
             entries.append(item)
     return entries, scopes, rejects
@@ -89,7 +97,35 @@ def predict(model: Model, strings: list[str]) -> list[list[Predicted]]:
     ]
 
 
-def card(entry: stratus.Entry, scope: stratus.Scope, predicted: list[Predicted]) -> CrystalCard:
+def curves(model: Model, strings: list[str]) -> list[list[TemperatureCurve]]:
+    """Return the curves of each crystal over temperature; none where the model has no law."""
+    if not strings or law_head(model.heads) is None:
+        return [[] for _ in strings]
+    found = model.thermo(strings, TEMPERATURES_K, interval=LEVEL)
+    return [
+        [
+            TemperatureCurve(
+                words,
+                found.units[name],
+                found.temperature_k,
+                curve.value[row],
+                None if curve.lo is None else curve.lo[row],
+                None if curve.hi is None else curve.hi[row],
+                limit=3 * GAS_CONSTANT if name == "cv" else None,
+            )
+            for name, words in CURVES.items()
+            if (curve := found.curves[name])
+        ]
+        for row in range(len(strings))
+    ]
+
+
+def card(
+    entry: stratus.Entry,
+    scope: stratus.Scope,
+    predicted: list[Predicted],
+    drawn: list[TemperatureCurve],
+) -> CrystalCard:
     """Return what the page shows of a crystal."""
     words = vocabulary()
     group = space_group(scope.space_group)
@@ -103,6 +139,7 @@ def card(entry: stratus.Entry, scope: stratus.Scope, predicted: list[Predicted])
         words=[(word, words.role(word).value) for word in str(scope).split(" ")],
         predictions=predicted,
         note=" ".join(entry.notes),
+        curves=drawn,
     )
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from stratus.errors import InputError
 from stratus.plots.cell_picture import MOST_ATOMS, cell_picture
+from stratus.plots.curve_picture import curve_picture, curve_ranges
 from stratus.plots.element_look import element_look
 from stratus.plots.interval_bar import common_ranges, interval_bar, rounded
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from stratus.plots.curve_picture import TemperatureCurve
     from stratus.plots.interval_bar import Predicted, Range
 
 ROLES: Final[Mapping[str, str]] = MappingProxyType(
@@ -56,6 +58,7 @@ class CrystalCard:
         words: each word of the SCOPE string with its role.
         predictions: what is predicted.
         note: a sentence under the name, such as a warning.
+        curves: quantities over temperature.
     """
 
     name: str
@@ -67,6 +70,24 @@ class CrystalCard:
     words: Sequence[tuple[str, str]]
     predictions: Sequence[Predicted]
     note: str = ""
+    curves: Sequence[TemperatureCurve] = ()
+
+
+@dataclass(frozen=True)
+class RejectCard:
+    """What the page shows of what could not be predicted.
+
+    Attributes:
+        name: its id.
+        reason: why, in a sentence.
+        code: of the reject; empty where there is none.
+        source: where it came from.
+    """
+
+    name: str
+    reason: str
+    code: str = ""
+    source: str = ""
 
 
 def crystal_page(
@@ -75,22 +96,23 @@ def crystal_page(
     title: str,
     lead: str = "",
     level: float | None = None,
-    rejects: Sequence[tuple[str, str]] = (),
+    rejects: Sequence[RejectCard] = (),
 ) -> str:
     """Return the page.
 
-    Bars of one property and unit have one scale on the whole page.
+    Bars of one property and unit have one scale on the whole page, and so have curves.
 
     Args:
         cards: one for each crystal.
         title: of the page.
         lead: a sentence under it, such as which model this is of.
         level: nominal coverage of the intervals, 0 to 1.
-        rejects: id and reason of what is not shown.
+        rejects: what could not be predicted; a card each, after the others.
 
     Raises:
-        stratus.errors.InputError: a lattice can not be drawn; the message names the crystal.
+        stratus.errors.InputError: a lattice or a curve can not be drawn; the message says which.
     """
+    curves = curve_ranges(chain.from_iterable(card.curves for card in cards))
     ranges = common_ranges(chain.from_iterable(card.predictions for card in cards))
     interval = "interval" if level is None else f"{level:.0%} interval"
     style = files("stratus.plots").joinpath("data/page.css").read_text("utf-8")
@@ -104,10 +126,10 @@ def crystal_page(
         f"<title>{escape(title)}</title><style>\n{style}</style></head>\n<body>",
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(lead)}</p>" if lead else "",
-        _index(cards),
+        _index([*(card.name for card in cards), *(card.name for card in rejects)]),
         _key(cards),
-        *(_card(card, place, ranges, interval) for place, card in enumerate(cards)),
-        _rejects(rejects),
+        *(_card(card, place, ranges, curves, interval) for place, card in enumerate(cards)),
+        *(_reject(card, len(cards) + place) for place, card in enumerate(rejects)),
         "</body></html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -132,9 +154,9 @@ def write_page(page: str, path: str | Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _index(cards: Sequence[CrystalCard]) -> str:
-    links = (f'<a href="#crystal-{k}">{escape(card.name)}</a>' for k, card in enumerate(cards))
-    return f"<nav>{''.join(links)}</nav>" if len(cards) > 1 else ""
+def _index(names: Sequence[str]) -> str:
+    links = (f'<a href="#crystal-{k}">{escape(name)}</a>' for k, name in enumerate(names))
+    return f"<nav>{''.join(links)}</nav>" if len(names) > 1 else ""
 
 
 def _key(cards: Sequence[CrystalCard]) -> str:
@@ -152,8 +174,14 @@ def _key(cards: Sequence[CrystalCard]) -> str:
 
 
 def _card(
-    card: CrystalCard, place: int, ranges: Mapping[tuple[str, str], Range], interval: str
+    card: CrystalCard,
+    place: int,
+    ranges: Mapping[tuple[str, str], Range],
+    curve_scales: Mapping[tuple[str, str], Range],
+    interval: str,
 ) -> str:
+    drawn = (curve_picture(each, curve_scales[each.name, each.unit]) for each in card.curves)
+    curves = "".join(drawn)
     space_group = f", space group {_symbol(card.space_group)}" if card.space_group else ""
     return "\n".join(
         [
@@ -166,7 +194,9 @@ def _card(
             f'<p class="words">{" ".join(_word(*word) for word in card.words)}</p>',
             '<div class="scroll">',
             *_table(card, ranges, interval),
-            "</div></div></article>",
+            "</div>",
+            f'<div class="curves">{curves}</div>' if curves else "",
+            "</div></article>",
         ]
     )
 
@@ -229,11 +259,16 @@ def _table(
     yield "</tbody></table>"
 
 
-def _rejects(rejects: Sequence[tuple[str, str]]) -> str:
-    if not rejects:
-        return ""
-    rows = (
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(why)}</td></tr>'
-        for name, why in rejects
+def _reject(card: RejectCard, place: int) -> str:
+    code = f" ({escape(card.code)})" if card.code else ""
+    return "\n".join(
+        [
+            f'<article class="crystal rejected" id="crystal-{place}"><div class="picture">',
+            '<p class="quiet">No crystal to draw.</p></div><div>',
+            f"<h2>{escape(card.name)}</h2>",
+            "<p>Nothing is predicted.</p>",
+            f"<p><strong>{escape(card.reason)}</strong>{code}</p>",
+            f'<p class="quiet">{escape(card.source)}</p>' if card.source else "",
+            "</div></article>",
+        ]
     )
-    return f'<h2>Not predicted</h2><table class="rejects">{"".join(rows)}</table>'

@@ -64,20 +64,27 @@ def common_ranges(predictions: Iterable[Predicted]) -> dict[tuple[str, str], Ran
 def rounded(found: Predicted) -> tuple[str, str, str]:
     """Return value, standard deviation and interval as texts with as many digits as they deserve.
 
-    That is two digits of the standard deviation, or else of half the interval.
+    Value and ends have two digits of half the interval, or where there is none of the standard
+    deviation; the standard deviation has two digits of its own, and no fewer places.
     """
-    spread = found.std
-    if not (math.isfinite(spread) and spread > 0) and found.is_bounded:
-        spread = (found.high - found.low) / 2
+    spread = (found.high - found.low) / 2 if found.is_bounded else found.std
+    if not (math.isfinite(spread) and spread > 0):
+        spread = found.std
     if math.isfinite(spread) and spread > 0:
-        places = max(0, 1 - math.floor(math.log10(spread)))
+        places = _places(spread, 2)
     elif math.isfinite(found.value) and found.value:
-        places = max(0, _DIGITS - 1 - math.floor(math.log10(abs(found.value))))
+        places = _places(abs(found.value), _DIGITS)
     else:
         places = 2
     low, high = (_fixed(end, places) for end in (found.low, found.high))
     ends = f"{low} to {high}" if found.has_interval else _ABSENT
-    return _fixed(found.value, places), _fixed(found.std, places), ends
+    own = math.isfinite(found.std) and found.std > 0
+    of_std = max(places, _places(found.std, 2)) if own else places
+    return _fixed(found.value, places), _fixed(found.std, of_std), ends
+
+
+def _places(number: float, digits: int) -> int:
+    return max(0, digits - 1 - math.floor(math.log10(number)))
 
 
 def interval_bar(found: Predicted, range_: Range) -> str:

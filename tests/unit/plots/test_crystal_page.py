@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from stratus.errors import InputError
-from stratus.plots.crystal_page import ROLES, CrystalCard, crystal_page, write_page
+from stratus.plots.crystal_page import (
+    ROLES,
+    CrystalCard,
+    RejectCard,
+    crystal_page,
+    write_page,
+)
+from stratus.plots.curve_picture import TemperatureCurve
 from stratus.plots.interval_bar import Predicted, common_ranges, interval_bar, rounded
 from stratus.scope.vocabulary import Role
 
@@ -73,19 +80,20 @@ def card(name="rock-salt", **changes):
 def test_the_page_shows_what_it_was_given():
     page = crystal_page(
         [card(), card("corundum", formula="Al2O3", space_group="194 P6_3/mmc", note="a warning")],
-        title="My crystals", lead="By a model.", level=0.9, rejects=[("alloy", "is mixed")],
+        title="My crystals", lead="By a model.", level=0.9,
+        rejects=[RejectCard("alloy", "is mixed", "partial-occupancy", "alloy.cif")],
     )  # fmt: skip
     found = parsed(page)
     text = " ".join(" ".join(found.text).split())
     for said in (
         "My crystals", "By a model.", "rock-salt", "NaCl , space group 225 Fm-3m", "a warning",
         "band gap", "5.12", "eV", "0.31", "4.40 to 5.90", "90% interval", "i1 | Na 4a", "alloy",
-        "is mixed",
+        "is mixed", "partial-occupancy", "alloy.cif",
     ):  # fmt: skip
         assert said.replace(" ", "") in text.replace(" ", ""), said
     assert "Al<sub>2</sub>O<sub>3</sub>" in page
     assert "P6<sub>3</sub>/mmc" in page
-    assert found.tags.count("article") == 2
+    assert found.tags.count("article") == 3
     assert page.startswith("<!doctype html>")
 
 
@@ -111,8 +119,10 @@ def test_every_text_is_escaped():
     evil = card(
         EVIL, formula=EVIL, space_group=EVIL, symbols=[EVIL, EVIL], words=[(EVIL, EVIL)],
         predictions=[Predicted(EVIL, EVIL, 1.0, 0.1, 0.9, 1.1)], note=EVIL,
+        curves=[TemperatureCurve(EVIL, EVIL, [0, 300], [0, 20])],
     )  # fmt: skip
-    page = crystal_page([evil, evil], title=EVIL, lead=EVIL, rejects=[(EVIL, EVIL)])
+    rejects = [RejectCard(EVIL, EVIL, EVIL, EVIL)]
+    page = crystal_page([evil, evil], title=EVIL, lead=EVIL, rejects=rejects)
     found = parsed(page)
     assert "script" not in found.tags
     assert "<script" not in page
@@ -171,6 +181,11 @@ def test_the_page_stays_small():
 )
 def test_a_number_has_the_digits_that_its_uncertainty_leaves(found, texts):
     assert rounded(found) == texts
+
+
+def test_the_interval_says_the_digits_and_a_small_spread_keeps_its_own():
+    members_agree = Predicted("cv", "J/mol/K", 24.61987, 0.0037, 24.1115, 25.1283)
+    assert rounded(members_agree) == ("24.62", "0.0037", "24.11 to 25.13")
 
 
 def test_bars_of_one_property_share_a_scale():
