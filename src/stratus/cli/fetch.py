@@ -161,14 +161,15 @@ def list_sets() -> None:
 
         from stratus.corpora.sources.catalogue import catalogue
 
-        table = Table("set", "file", "licence", "digest", "rows")
+        console = Console(highlight=False)
         for name, known in catalogue().sets.items():
+            console.print(f"[bold]{name}[/bold]  {known.licence}", soft_wrap=True)
+            table = Table.grid(padding=(0, 2))
             for short, file in known.files.items():
-                digest = file.digest.split(":")[0] if file.digest else "from first use"
-                rows = f"{file.rows:,}" if file.rows else ""
-                many = f" ({file.many} files)" if file.many else ""
-                table.add_row(name, short + many, known.licence, digest, rows)
-        Console(highlight=False).print(table)
+                digest = file.digest.split(":")[0] if file.digest else "digest from first use"
+                rows = f"{file.rows:,} rows" if file.rows else ""
+                table.add_row(f"  {short}", f"{file.many} files" if file.many else "", digest, rows)
+            console.print(table)
 
 
 def _file_command(name: str) -> Callable[..., None]:
