@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stratus.crystals.synthesis import random_orbits
-from stratus.encoders.table import ARCHITECTURES, MASKED_TOKENS, architecture, read_config
+from stratus.encoders.architecture import MASKED_TOKENS
+from stratus.encoders.table import ARCHITECTURES, architecture, read_config
 from stratus.scope import Scope, vocabulary
 from stratus.scope.vocabulary import Role
 from stratus.views.table import view

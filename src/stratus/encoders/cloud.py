@@ -14,8 +14,15 @@ import torch
 from torch import nn
 from torch.nn import functional as fn
 
+from stratus.encoders.architecture import MASKED_TOKENS, Architecture
 from stratus.encoders.encoding import Encoding
-from stratus.encoders.transformer import Block, TransformerConfig, attention_mask, draw_weights
+from stratus.encoders.transformer import (
+    PRESETS,
+    Block,
+    TransformerConfig,
+    attention_mask,
+    draw_weights,
+)
 from stratus.errors import InputError
 from stratus.views.keys import TOKENS
 
@@ -147,3 +154,15 @@ def from_bert(
             used.add(full)
         ours[name] = torch.cat(pieces)
     return ours, sorted(set(tensors) - used)
+
+
+CLOUD: Final = Architecture(
+    name="cloud",
+    config=CloudConfig,
+    build=Cloud,
+    presets=PRESETS,
+    view="sequence",
+    dialects=("orbit", "paper"),
+    objectives=(MASKED_TOKENS,),
+    numerics=1,
+)

@@ -22,9 +22,16 @@ from torch import nn
 from torch.nn import functional as fn
 
 from stratus.crystals.wyckoff import POINT_GROUPS
+from stratus.encoders.architecture import MASKED_TOKENS, Architecture
 from stratus.encoders.encoding import Encoding
 from stratus.encoders.token_tables import element_features, element_properties, token_values
-from stratus.encoders.transformer import Block, TransformerConfig, attention_mask, draw_weights
+from stratus.encoders.transformer import (
+    PRESETS,
+    Block,
+    TransformerConfig,
+    attention_mask,
+    draw_weights,
+)
 from stratus.errors import InputError
 from stratus.scope.vocabulary import vocabulary
 from stratus.views.keys import SEGMENTS, SITES, TOKENS
@@ -151,3 +158,15 @@ def _numbers(orbits: Tensor, components: Tensor, atoms: Tensor) -> Tensor:
     here, logarithm = atoms > 0, atoms.clamp(min=1).log() - 2
     columns += [here, logarithm * here, logarithm.square() * here, 10 * here / atoms.clamp(min=1)]
     return torch.stack([column.to(atoms.dtype) for column in columns], dim=-1)
+
+
+ORBIT_SET: Final = Architecture(
+    name="orbit-set",
+    config=OrbitSetConfig,
+    build=OrbitSet,
+    presets=PRESETS,
+    view="orbit-set",
+    dialects=("orbit",),
+    objectives=(MASKED_TOKENS,),
+    numerics=2,
+)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
 import torch
@@ -23,6 +24,7 @@ from torch import nn
 from torch.nn import functional as fn
 
 from stratus.crystals.elements import SYMBOLS
+from stratus.encoders.architecture import Architecture
 from stratus.encoders.encoding import Encoding
 from stratus.encoders.token_tables import element_properties, properties_by_number
 from stratus.views.keys import ELEMENTS, FRACTIONS, MASK
@@ -244,3 +246,50 @@ def _draw_weights(roost: Roost, generator: torch.Generator | None) -> None:
 def _draw_evenly(weight: Tensor, inputs: int, generator: torch.Generator | None) -> None:
     bound = 1 / math.sqrt(inputs)
     nn.init.uniform_(weight, -bound, bound, generator=generator)
+
+
+_PRESETS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+    {
+        "nano": {
+            "hidden": 64,
+            "element_embedding": 64,
+            "element_hidden": 32,
+            "layers": 3,
+            "heads": 3,
+            "gate_hidden": 64,
+            "message_hidden": 64,
+            "trunk": (128,),
+        },
+        "small": {
+            "hidden": 128,
+            "element_embedding": 128,
+            "element_hidden": 64,
+            "layers": 3,
+            "heads": 3,
+            "gate_hidden": 128,
+            "message_hidden": 128,
+            "trunk": (512, 256),
+        },
+        "base": {
+            "hidden": 256,
+            "element_embedding": 200,
+            "element_hidden": 64,
+            "layers": 3,
+            "heads": 3,
+            "gate_hidden": 256,
+            "message_hidden": 256,
+            "trunk": (1024, 512),
+        },
+    }
+)
+
+ROOST: Final = Architecture(
+    name="roost",
+    config=RoostConfig,
+    build=Roost,
+    presets=_PRESETS,
+    view="composition",
+    dialects=("orbit",),
+    objectives=(),
+    numerics=2,
+)

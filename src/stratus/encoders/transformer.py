@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
 import torch
@@ -118,3 +119,13 @@ def draw_weights(module: nn.Module, generator: torch.Generator | None) -> None:
             nn.init.normal_(part.weight, std=INITIAL_STD, generator=generator)
         if isinstance(part, nn.Linear) and part.bias is not None:
             nn.init.zeros_(part.bias)
+
+
+PRESETS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+    {
+        "nano": {"layers": 4, "hidden": 128, "heads": 4, "feed_forward": 512},
+        "small": {"layers": 6, "hidden": 384, "heads": 6, "feed_forward": 1536},
+        "base": {"layers": 12, "hidden": 768, "heads": 12, "feed_forward": 3072},
+    }
+)
+"""The sizes of the transformers, by the name of the preset."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stratus.encoders.table import ARCHITECTURES, MASKED_TOKENS, architecture
+from stratus.encoders.architecture import MASKED_TOKENS
+from stratus.encoders.table import ARCHITECTURES, architecture
 from stratus.errors import InputError, ResumeError
 from stratus.training.grammar import from_layers
 from stratus.training.masking import MaskingOptions

@@ -8,15 +8,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from stratus.encoders.architecture import MASKED_TOKENS
 from stratus.encoders.cloud import Cloud, CloudConfig
 from stratus.encoders.orbit_set import OrbitSet
-from stratus.encoders.table import (
-    ARCHITECTURES,
-    MASKED_TOKENS,
-    architecture,
-    configure,
-    read_config,
-)
+from stratus.encoders.table import ARCHITECTURES, architecture, configure, read_config
 from stratus.errors import InputError
 from stratus.scope import vocabulary
 from stratus.views.table import VIEWS

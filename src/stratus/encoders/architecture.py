@@ -1,0 +1,41 @@
+"""An architecture: an encoder with its config and presets, at the foot of the encoder's file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+    from torch import nn
+
+MASKED_TOKENS: Final = "masked-tokens"
+"""The objective of ``stratus pretrain``; for encoders with a ``token_embedding`` whose parts stand
+for the tokens of a string."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One encoder design.
+
+    Attributes:
+        name: its name in the table.
+        config: the model of its config.
+        build: makes the module from a config and, if given, a ``torch.Generator``.
+        presets: values of the config, by the name of the preset.
+        view: name of the view it reads.
+        dialects: the dialects it can be trained on.
+        objectives: what it can be pre-trained for; empty where it is only trained for properties.
+        numerics: raised whenever the same weights would give other numbers.
+    """
+
+    name: str
+    config: type[BaseModel]
+    build: Callable[..., nn.Module]
+    presets: Mapping[str, Mapping[str, object]]
+    view: str
+    dialects: tuple[str, ...]
+    objectives: tuple[str, ...]
+    numerics: int
