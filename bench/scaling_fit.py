@@ -15,9 +15,10 @@ import time
 
 import numpy as np
 
-from stratus.studies.scaling.fitting import Fit, Problem, fit, make_problem, polish
+from stratus.studies.scaling.fitting import Fit, fit, polish
 from stratus.studies.scaling.forms import LAW
 from stratus.studies.scaling.intervals import bootstrap
+from stratus.studies.scaling.problem import Problem, make_problem
 
 TRUE = {"E": 1.7, "A": 400.0, "alpha": 0.34, "B": 410.0, "beta": 0.28}
 TURNS = 5

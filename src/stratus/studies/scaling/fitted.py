@@ -13,9 +13,10 @@ from scipy.stats import chi2
 from stratus.errors import InputError
 from stratus.sealed import sha256
 from stratus.studies.scaling.documents import HeldOut, ProfileDocument, Search, Source
-from stratus.studies.scaling.fitting import DELTA, Fit, Problem, fit, make_problem
+from stratus.studies.scaling.fitting import Fit, fit
 from stratus.studies.scaling.forms import LAW, Form
 from stratus.studies.scaling.intervals import Draws, Interval, bootstrap
+from stratus.studies.scaling.problem import DELTA, Problem, make_problem
 from stratus.studies.scaling.profile import log_likelihood, profile
 from stratus.studies.scaling.tables import LOSS, PARAMETERS, TOKENS, RunTable
 

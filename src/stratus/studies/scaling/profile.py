@@ -18,7 +18,8 @@ from stratus.studies.scaling.intervals import Interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stratus.studies.scaling.fitting import Fit, Problem
+    from stratus.studies.scaling.fitting import Fit
+    from stratus.studies.scaling.problem import Problem
 
     Floats = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from stratus.studies.scaling.together import laws
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stratus.studies.scaling.fitting import Problem
+    from stratus.studies.scaling.problem import Problem
 
     Floats = NDArray[np.float64]
 

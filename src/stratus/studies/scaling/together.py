@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stratus.studies.scaling.fitting import Problem
     from stratus.studies.scaling.forms import Design
+    from stratus.studies.scaling.problem import Problem
 
     Floats = NDArray[np.float64]
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from stratus.errors import InputError
-from stratus.studies.scaling.fitting import DELTA, fit, make_problem
+from stratus.studies.scaling.fitting import fit
 from stratus.studies.scaling.forms import LAW, power
 from stratus.studies.scaling.intervals import Draws, bootstrap, widened
+from stratus.studies.scaling.problem import DELTA, make_problem
 from stratus.studies.scaling.profile import log_likelihood, profile
 from stratus.studies.scaling.together import descend, objectives
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stratus.studies.scaling.fitting import fit, make_problem, polish
+from stratus.studies.scaling.fitting import fit, polish
 from stratus.studies.scaling.forms import LAW, power
+from stratus.studies.scaling.problem import make_problem
 from stratus.studies.scaling.resampled import settle
 
 GRID = np.meshgrid(np.geomspace(3e3, 3e6, 6), np.geomspace(3e5, 1e8, 5))
