@@ -6,15 +6,16 @@ SHA-256 of every other file; a folder without it does not count.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import secrets
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stratus.errors import InputError
+from stratus.files.digest import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +47,10 @@ def sealing(target: Path, *, replace: bool = False) -> Iterator[Path]:
         raise SealError(f"{target} is there already and is no folder; name another one")
     if target.exists() and not replace:
         raise SealError(f"{target} is there already; name another folder or remove it")
-    draft = target.with_name(f".{target.name}.part-{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = _unused(target, "part")
+    draft.mkdir()  # never one that is there: another run may be writing it
     try:
-        draft.mkdir(parents=True)
         yield draft
         _write_manifest(draft)
         _put(draft, target)
@@ -93,12 +94,6 @@ def verify(folder: Path) -> dict[str, str]:
                 f"{path} has changed: its bytes are not those in {MANIFEST}; copy it again"
             )
     return {name: digest for name, (_, digest) in listed.items()}
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> list[str]:
@@ -158,6 +153,9 @@ def _put(draft: Path, target: Path) -> None:
 
 def _put_aside(target: Path) -> Path:
     """Rename a folder, so that nobody finds it any more."""
-    old = target.with_name(f".{target.name}.old-{os.getpid()}")
-    shutil.rmtree(old, ignore_errors=True)
-    return target.rename(old)
+    return target.rename(_unused(target, "old"))
+
+
+def _unused(target: Path, kind: str) -> Path:
+    """Return a hidden name beside a folder that nobody else has."""
+    return target.with_name(f".{target.name}.{kind}-{secrets.token_hex(4)}")

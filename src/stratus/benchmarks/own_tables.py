@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from stratus.benchmarks.question import Question, Unread
 from stratus.benchmarks.record import Asked
-from stratus.corpora.encoding.files import sha256
 from stratus.corpora.labelled.columns import close
 from stratus.corpora.labelled.folds import Fold, from_column, kfold
 from stratus.corpora.labelled.joining import join_tables
@@ -22,6 +21,7 @@ from stratus.corpora.labelled.values import as_classes, as_numbers
 from stratus.crystals.reading.record import ReadOptions
 from stratus.crystals.reading.table_columns import find_columns
 from stratus.errors import InputError
+from stratus.files.digest import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

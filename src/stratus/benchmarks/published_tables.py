@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stratus.benchmarks.question import Question, Unread
-from stratus.corpora.encoding.files import sha256
 from stratus.corpora.labelled.folds import from_column
 from stratus.corpora.labelled.reading import read_labelled
 from stratus.crystals.reading.json_records import json_records
 from stratus.crystals.reading.record import ReadOptions
 from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
+from stratus.files.digest import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

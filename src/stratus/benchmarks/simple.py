@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from stratus.benchmarks.forest import TREES, features, predict_forest
-from stratus.corpora.encoding.files import whole_file
 from stratus.errors import InputError
+from stratus.files.whole import write_whole
 from stratus.training.simple_models import MAJORITY, MEAN, predict_simple
 
 if TYPE_CHECKING:
@@ -158,8 +158,7 @@ def _write(path: Path, found: Mapping[str, Floats]) -> None:
     text = json.dumps({name: values.tolist() for name, values in found.items()})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as draft:
-            draft.write_text(text, "utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise InputError(
             f"{path.parent} can not be written ({error.strerror}); name another folder for the "

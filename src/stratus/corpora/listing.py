@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.encoding.merge import METADATA_KEY, ROW_GROUP_ROWS
 from stratus.errors import InputError
+from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

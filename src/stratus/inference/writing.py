@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 import torch
 
-from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.encoding.precautions import check_apart, check_place
 from stratus.corpora.encoding.rows import writable
 from stratus.errors import InputError, StratusError
+from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:
     import os

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError, MissingExtraError, StratusError
+from stratus.files.whole import whole_file
 from stratus.models.exporting_check import check, differences, expected, feed, make_crystals
 from stratus.models.exporting_graph import (
     AXES,
@@ -217,18 +218,17 @@ def _write(
             f"the graph has {traced.ByteSize():,} bytes, more than the 2 GB that one ONNX file can "
             "hold; export one member"
         )
-    draft = path.with_name(f".{path.name}.part")
     try:
-        draft.write_bytes(traced.SerializeToString())
-        onnx.checker.check_model(str(draft))
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong comes as an exception as well
-        session = onnxruntime.InferenceSession(
-            str(draft), options, providers=["CPUExecutionProvider"]
-        )
-        found = measure(session)
-        check(found)
-        draft.replace(path)
+        with whole_file(path) as draft:
+            draft.write_bytes(traced.SerializeToString())
+            onnx.checker.check_model(str(draft))
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 4  # what goes wrong comes as an exception as well
+            session = onnxruntime.InferenceSession(
+                str(draft), options, providers=["CPUExecutionProvider"]
+            )
+            found = measure(session)
+            check(found)
     except OSError as error:
         raise StratusError(f"{path} could not be written ({error}); make room and repeat") from None
     except StratusError:
@@ -238,6 +238,4 @@ def _write(
         raise StratusError(
             f"onnxruntime can not compute the exported graph, so nothing was written ({reason})"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
     return found

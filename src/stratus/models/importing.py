@@ -18,12 +18,12 @@ from stratus.corpora.cards.card import DataSource
 from stratus.corpora.documents import read_json, validated
 from stratus.encoders.cloud import Cloud, CloudConfig, from_bert
 from stratus.errors import InputError
+from stratus.files.digest import sha256
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.member import Member
 from stratus.models.published_tokenizer import read_tokenizer
 from stratus.models.skeleton import check_bounds
-from stratus.sealed import sha256
 from stratus.tasks.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig, from_bert_head
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ to the browser. Every text is escaped.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from stratus.errors import InputError
+from stratus.files.whole import write_whole
 from stratus.plots.cell_picture import MOST_ATOMS, cell_picture
 from stratus.plots.curve_picture import curve_picture, curve_ranges
 from stratus.plots.element_look import element_look
@@ -142,16 +142,12 @@ def write_page(page: str, path: str | Path) -> None:
         stratus.errors.InputError: it can not be written.
     """
     path = Path(path)
-    draft = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, page)
     except OSError as error:
         raise InputError(
             f"{path} can not be written ({error.strerror}); name a file in a folder that is there"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _index(names: Sequence[str]) -> str:

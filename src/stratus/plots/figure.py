@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stratus.errors import InputError
+from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,18 +98,14 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     kind = path.suffix.lower()
     if kind not in _METADATA:
         raise InputError(f"{path} ends with {kind or 'nothing'}; write .png, .svg or .pdf")
-    draft = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
-        with style.context(["default", dict(_STYLE)]):
+        with whole_file(path) as draft, style.context(["default", dict(_STYLE)]):
             figure.savefig(draft, format=kind[1:], metadata=dict(_METADATA[kind]))
-        draft.replace(path)
     except OSError as error:
         raise InputError(
             f"{path} can not be written ({error.strerror or error}); name a file in a folder that "
             "is there"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def with_unit(name: str, unit: str) -> str:

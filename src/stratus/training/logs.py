@@ -7,10 +7,11 @@ logged, so no row before a checkpoint is ever missing; rows after it are cut whe
 from __future__ import annotations
 
 import csv
-import os
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.loggers.logger import Logger
+
+from stratus.files.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +72,4 @@ def cut_after(folder: Path, step: int) -> None:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         header, *rows = [line for line in lines if line.endswith("\n")] or [""]
         kept = [row for row in rows if int(row.split(",")[0]) <= step]
-        draft = path.with_name(f".{path.name}.part-{os.getpid()}")
-        draft.write_text(header + "".join(kept), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, header + "".join(kept))

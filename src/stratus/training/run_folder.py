@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from stratus.corpora.tokens.build import build_tokens
 from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
-from stratus.sealed import is_sealed, sha256
+from stratus.files.digest import sha256
+from stratus.files.whole import write_whole
+from stratus.sealed import is_sealed
 from stratus.training.options import (
     PretrainOptions,
     check_same,
@@ -186,12 +188,9 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         StratusError: the disk is full or may not be written.
     """
-    draft = path.with_name(f".{path.name}.part")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, text)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise StratusError(f"{path} could not be written ({error}); make room and repeat") from None
 
 

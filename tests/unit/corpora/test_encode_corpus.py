@@ -256,7 +256,7 @@ def test_stopped_while_a_part_is_stored_it_loses_and_repeats_nothing(
         if len(calls) == moment:  # a file is replaced, and whoever waits for the disk is stopped
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("stratus.corpora.encoding.files.sync_folder", stopped)
+    monkeypatch.setattr("stratus.files.whole.sync_folder", stopped)
     out = tmp_path / "out.parquet"
     with pytest.raises(KeyboardInterrupt):
         encode_corpus([corpus], out, SMALL)

@@ -212,8 +212,12 @@ def test_what_can_not_work_is_refused_at_once(model, tmp_path, inputs, output, m
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
-def test_a_full_disk_is_one_sentence(model, mixed, tmp_path):
-    (tmp_path / "out.csv.tmp").symlink_to("/dev/full")
+def test_a_full_disk_is_one_sentence(model, mixed, tmp_path, monkeypatch):
+    def full(_path):
+        (tmp_path / "draft").symlink_to("/dev/full")
+        return tmp_path / "draft"
+
+    monkeypatch.setattr("stratus.files.whole._new_beside", full)
     with pytest.raises(StratusError, match=r"predictions can not be written.*No space left"):
         predict_corpus([mixed], tmp_path / "out.csv", model, options=HERE)
 

@@ -11,9 +11,9 @@ import yaml
 
 from stratus.corpora.cards.card import CARD_SUFFIX, Column, ColumnType, DataCard, DataFile
 from stratus.corpora.documents import read_yaml, validated
-from stratus.corpora.encoding.files import whole_file
 from stratus.errors import InputError
-from stratus.sealed import sha256
+from stratus.files.digest import sha256
+from stratus.files.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,8 +102,7 @@ def write_data_card(path: Path, card: DataCard) -> None:
     """Write a card; it is there whole or not at all."""
     values = {"format": card.format, **card.model_dump(mode="json", exclude_defaults=True)}
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_whole(path, text)
 
 
 def read_data_card(path: Path) -> DataCard:

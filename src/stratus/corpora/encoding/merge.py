@@ -13,7 +13,6 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from stratus.corpora.encoding.distinct import DistinctCounter
-from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.encoding.rows import (
     POSITION,
     REJECT_FIELDS,
@@ -22,6 +21,7 @@ from stratus.corpora.encoding.rows import (
     as_text,
 )
 from stratus.errors import StratusError
+from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stratus.corpora.encoding.files import sha256, whole_file
 from stratus.corpora.encoding.fingerprint import require_same
 from stratus.corpora.encoding.rows import reject_table
 from stratus.errors import InputError, ResumeError
+from stratus.files.digest import sha256
+from stratus.files.whole import whole_file, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,8 +231,7 @@ class PartStore:
 
     def _write_journal(self, parts: tuple[Part, ...]) -> None:
         journal = Journal(fingerprint=self._journal.fingerprint, parts=parts)
-        with whole_file(self.folder / JOURNAL) as temporary:
-            temporary.write_text(journal.model_dump_json(), encoding="utf-8")
+        write_whole(self.folder / JOURNAL, journal.model_dump_json())
         self._journal = journal
 
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stratus.corpora.encoding.files import sha256, sync_folder, whole_file
 from stratus.corpora.sources.contents import check_contents
 from stratus.corpora.sources.polite import PassingError, PoliteClient, broken, refuse
 from stratus.corpora.sources.source import SourceError
 from stratus.errors import InputError, MissingExtraError
+from stratus.files.digest import sha256
+from stratus.files.whole import sync_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -258,8 +259,7 @@ class _Coming:
         draft = _Draft(url=self.url, validator=validator, total=total)
         if start == 0:
             self.part.unlink(missing_ok=True)
-        with whole_file(self.notes) as temporary:
-            temporary.write_text(draft.model_dump_json(), encoding="utf-8")
+        write_whole(self.notes, draft.model_dump_json())
         have = start
         with self.part.open("ab") as file:
             for data in response.iter_raw():  # as it comes, so that a break loses none of it
@@ -294,5 +294,4 @@ def _sums(target: Path) -> Path:
 
 
 def _write_sums(target: Path, digest: str) -> None:
-    with whole_file(_sums(target)) as temporary:
-        temporary.write_text(f"{digest}  {target.name}\n", encoding="utf-8")
+    write_whole(_sums(target), f"{digest}  {target.name}\n")

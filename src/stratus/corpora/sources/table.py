@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.encoding.merge import METADATA_KEY
 from stratus.corpora.encoding.rows import as_text, writable
 from stratus.crystals.elements import SYMBOLS
 from stratus.errors import StratusError
+from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

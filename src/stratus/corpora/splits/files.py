@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict
 
 from stratus.corpora.cards.files import card_path
 from stratus.corpora.documents import read_yaml, validated
-from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.keys import Key
 from stratus.corpora.labelled.disjoint import digest, digest_of
 from stratus.corpora.listing import listing_writer
 from stratus.corpora.splits.leaks import leaks
 from stratus.errors import InputError
-from stratus.sealed import sha256
+from stratus.files.digest import sha256
+from stratus.files.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,8 +127,7 @@ def write_split(
         leaks=leaks(folds, table),
     )
     text = yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, width=100)
-    with whole_file(card_path(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_whole(card_path(path), text)
     return card
 
 

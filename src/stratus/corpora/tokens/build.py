@@ -20,8 +20,9 @@ from stratus.corpora.tokens.info import (
 from stratus.corpora.tokens.splitting import DUPLICATE, TOO_LONG, check_fractions, fate_of_rows
 from stratus.corpora.tokens.table import DIALECT, ScopeTable, open_table
 from stratus.errors import InputError, StratusError
+from stratus.files.digest import sha256
 from stratus.scope.vocabulary import vocabulary
-from stratus.sealed import sealing, sha256
+from stratus.sealed import sealing
 
 if TYPE_CHECKING:
     from pathlib import Path

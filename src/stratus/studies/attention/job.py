@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stratus.corpora.encoding.files import whole_file
 from stratus.errors import InputError, StratusError
+from stratus.files.whole import whole_file
 from stratus.inference.inputs import PredictOptions, rows
 from stratus.models.predicting import sample_of
 from stratus.plots.attention_picture import attention_picture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stratus.errors import InputError
+from stratus.files.digest import sha256
 from stratus.plots.scaling import (
     Runs,
     contours,
@@ -14,7 +15,6 @@ from stratus.plots.scaling import (
     scaling_residuals,
     single_power,
 )
-from stratus.sealed import sha256
 from stratus.studies.scaling import law
 from stratus.studies.scaling.documents import LawFit, PowerFit, read_fit
 from stratus.studies.scaling.fitted import NO_FLOOR

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import chi2
 
 from stratus.errors import InputError
-from stratus.sealed import sha256
+from stratus.files.digest import sha256
 from stratus.studies.scaling.documents import HeldOut, ProfileDocument, Search, Source
 from stratus.studies.scaling.fitting import Fit, fit
 from stratus.studies.scaling.forms import LAW, Form

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stratus.corpora.tokens.build import build_tokens
 from stratus.errors import InputError
-from stratus.sealed import sha256
+from stratus.files.digest import sha256
 from stratus.studies.scaling.sizes import PAPER, Size, count, view_of
 from stratus.studies.scaling.subsets import table_of_share
 from stratus.training.epochs import n_batches

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
-from stratus.sealed import sha256
+from stratus.files.digest import sha256
+from stratus.files.whole import whole_file
 from stratus.studies.scaling.plan import read_plan, rows_of, typical_text, write_plan
 from stratus.studies.scaling.sizes import count, view_of
 from stratus.studies.scaling.subsets import table_of_share

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stratus.corpora.encoding.files import whole_file
 from stratus.corpora.tokens.info import SPLITS
 from stratus.corpora.tokens.splitting import DUPLICATE, fate_of_rows
 from stratus.corpora.tokens.table import COLUMNS, open_table
 from stratus.errors import InputError
+from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
