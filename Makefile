@@ -58,7 +58,7 @@ lowest: $(STAMP) ## Prove that the lowest declared versions resolve and work
 	"$(PYTHON)" -m venv .venv-lowest
 	$(BIN)/python .ci/lowest.py pyproject.toml > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python $(PIP_INSTALL) -c .venv-lowest/lowest.txt \
-		'.[ase,fetch,lmdb,optimade,ray]' pytest pytest-xdist hypothesis
+		'.[ase,excel,fetch,lmdb,optimade,ray]' pytest pytest-xdist hypothesis
 	$(call COMPILE,.venv-lowest)
 	.venv-lowest/bin/python -m pip freeze --disable-pip-version-check
 	.venv-lowest/bin/python -c 'import ase.io, ray.data'

@@ -7,29 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from stratus.benchmarks.question import Question, Unread
 from stratus.benchmarks.record import Asked
-from stratus.corpora.labelled.columns import close
 from stratus.corpora.labelled.folds import Fold, from_column, kfold
 from stratus.corpora.labelled.joining import join_tables
 from stratus.corpora.labelled.reading import read_labelled
 from stratus.corpora.labelled.values import as_classes, as_numbers
-from stratus.crystals.reading.record import ReadOptions
-from stratus.crystals.reading.table_columns import find_columns
+from stratus.crystals.entry import Reject
+from stratus.crystals.reading import ReadOptions, records
+from stratus.crystals.reading.column_names import named_column
+from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
 from stratus.errors import InputError
 from stratus.files.digest import sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from stratus.corpora.labelled.table import LabelledTable
-    from stratus.crystals.entry import Reject
     from stratus.tasks.task import Task
 
 _TRAIN, _TEST = "train", "test"
@@ -219,46 +216,46 @@ def _truth(
     path: Path, columns: Sequence[str], classes: str | None, id_column: str | None
 ) -> dict[str, dict[str, float]]:
     """Return true values by id, also of rows whose crystals can not be read."""
-    table = _read(path)
-    for name in [*columns, *([id_column] if id_column else [])]:
-        if name not in table.column_names:
-            raise InputError(f"{path} has no column {name!r}; {close(name, table.column_names)}")
+    found: dict[str, dict[str, float]] = {}
+    for part, stem in _slices(path, columns[0], id_column):
+        batch = part.batch
+        ids = [name for name, _ in row_ids(part, stem)]
 
-    def where(place: int) -> str:
-        return f"row {place} of {path.name}"
+        def where(place: int, part: TableSlice = part) -> str:
+            return f"row {part.first_row + place} of {path.name}"
 
-    found: dict[str, Any] = {}
-    for name in columns:
-        values = table.column(name).combine_chunks()
-        if name == classes:
-            words = as_classes(values, name, where)
-            found[name] = [float((word or "").lower() in {"1", "true"}) for word in words]
-            continue
-        found[name] = as_numbers(values, name, where).tolist()
-        absent = [k for k, value in enumerate(found[name]) if not np.isfinite(value)]
-        if absent:
-            raise InputError(f"{where(absent[0])} has no {name!r}; every test row needs one")
-    stem = path.name.split(".")[0]
-    names = [*table.column_names, "structure"]  # strings and formulas have ids like structures
-    named = find_columns(names, str(path), ReadOptions(id_column=id_column)).id
-    ids = (
-        [f"{stem}:{k}" for k in range(table.num_rows)]
-        if named is None
-        else [str(value) for value in table.column(named).to_pylist()]
-    )
-    rows = zip(*found.values(), strict=True)
-    return {id_: dict(zip(found, row, strict=True)) for id_, row in zip(ids, rows, strict=True)}
+        numbers: dict[str, list[float]] = {}
+        for name in columns:
+            column = named_column(name, batch.schema.names, str(path))
+            values = label_column(batch, column)
+            if name == classes:
+                words = as_classes(values, name, where)
+                numbers[name] = [float((word or "").lower() in {"1", "true"}) for word in words]
+                continue
+            numbers[name] = as_numbers(values, name, where).tolist()
+            absent = [k for k, value in enumerate(numbers[name]) if not np.isfinite(value)]
+            if absent:
+                raise InputError(f"{where(absent[0])} has no {name!r}; every test row needs one")
+        rows = zip(*numbers.values(), strict=True)
+        found |= {
+            id_: dict(zip(numbers, row, strict=True)) for id_, row in zip(ids, rows, strict=True)
+        }
+    return found
 
 
-def _read(path: Path) -> pa.Table:
-    try:
-        if path.suffix == ".parquet":
-            return pq.read_table(path)
-        if path.name.endswith((".csv", ".csv.gz")):
-            return pc.read_csv(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path} can not be read ({error})") from None
-    raise InputError(f"{path} is neither Parquet nor CSV; write the test set as one of these")
+def _slices(path: Path, column: str, id_column: str | None) -> Iterator[tuple[TableSlice, str]]:
+    """Yield the rows of a table, and what the ids of rows without one begin with.
+
+    Raises:
+        stratus.errors.InputError: it is no table, a column is missing, or a row can not be read.
+    """
+    read = ReadOptions(structure_column=column, id_column=id_column)
+    for record in records([path], read):
+        if isinstance(record, Reject):
+            raise InputError(f"{record.source} can not be read: {record.detail}")
+        if not isinstance(record.payload, TableSlice):
+            raise InputError(f"{path} is no table; write the test set as one (CSV, Parquet, Excel)")
+        yield record.payload, record.id
 
 
 def _column(

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from stratus.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -215,7 +215,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _own_ids(ids: Sequence[str], path: Path) -> npt.NDArray[np.bool_]:
     """Return which ids are of the table itself, and not made from the number of a row."""
-    made = re.compile(rf"{re.escape(Path(path).stem)}:\d+")
+    made = re.compile(rf"({re.escape(path.name)}|{re.escape(path.stem)}):\d+")
     return np.array([made.fullmatch(text) is None for text in ids], dtype=np.bool_)
 
 

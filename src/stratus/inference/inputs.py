@@ -16,7 +16,8 @@ from stratus.corpora.encoding.job import default_work, processors
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.workers import WorkerPool, run_here
 from stratus.crystals.reading import ReadOptions, records
-from stratus.crystals.reading.formats import take_apart
+from stratus.crystals.reading.formats import sniff, take_apart
+from stratus.crystals.reading.tables import TABLES
 from stratus.crystals.symmetry import DEFAULT_SYMPREC
 from stratus.errors import InputError
 from stratus.inference.row import Row
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from stratus.corpora.encoding.rows import ChunkResult
 
-_TABLES: Final = frozenset({"csv", "tsv", "parquet"})
+_SNIFFED: Final = 1 << 16
 
 
 class PredictOptions(BaseModel):
@@ -86,9 +87,21 @@ def _text_table(item: object, dialect: Dialect, options: PredictOptions) -> Iter
     if not isinstance(item, str | os.PathLike) or item == STANDARD_INPUT:
         return None
     path = Path(item)
-    if take_apart(path.name).format not in _TABLES or not path.is_file():
+    if not path.is_file() or _format(path) not in TABLES:
         return None
     return text_table(path, dialect, options.read)
+
+
+def _format(path: Path) -> str | None:
+    """Return the format of a file, which its first bytes tell where its name does not."""
+    name = take_apart(path.name)
+    if name.format is not None or name.compression is not None:
+        return name.format
+    try:
+        with path.open("rb") as stream:
+            return sniff(stream.read(_SNIFFED))
+    except OSError:  # reading it will say what is wrong
+        return None
 
 
 def _encoded(inputs: Sequence[object], dialect: Dialect, options: PredictOptions) -> Iterator[Row]:

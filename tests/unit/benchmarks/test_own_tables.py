@@ -132,8 +132,9 @@ def test_what_can_not_be_asked_is_refused(sets, rutiles, tmp_path):
     empty = write(tmp_path / "t.csv", ["id", "formula", "e"], [["a", "NaCl", ""], ["b", "KCl", 1]])
     with pytest.raises(InputError, match=r"row 0 of t\.csv has no 'e'"):
         discovery_question(empty, train, ENERGY)
-    with pytest.raises(InputError, match="neither Parquet nor CSV"):
-        discovery_question(tmp_path / "t.txt", train, ENERGY)
+    (tmp_path / "t.json").write_text('{"a": 1}')
+    with pytest.raises(InputError, match="is no table; write the test set as one"):
+        discovery_question(tmp_path / "t.json", train, ENERGY)
     several = make_task({"column": "metal", "kind": "multiclass", "classes": ("0", "1", "2")})
     with pytest.raises(InputError, match="several classes"):
         table_question(rutiles, several)

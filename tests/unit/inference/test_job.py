@@ -152,7 +152,7 @@ def test_a_wrong_string_is_a_reject_of_its_row(model, tmp_path):
     codes = [row["code"] for row in rows]
     assert codes[0] == codes[-1] == ""
     assert set(codes[1:-1]) == {"unreadable"}
-    assert [row["id"] for row in rows][:2] == ["scopes:0", "scopes:1"]
+    assert [row["id"] for row in rows][:2] == ["scopes.csv:0", "scopes.csv:1"]
 
 
 def test_a_crystal_too_long_for_the_model_is_a_reject(make_bundle, tmp_path):

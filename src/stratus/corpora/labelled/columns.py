@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,12 @@ import numpy as np
 
 from stratus.corpora.labelled.table import Kind, LabelledTable
 from stratus.corpora.labelled.values import as_classes, as_numbers, class_order
+from stratus.crystals.reading.column_names import close, find_column
 from stratus.errors import InputError
 from stratus.scope import Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
     import pyarrow as pa
@@ -65,25 +65,19 @@ class Wanted:
         """Targets, and the column of folds if there is one."""
         return [*self.kinds, *([self.fold] if self.fold is not None else [])]
 
-    def require(self, columns: Iterable[str], source: str) -> None:
-        """Check that a table has the columns.
+    def columns(self, names: Sequence[str], source: str) -> dict[str, str]:
+        """Return the column of a table that holds each of what is wanted.
 
         Raises:
-            InputError: one is missing; gives the close matches.
+            InputError: one is missing, or several could be it; gives the close matches.
         """
-        columns = list(columns)
+        found: dict[str, str] = {}
         for name in self.names:
-            if name not in columns:
-                raise InputError(f"{source} has no label column {name!r}; {close(name, columns)}")
-
-
-def close(name: str, names: Iterable[str]) -> str:
-    """Return a hint: the close matches among some names, or all of them."""
-    names = list(names)
-    matches = difflib.get_close_matches(name, names, n=3)
-    if matches:
-        return f"did you mean {' or '.join(matches)}?"
-    return f"there is {', '.join(names)}" if names else "there are none"
+            column = find_column(name, names, source)
+            if column is None:
+                raise InputError(f"{source} has no label column {name!r}; {close(name, names)}")
+            found[name] = column
+        return found
 
 
 @dataclass(slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from stratus.corpora.labelled.places import row_in_words
 from stratus.crystals.entry import Code, Reject, Stage
-from stratus.crystals.reading import ReadOptions, Record, records
-from stratus.crystals.reading.table_rows import TableSlice
+from stratus.crystals.reading import ReadOptions, records
+from stratus.crystals.reading.column_names import MissingColumnError
+from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
 from stratus.scope.partial import Known
 
 if TYPE_CHECKING:
@@ -77,16 +78,23 @@ def gather(
     return rejects
 
 
-def first_slice(path: str | os.PathLike[str], read: ReadOptions) -> TableSlice | None:
-    """Return the first rows of a table, none if a file is no table or is broken.
+def table_columns(path: str | os.PathLike[str], read: ReadOptions) -> tuple[str, ...] | None:
+    """Return the columns of a table, none if a file is no table or is broken.
 
     Raises:
-        stratus.errors.InputError: a column that ``read`` names is missing.
+        stratus.errors.InputError: the column of ids that ``read`` names is missing.
     """
-    for record in records([Path(path)], read):
-        if isinstance(record, Record):
-            return record.payload if isinstance(record.payload, TableSlice) else None
+    try:
+        next(records([Path(path)], with_column(read, _NO_COLUMN)), None)
+    except MissingColumnError as error:
+        if error.wanted != _NO_COLUMN:
+            raise
+        return error.names
     return None
+
+
+_NO_COLUMN = "\0"
+"""No table has a column of this name, so asking for it tells those that there are."""
 
 
 def with_column(read: ReadOptions, column: str) -> ReadOptions:
@@ -112,14 +120,15 @@ def _gather(
         rejects: where the others go.
         taken: the source of each id so far.
     """
-    batch, id_column = payload.batch, payload.columns.id
-    own = {*of.own, id_column}
-    gathered.wanted.require([n for n in batch.schema.names if n not in own], payload.table)
+    batch = payload.batch
+    own = {*of.own, payload.columns.id}
+    found_at = gathered.wanted.columns(
+        [n for n in batch.schema.names if n not in own], payload.table
+    )
     rows = range(payload.first_row, payload.first_row + batch.num_rows)
     sources = [f"{payload.table}:{row}" for row in rows]
-    named = batch.column(id_column).to_pylist() if id_column else [None] * batch.num_rows
-    ids = [_id(value, f"{stem}:{row}") for value, row in zip(named, rows, strict=True)]
-    columns = {name: batch.column(name) for name in gathered.wanted.names}
+    ids = [name for name, _ in row_ids(payload, stem)]
+    columns = {name: label_column(batch, column) for name, column in found_at.items()}
 
     def where(place: int) -> str:
         return row_in_words(sources[place], ids[place])
@@ -143,8 +152,3 @@ def _gather(
         {name: column.take(pa.array(good, pa.int64())) for name, column in columns.items()},
         lambda place: where(good[place]),
     )
-
-
-def _id(value: Any, otherwise: str) -> str:
-    text = "" if value is None else str(value).strip()
-    return text or otherwise

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from stratus.corpora.keys import Key, keys_of
-from stratus.corpora.labelled.columns import close
 from stratus.corpora.labelled.table import LabelledTable
+from stratus.crystals.reading.column_names import close
 from stratus.errors import InputError
 from stratus.scope import Dialect
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stratus.corpora.labelled.columns import close
 from stratus.corpora.labelled.formulas import FORMULA_NAMES, SPACE_GROUP_NAMES, Formulas
-from stratus.corpora.labelled.gathering import first_slice, with_column
+from stratus.corpora.labelled.gathering import table_columns
 from stratus.corpora.labelled.strings import SCOPE, Strings
+from stratus.crystals.reading.column_names import find_column, first_column, named_column
+from stratus.crystals.reading.table_columns import has_structures
 from stratus.errors import InputError
 from stratus.scope import Dialect
 
@@ -56,36 +57,43 @@ def find_layout(
         stratus.errors.InputError: a column that was named is missing, the names contradict, or
             formulas can not be written in the dialect.
     """
+    if read.structure_column is not None and (formula_column or space_group_column) is not None:
+        raise InputError(
+            "a table is read as structures or as formulas, not as both; name a "
+            "structure_column, or a formula_column with a space_group_column"
+        )
+    names = table_columns(path, read)
+    if names is None:
+        for column in (formula_column, space_group_column):
+            if column is not None:
+                raise InputError(f"{path} is no table, so it has no column {column!r}")
+        return Layout(None, None)
+    source = str(path)
     if read.structure_column is not None:
-        if formula_column is not None or space_group_column is not None:
-            raise InputError(
-                "a table is read as structures or as formulas, not as both; name a "
-                "structure_column, or a formula_column with a space_group_column"
-            )
-        return Layout(None, _columns(path, read))
-    found: tuple[str, ...] | None
+        named_column(read.structure_column, names, source)
+        return Layout(None, names)
     if formula_column is not None:
-        names = _columns(path, with_column(read, formula_column)) or ()
-        reader = _formulas(path, formula_column, space_group_column, names, labels, dialect)
+        formula: str | None = named_column(formula_column, names, source)
+    else:
+        if space_group_column is None:
+            scope = find_column(SCOPE, names, source)
+            if scope is not None:
+                return Layout(Strings(dialect, scope), names)
+            if has_structures(names, source, read):
+                return Layout(None, names)
+        labelled = {find_column(label, names, source) for label in labels}
+        formula = first_column(
+            FORMULA_NAMES, [name for name in names if name not in labelled], source
+        )
+    if formula is not None:
+        reader = _formulas(path, formula, space_group_column, names, labels, dialect)
         return Layout(reader, names)
-    if space_group_column is None:
-        found = _with(path, read, SCOPE)
-        if found is not None:
-            return Layout(Strings(dialect), found)
-        found = _columns(path, read)
-        if found is not None:
-            return Layout(None, found)
-    for name in FORMULA_NAMES:
-        found = _with(path, read, name)
-        if found is not None and name not in labels:
-            reader = _formulas(path, name, space_group_column, found, labels, dialect)
-            return Layout(reader, found)
     if space_group_column is not None:
         raise InputError(
             f"{path} has no column {' or '.join(FORMULA_NAMES)}, to which the space groups in "
             f"{space_group_column!r} would belong; name it with formula_column"
         )
-    return Layout(None, None)
+    return Layout(None, names)
 
 
 def _formulas(
@@ -101,27 +109,16 @@ def _formulas(
             f"{path} holds formulas, which can be written in the {Dialect.ORBIT} dialect alone, "
             f"and {dialect} is read here"
         )
+    source = str(path)
+    labelled = {find_column(label, names, source) for label in labels} - {None}
     if space_group is None:
-        free = [n for n in SPACE_GROUP_NAMES if n in names and n not in labels and n != formula]
-        space_group = free[0] if free else None
-    elif space_group not in names:
-        raise InputError(f"{path} has no column {space_group!r}; {close(space_group, names)}")
+        free = [name for name in names if name not in labelled and name != formula]
+        space_group = first_column(SPACE_GROUP_NAMES, free, source)
+    else:
+        space_group = named_column(space_group, names, source)
     for name in (formula, space_group):
-        if name in labels:
+        if name in labelled:
             raise InputError(
                 f"the column {name!r} is both what is known of a crystal and a label; choose one"
             )
     return Formulas(formula, space_group)
-
-
-def _with(path: str | os.PathLike[str], read: ReadOptions, column: str) -> tuple[str, ...] | None:
-    """Return the columns of a table if one of them has a name."""
-    try:
-        return _columns(path, with_column(read, column))
-    except InputError:  # no such column, or a mistake that reading it will name
-        return None
-
-
-def _columns(path: str | os.PathLike[str], read: ReadOptions) -> tuple[str, ...] | None:
-    found = first_slice(path, read)
-    return None if found is None else tuple(found.batch.schema.names)

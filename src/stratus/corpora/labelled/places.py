@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+from stratus.crystals.reading.formats import take_apart
+from stratus.crystals.reading.table_text import table_text
+from stratus.crystals.reading.tables import SEPARATORS
+
+_HEAD = 1 << 16
 
 
 def row_in_words(source: str, id: str) -> str:  # noqa: A002 - the field's name
@@ -25,19 +29,23 @@ def row_in_words(source: str, id: str) -> str:  # noqa: A002 - the field's name
 
 def _line(path: Path, row: int) -> int | None:
     """Return the line of a CSV on which a row begins, from 1; ``None`` where that is not known."""
-    delimiter = _DELIMITERS.get(path.suffix.lower())
-    if delimiter is None or not path.is_file():
+    name = take_apart(path.name)
+    preferred = SEPARATORS.get(name.format or "")
+    if preferred is None or name.compression is not None or not path.is_file():
         return None
     try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            reader = csv.reader(file, delimiter=delimiter)
+        with path.open("rb") as raw:
+            written = table_text(raw.read(_HEAD), preferred)
+        with path.open(newline="", encoding=written.encoding, errors="replace") as file:
+            passed = file.read(written.preamble).count("\n")
+            reader = csv.reader(file, delimiter=written.separator)
             width = len(next(reader, []))
             before = reader.line_num
             for cells in reader:
                 if len(cells) == width:  # the reader of tables passes over the others
                     row -= 1
                 if row < 0:
-                    return before + 1
+                    return passed + before + 1
                 before = reader.line_num
     except (OSError, csv.Error):  # a cell may be longer than this reader takes
         pass

@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 from stratus.corpora.encoding.job import encode_corpus
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.rows import label_name
-from stratus.corpora.labelled.columns import Gathered, Wanted, close
+from stratus.corpora.labelled.columns import Gathered, Wanted
 from stratus.corpora.labelled.gathering import gather
 from stratus.corpora.labelled.layout import find_layout
 from stratus.corpora.labelled.places import row_in_words
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import ReadOptions, Record, records
-from stratus.crystals.reading.table_rows import TableSlice
+from stratus.crystals.reading.column_names import close, find_column
+from stratus.crystals.reading.table_rows import TableSlice, label_column
 from stratus.errors import InputError
 from stratus.scope import ScopeOptions
 
@@ -142,15 +143,15 @@ def _look_first(path: str | os.PathLike[str], read: ReadOptions, wanted: Wanted)
             continue
         batch, of = record.payload.batch, record.payload.columns
         names = [n for n in batch.schema.names if n not in of.used() | {of.id}]
-        wanted.require(names, record.payload.table)
-        for name in wanted.names:
+        found = wanted.columns(names, record.payload.table)
+        for name in found.values():
             twin = next((n for n in names if n != name and label_name(n) == label_name(name)), None)
             if twin is not None:
                 raise InputError(
                     f"{record.payload.table} has the columns {name!r} and {twin!r}, which can not "
                     "be told from each other beside the columns of an encoded table; rename one"
                 )
-        columns = {name: batch.column(name) for name in wanted.names}
+        columns = {name: label_column(batch, column) for name, column in found.items()}
         checked.look(columns, _in_slice(record.payload))
 
 
@@ -170,31 +171,41 @@ def _encoded(path: str | os.PathLike[str], options: EncodeOptions, wanted: Wante
     with tempfile.TemporaryDirectory(prefix="stratus-labelled-") as folder:
         output = Path(folder) / "scopes.parquet"
         summary = encode_corpus([Path(path)], output, options)
-        for batch in _stretches(output, wanted, str(path)):
+        columns = _columns(output, wanted, str(path))
+        for batch in _stretches(output, columns):
             ids, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
             gathered.add(
                 ids,
                 batch.column("scope").to_pylist(),
                 batch.column("n_atoms").to_pylist(),
-                {name: batch.column(label_name(name)) for name in wanted.names},
+                {name: batch.column(column) for name, column in columns.items()},
                 lambda place, ids=ids, sources=sources: row_in_words(sources[place], ids[place]),  # type: ignore[misc]
             )
         rejects = list(_rejects(Path(summary.rejects_file)))
     return gathered.table(rejects, str(path))
 
 
-def _stretches(output: Path, wanted: Wanted, source: str) -> Iterator[pa.RecordBatch]:
+def _columns(output: Path, wanted: Wanted, source: str) -> dict[str, str]:
+    """Return the column of an encoded table that holds each of what is wanted."""
     with pq.ParquetFile(output) as file:
-        if not file.metadata.num_rows:
-            return
-        names = file.schema_arrow.names
-        for name in wanted.names:
-            if label_name(name) not in names:
-                raise InputError(
-                    f"the crystals of {source} have no label {name!r}; {close(name, names)}"
-                )
-        columns = ["id", "source", "scope", "n_atoms", *(label_name(n) for n in wanted.names)]
-        yield from file.iter_batches(_STRETCH, columns=columns)
+        names = [n for n in file.schema_arrow.names if label_name(n) == n]
+        rows = file.metadata.num_rows
+    found: dict[str, str] = {}
+    for name in wanted.names:
+        column = label_name(name) if label_name(name) in names else find_column(name, names, source)
+        if column is None and rows:
+            raise InputError(
+                f"the crystals of {source} have no label {name!r}; {close(name, names)}"
+            )
+        found[name] = column or name
+    return found
+
+
+def _stretches(output: Path, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(output) as file:
+        if file.metadata.num_rows:
+            taken = ["id", "source", "scope", "n_atoms", *columns.values()]
+            yield from file.iter_batches(_STRETCH, columns=taken)
 
 
 def _rejects(path: Path) -> Iterator[Reject]:

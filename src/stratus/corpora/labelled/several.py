@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stratus.corpora.labelled.columns import Wanted, close
+from stratus.corpora.labelled.columns import Wanted
 from stratus.corpora.labelled.joining import join_tables
 from stratus.corpora.labelled.layout import find_layout
 from stratus.corpora.labelled.reading import read_crystals, read_labelled
 from stratus.crystals.reading import ReadOptions
+from stratus.crystals.reading.column_names import close, find_column
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _targets(
     ).columns
     if columns is None:
         return list(targets)
-    named = [name for name in targets if name in columns]
+    named = [name for name in targets if find_column(name, columns, str(path)) is not None]
     if not named:
         raise InputError(
             f"{path} has none of the label columns {', '.join(targets)}; "

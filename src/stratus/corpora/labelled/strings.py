@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stratus.corpora.labelled.gathering import Row
 from stratus.crystals.entry import Code
+from stratus.crystals.reading.column_names import find_column
 from stratus.errors import InputError
 from stratus.scope import Dialect
 
@@ -21,17 +22,17 @@ _REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
 
 
 class Strings:
-    """Rows with a string in the column ``scope``.
+    """Rows with a string in the column ``scope``, in whatever case.
 
     Args:
         dialect: of the strings; those of another one are rejects.
+        column: how the column is written.
     """
 
-    column = SCOPE
-    own = frozenset({SCOPE})
-
-    def __init__(self, dialect: Dialect = Dialect.ORBIT) -> None:
+    def __init__(self, dialect: Dialect = Dialect.ORBIT, column: str = SCOPE) -> None:
         self.dialect = dialect
+        self.column = column
+        self.own = frozenset({column})
         self._read = lru_cache(maxsize=_REMEMBERED)(self._row)
 
     def rows(self, batch: pa.RecordBatch, where: Where) -> list[Row]:
@@ -41,11 +42,13 @@ class Strings:
             stratus.errors.InputError: a row says that it is of another dialect.
         """
         self._check_dialect(batch, where)
-        return [self._read(str(text or "").strip()) for text in batch.column(SCOPE).to_pylist()]
+        return [
+            self._read(str(text or "").strip()) for text in batch.column(self.column).to_pylist()
+        ]
 
     def _row(self, text: str) -> Row:
         if not text:
-            return Row(f"The row has nothing in {SCOPE}.", code=Code.UNREADABLE)
+            return Row(f"The row has nothing in {self.column}.", code=Code.UNREADABLE)
         try:
             return Row(text, *self.dialect.read(text))
         except InputError as error:
@@ -63,9 +66,10 @@ class Strings:
         return ""
 
     def _check_dialect(self, batch: pa.RecordBatch, where: Where) -> None:
-        if DIALECT not in batch.schema.names:
+        column = find_column(DIALECT, batch.schema.names, "the table")
+        if column is None:
             return  # then each string has to prove it
-        for place, dialect in enumerate(batch.column(DIALECT).to_pylist()):
+        for place, dialect in enumerate(batch.column(column).to_pylist()):
             if dialect != self.dialect:
                 raise InputError(
                     f"{where(place)} is of dialect {dialect!r}, but {self.dialect.value!r} is read "

@@ -76,7 +76,7 @@ def opened(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
     try:
         if found.name.compression is not None:
             stream = decompressed(found.stream, found.name.compression, budget)
-            name = Name(found.name.stem, found.name.format, None)
+            name = replace(found.name, compression=None)
             found = replace(found, stream=stream, path=None, name=name)
             if name.format is None:
                 found = _sniffed(found)
@@ -85,7 +85,11 @@ def opened(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
         elif found.name.format in _COMPRESSED:
             compression = _COMPRESSED[str(found.name.format)]
             yield from opened(
-                replace(found, name=Name(found.name.stem, None, compression), budget=budget),
+                replace(
+                    found,
+                    name=replace(found.name, format=None, compression=compression),
+                    budget=budget,
+                ),
                 options,
             )
         else:
@@ -99,7 +103,9 @@ _COMPRESSED = {"gzip": "gzip", "bz2": "bz2", "xz": "xz"}
 
 def _sniffed(found: Found) -> Found:
     head, stream = looked_into(found.stream, _SNIFFED)
-    return replace(found, stream=stream, name=Name(found.name.stem, sniff(head), None))
+    return replace(
+        found, stream=stream, name=replace(found.name, format=sniff(head), compression=None)
+    )
 
 
 def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Record | Reject]:
@@ -143,13 +149,14 @@ def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Rec
 
 def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
     kind, stem, source, stream = found.name.format, found.name.stem, found.source, found.stream
+    rows_of = found.name.file or stem
     if kind in ON_DISK:
         yield Record(stem, source, kind, read_whole(stream, options))
-    elif kind == "parquet":
+    elif kind in {"parquet", "xlsx"}:
         file = found.path if found.path is not None else io.BytesIO(read_whole(stream, options))
-        yield from table_records(file, kind, stem, source, options)
+        yield from table_records(file, kind, rows_of, source, options)
     elif kind in {"csv", "tsv"}:
-        yield from table_records(stream, kind, stem, source, options)
+        yield from table_records(stream, kind, rows_of, source, options)
     elif kind == "json":
         yield from json_records(stream, stem, source, options)
     elif kind == "jsonl":
@@ -166,6 +173,11 @@ def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
                 "an LMDB store can not be read out of an archive or a compressed file; unpack it",
             )
         yield from lmdb_records(found.path, stem, source)
+    elif kind == "sheet":
+        raise Refusal(
+            Code.NOT_A_STRUCTURE,
+            "workbooks of this kind are not read; save it as .xlsx or CSV",
+        )
     elif kind == "traj":
         raise Refusal(
             Code.NOT_A_STRUCTURE,

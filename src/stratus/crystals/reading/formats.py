@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stratus.crystals.reading.poscar import looks_like_poscar
+from stratus.crystals.reading.table_text import decoded, encoding_of, table_text
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}
 
@@ -20,6 +21,11 @@ _BY_SUFFIX = {
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xls": "sheet",
+    ".xlsb": "sheet",
+    ".ods": "sheet",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".xyz": "extxyz",
@@ -44,11 +50,13 @@ class Name:
         stem: the path without what says its format: the id of its crystal.
         format: a key of the parser or container tables, ``None`` where the name does not say.
         compression: ``gzip``, ``bz2``, ``xz`` or ``None``.
+        file: the whole path; what the ids of rows of a table begin with.
     """
 
     stem: str
     format: str | None
     compression: str | None
+    file: str = field(default="", compare=False)
 
 
 def take_apart(path: str) -> Name:
@@ -60,15 +68,15 @@ def take_apart(path: str) -> Name:
     compression = None
     stem, suffix = _split(file)
     if suffix in _TAR_SHORT:
-        return Name(folder + slash + stem, "tar", COMPRESSIONS[_TAR_SHORT[suffix]])
+        return Name(folder + slash + stem, "tar", COMPRESSIONS[_TAR_SHORT[suffix]], path)
     if suffix in COMPRESSIONS:
         compression, file = COMPRESSIONS[suffix], stem
         stem, suffix = _split(file)
     if suffix in _BY_SUFFIX:
-        return Name(folder + slash + stem, _BY_SUFFIX[suffix], compression)
+        return Name(folder + slash + stem, _BY_SUFFIX[suffix], compression, path)
     if file.upper().startswith(_POSCAR_NAMES):
-        return Name(folder + slash + file, "poscar", compression)
-    return Name(folder + slash + file, None, compression)
+        return Name(folder + slash + file, "poscar", compression, path)
+    return Name(folder + slash + file, None, compression, path)
 
 
 def _split(file: str) -> tuple[str, str]:
@@ -90,6 +98,9 @@ def sniff(head: bytes) -> str | None:  # noqa: PLR0911 - one return for each for
     if head[16:20] == b"\xde\xc0\xef\xbe":
         return "lmdb"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    encoding = encoding_of(head)
+    if encoding.startswith(("utf-16", "utf-32")):
+        return _table(head, decoded(head, encoding).split("\n", 1)[0])
     if not text or b"\0" in text[:512]:
         return None
     if text[:1] in {b"{", b"["}:
@@ -106,9 +117,15 @@ def sniff(head: bytes) -> str | None:  # noqa: PLR0911 - one return for each for
         return "extxyz"
     if looks_like_poscar("\n".join(lines[:8])):
         return "poscar"
-    if lines and "\t" in lines[0]:
-        return "tsv"
-    return "csv" if lines and "," in lines[0] else None
+    return _table(head, lines[0]) if lines else None
+
+
+def _table(head: bytes, first_line: str) -> str | None:
+    """Return what kind of table a text is, if its header has a separator."""
+    separator = table_text(head).separator
+    if separator not in first_line:
+        return None
+    return "tsv" if separator == "\t" else "csv"
 
 
 _MAGIC = (

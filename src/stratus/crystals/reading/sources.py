@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -134,7 +135,7 @@ def _file(
             return
         if name.format is None and not inside:
             with path.open("rb") as stream:
-                name = Name(name.stem, sniff(stream.read(_SNIFFED)), name.compression)
+                name = replace(name, format=sniff(stream.read(_SNIFFED)))
         with path.open("rb") as stream:
             found = Found(name, source, stream, path.stat().st_size, path, prefix=inside)
             yield from opened(found, options)

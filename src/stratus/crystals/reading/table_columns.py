@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stratus.crystals.entry import Code
+from stratus.crystals.reading.column_names import find_column, first_column, named_column
 from stratus.crystals.reading.refusal import Refusal
-from stratus.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +18,15 @@ _STRUCTURE_NAMES = ("cif", "structure", "poscar")
 _ID_NAMES = ("id", "material_id", "mp_id", "mbid", "key", "immutable_id")
 _LATTICES = ("lattice", "cell")
 _PLACES = ("frac_coords", "coords")
+_SPECIES, _CARTESIAN = "species", "cartesian"
 _OPTIMADE = ("lattice_vectors", "cartesian_site_positions", "species_at_sites")
+
+TAKEN = (
+    f"{', '.join(_STRUCTURE_NAMES)} (structures); {' or '.join(_LATTICES)} with {_SPECIES} and "
+    f"{' or '.join(_PLACES)}; and, in a table that is named itself, scope (strings), formula or "
+    "composition (formulas)"
+)
+"""What would have been taken, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class TableColumns:
         coords: ``frac_coords`` or ``coords``, where there is no structure column; or
             ``cartesian_site_positions``.
         species: ``species``, or ``species_at_sites``.
+        cartesian: the column that says whether ``coords`` are Cartesian, if there is one.
     """
 
     id: str | None
@@ -41,13 +49,14 @@ class TableColumns:
     lattice: str | None = None
     coords: str | None = None
     species: str = "species"
+    cartesian: str | None = None
 
     def used(self) -> frozenset[str]:
         """Return the columns that are no labels."""
         if self.structure is not None:
             return frozenset({self.structure})
-        parts = {self.lattice or "", self.species, "species", self.coords or "", "cartesian"}
-        return frozenset(parts)
+        parts = {self.lattice, self.species, _SPECIES, self.coords, self.cartesian}
+        return frozenset(part for part in parts if part is not None)
 
 
 def find_columns(names: Sequence[str], source: str, options: ReadOptions) -> TableColumns:
@@ -59,35 +68,38 @@ def find_columns(names: Sequence[str], source: str, options: ReadOptions) -> Tab
         options: ``structure_column`` and ``id_column``, where the caller named them.
 
     Raises:
-        InputError: a column that the caller named is missing.
+        InputError: a column that the caller named is missing, or several could be one of them.
         Refusal: no column of structures was found.
     """
-    lower = {name.lower(): name for name in reversed(names)}
-    id_column = _named(options.id_column, names, source)
-    if id_column is None:
-        id_column = next((lower[name] for name in _ID_NAMES if name in lower), None)
-    structure = _named(options.structure_column, names, source)
+    if options.id_column is not None:
+        id_column: str | None = named_column(options.id_column, names, source)
+    else:
+        id_column = first_column(_ID_NAMES, names, source)
+    if options.structure_column is not None:
+        return TableColumns(id_column, named_column(options.structure_column, names, source))
+    structure = first_column(_STRUCTURE_NAMES, names, source)
     if structure is not None:
         return TableColumns(id_column, structure)
-    for name in _STRUCTURE_NAMES:
-        if name in lower:
-            return TableColumns(id_column, lower[name])
-    lattice = next((name for name in _LATTICES if name in names), None)
-    coords = next((name for name in _PLACES if name in names), None)
-    if lattice is not None and coords is not None and "species" in names:
-        return TableColumns(id_column, None, lattice, coords)
+    lattice = first_column(_LATTICES, names, source)
+    coords = first_column(_PLACES, names, source)
+    species = find_column(_SPECIES, names, source)
+    if lattice is not None and coords is not None and species is not None:
+        cartesian = find_column(_CARTESIAN, names, source)
+        return TableColumns(id_column, None, lattice, coords, species, cartesian)
     if all(name in names for name in _OPTIMADE):
         return TableColumns(id_column, None, *_OPTIMADE)
     raise Refusal(
         Code.NOT_A_STRUCTURE,
-        f"the table has no column of structures among {', '.join(names) or 'none'}; "
-        "name it with structure_column (--structure)",
+        f"the table has none of the columns that are taken: {TAKEN}; it has "
+        f"{', '.join(names) or 'none'}; name the one of the structures with structure_column "
+        "(--structure)",
     )
 
 
-def _named(wanted: str | None, names: Sequence[str], source: str) -> str | None:
-    if wanted is None or wanted in names:
-        return wanted
-    close = difflib.get_close_matches(wanted, names, n=3)
-    hint = f"; did you mean {' or '.join(close)}?" if close else f"; it has {', '.join(names)}"
-    raise InputError(f"{source} has no column {wanted!r}{hint}")
+def has_structures(names: Sequence[str], source: str, options: ReadOptions) -> bool:
+    """Return whether a table has columns that hold structures; see :func:`find_columns`."""
+    try:
+        find_columns(names, source, options)
+    except Refusal:
+        return False
+    return True

@@ -12,6 +12,7 @@ import numpy as np
 from stratus.crystals.elements import NUMBERS
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build_all, fractional, lattice_from_cell
+from stratus.crystals.reading.column_names import plain_name
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.table_columns import TableColumns
 
 TEXT_MARK = b"stratus.text"
-"""Key in the metadata of a schema: all columns are text and say nothing about types."""
+"""Key in the metadata of a schema: all columns are text and say nothing about types.
+
+Its value is the comma where a number may have a decimal one.
+"""
 
 _MATRIX, _CELL = 9, 6
 
@@ -103,10 +107,10 @@ def _arrays(payload: TableSlice) -> _Reader:
     lattices = _ragged(batch, columns.lattice or "")
     places = _ragged(batch, columns.coords or "")
     species = batch.column(columns.species).to_pylist()
-    is_fractional = columns.coords == "frac_coords"
+    is_fractional = plain_name(columns.coords or "") == "frac_coords"
     cartesian = None
-    if not is_fractional and "cartesian" in batch.schema.names:
-        cartesian = batch.column("cartesian").to_pylist()
+    if not is_fractional and columns.cartesian is not None:
+        cartesian = batch.column(columns.cartesian).to_pylist()
 
     def draft(row: _Row) -> Entry | Reject:
         place, id, source, labels, notes = row  # noqa: A001 - the field's name
@@ -213,7 +217,7 @@ _BRACKETS = str.maketrans("[](),;", "      ")
 
 
 def _lattice(flat: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[np.float64]:
-    wanted = _CELL if column == "cell" else _MATRIX
+    wanted = _CELL if plain_name(column) == "cell" else _MATRIX
     if flat is None or len(flat) != wanted:
         given = "none" if flat is None else str(len(flat))
         raise Refusal(Code.BAD_LATTICE, f"{column} needs {wanted} numbers, the row has {given}")
@@ -271,32 +275,46 @@ def row_ids(payload: TableSlice, stem: str) -> list[tuple[str, str | None]]:
 
 def _labels(batch: pa.RecordBatch, columns: TableColumns) -> dict[str, list[Any]]:
     used = columns.used() | ({columns.id} if columns.id is not None else set())
-    text = _is_text(batch)
+    text = is_text(batch)
     names = [name for name in batch.schema.names if name not in used]
-    return {name: _plain(batch.column(name), is_text=text) for name in names}
+    return {name: _plain(label_column(batch, name), text=text) for name in names}
 
 
-def _is_text(batch: pa.RecordBatch) -> bool:
+def is_text(batch: pa.RecordBatch) -> bool:
     """Return whether a batch came from a CSV, where a number is a text that looks like one."""
     return TEXT_MARK in (batch.schema.metadata or {})
 
 
-def _plain(column: pa.Array, *, is_text: bool) -> list[Any]:
+def label_column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Return a column of labels: ``1,5`` is ``1.5`` where a table may have decimal commas."""
+    column = batch.column(name)
+    if (batch.schema.metadata or {}).get(TEXT_MARK) != b",":
+        return column
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(column, _DECIMAL_COMMA, r"\1.\2")
+
+
+_DECIMAL_COMMA = r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$"
+
+
+def _plain(column: pa.Array, *, text: bool) -> list[Any]:
     import pyarrow as pa
 
     kind = column.type
-    if is_text:
-        return [_typed(text) for text in column.to_pylist()]
+    if text:
+        return [typed(text) for text in column.to_pylist()]
     if column.null_count == 0 and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         return list(column.to_numpy(zero_copy_only=False).tolist())
     return list(column.to_pylist())
 
 
-def _typed(text: str | None) -> str | int | float | None:
-    """Return a number where a text is one; ``NaN`` and ``Inf`` stay text."""
-    if text is None or not _NUMBER.fullmatch(text):
+def typed(text: str | None) -> str | int | float | None:
+    """Return a number where a text is one; ``NaN``, ``Inf`` and ``007`` stay text."""
+    if text is None or not _NUMBER.fullmatch(text) or _NAME.match(text):
         return text
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
+_NAME = re.compile(r"[+-]?0\d")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,18}|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)")

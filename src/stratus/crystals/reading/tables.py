@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from stratus.crystals.entry import Code, Reject
 from stratus.crystals.reading.csv_batches import csv_batches
+from stratus.crystals.reading.excel_batches import excel_batches
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.reading.table_columns import find_columns
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.record import ReadOptions
 
 SLICE_ROWS = 512
+TABLES = frozenset({"csv", "tsv", "parquet", "xlsx"})
+"""Formats of tables."""
+
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+"""The separator that the name of a table tells; its text may tell another."""
 
 
 def table_records(
@@ -28,8 +34,9 @@ def table_records(
     """Yield the slices of a table, in order.
 
     Args:
-        file: an open file; of a Parquet table also a path, and it must be able to seek.
-        kind: ``parquet``, ``csv`` or ``tsv``.
+        file: an open file; of a Parquet table or a workbook also a path, and it must be able to
+            seek.
+        kind: ``parquet``, ``xlsx``, ``csv`` or ``tsv``.
         stem: what the ids of rows without one begin with.
         source: the table's source.
         options: names of columns.
@@ -43,7 +50,7 @@ def table_records(
     first = 0
     columns = None
     try:
-        for batch in _batches(file, kind, stem, source):
+        for batch in _batches(file, kind, stem, source, options):
             if isinstance(batch, Reject):
                 yield batch
                 continue
@@ -63,10 +70,13 @@ def table_records(
 
 
 def _batches(
-    file: Path | BinaryIO, kind: str, stem: str, source: str
+    file: Path | BinaryIO, kind: str, stem: str, source: str, options: ReadOptions
 ) -> Iterator[pa.RecordBatch | Reject]:
+    if kind == "xlsx":
+        yield from excel_batches(file, stem, source, options)
+        return
     if kind != "parquet" and not isinstance(file, Path):
-        yield from csv_batches(file, "\t" if kind == "tsv" else ",", stem, source)
+        yield from csv_batches(file, SEPARATORS[kind], stem, source)
         return
     import pyarrow as pa
     import pyarrow.parquet as pq

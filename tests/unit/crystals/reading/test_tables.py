@@ -102,7 +102,7 @@ def test_structures_as_text_or_mapping_of_any_kind_are_read(tmp_path, cif, struc
     values = [cif("Na"), structure.to(fmt="poscar"), json.dumps(structure.as_dict())]
     found = list(read(parquet(tmp_path, {"structure": values})))
     assert [len(e) for e in found] == [2, 3, 3]
-    assert [e.id for e in found] == ["t:0", "t:1", "t:2"]
+    assert [e.id for e in found] == ["t.parquet:0", "t.parquet:1", "t.parquet:2"]
     plain = json.loads(json.dumps(structure.as_dict()))
     plain.pop("properties")
     for site in plain["sites"]:
@@ -130,7 +130,7 @@ def test_a_table_without_structures_is_one_reject(tmp_path):
 def test_rows_without_an_id_are_named_by_their_number_and_say_so(tmp_path, cif):
     rows = [["id", "cif"], ["", cif("Na")], ["  ", cif("K")], ["x", cif("Rb")], ["7", ""]]
     found = list(read(write_csv(tmp_path, rows)))
-    assert [r.id for r in found] == ["t:0", "t:1", "x", "7"]
+    assert [r.id for r in found] == ["t.csv:0", "t.csv:1", "x", "7"]
     assert "id" in found[0].notes[0]
     assert found[3].code is Code.NOT_A_STRUCTURE
 
