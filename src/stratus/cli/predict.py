@@ -97,8 +97,10 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
 def _predict_formula(formula: str, space_group: str | None, bundle: str, interval: float) -> None:
     from stratus.cli.predict_report import print_one
     from stratus.models.loading import load
-    from stratus.scope.partial import partial_scope
+    from stratus.scope.partial import noted_scope
 
-    text = partial_scope(formula, space_group)
+    text, notes = noted_scope(formula, space_group)
+    for note in notes:
+        typer.echo(f"{formula}: {note}", err=True)
     model = load(bundle)
     print_one(model, model.predict(text, interval=interval), interval)

@@ -57,7 +57,7 @@ def _rows(path: Path, read: ReadOptions, reader: RowReader, dialect: Dialect) ->
                 else:
                     known = Given(row.text, row.n_atoms, row.known)
                     told_here = told(row.text, dialect)
-                    yield Row(name, known, None, source, *told_here, notes[place])
+                    yield Row(name, known, None, source, *told_here, (*notes[place], *row.notes))
 
 
 def _as_given(part: TableSlice, reader: RowReader) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from stratus.crystals.composition import Composition, reduce_composition
 from stratus.crystals.elements import NUMBERS
-from stratus.crystals.formula import read_formula
+from stratus.crystals.formula import read_formula, read_noted
 from stratus.crystals.spacegroups import find_space_group, read_space_group
 from stratus.errors import InputError
 from stratus.scope.orbit import group_text
@@ -58,6 +58,25 @@ def partial_scope(formula: str, space_group: int | str | None = None) -> str:
     """
     number = None if space_group is None else read_space_group(space_group)
     return write_partial(read_formula(formula), number)
+
+
+def noted_scope(formula: str, space_group: int | str | None = None) -> tuple[str, tuple[str, ...]]:
+    """Write what a person knows of a crystal, and what was decided on the way.
+
+    Args:
+        formula: as :func:`stratus.crystals.formula.read_noted` takes it, full stops for the dots of
+            hydrates too: ``CuSO4.5H2O``.
+        space_group: a number or a Hermann-Mauguin symbol; None where it is unknown.
+
+    Returns:
+        the string, and notes of one sentence each.
+
+    Raises:
+        stratus.errors.InputError: one of the two can not be read; says what and where.
+    """
+    number = None if space_group is None else read_space_group(space_group)
+    found = read_noted(formula)
+    return write_partial(found.amounts, number), found.notes
 
 
 def known(text: str) -> Known:

@@ -89,6 +89,11 @@ def test_a_formula_is_predicted_and_printed(bundle):
     assert "90% interval" in said
 
 
+def test_what_was_joined_in_a_formula_is_said(bundle):
+    said = run("--formula", "Na2S.9H2O", "--model", bundle)
+    assert "Na2S.9H2O: units joined by a dot: read as Na2S + 9 H2O" in said
+
+
 def test_quiet_says_nothing(bundle, example_cifs, tmp_path):
     words = ("-o", tmp_path / "out.csv", "--model", bundle, "--workers", 0, "--quiet")
     assert run(next(example_cifs.glob("*.cif")), *words) == ""

@@ -132,6 +132,19 @@ def test_a_table_of_formulas_is_one_of_partial_crystals(model, tmp_path):
     assert rows[0]["energy"] == "", "the atoms of the cell are unknown"
 
 
+def test_what_was_joined_in_a_formula_stands_in_the_notes(model, tmp_path):
+    source = tmp_path / "formulas.csv"
+    source.write_text("formula\nNa2S.9H2O\nNa2S·9H2O\nNa2S(H2O)9\nNa2.9H2O\n", encoding="utf-8")
+    rows = predicted([source], model, tmp_path)
+    assert [row["code"] for row in rows] == ["", "", "", "bad-formula"]
+    assert [row["notes"] for row in rows[:3]] == [
+        *["units joined by a dot: read as Na2S + 9 H2O"] * 2,
+        "",
+    ]
+    assert len({(row["formula"], row["gap"]) for row in rows[:3]}) == 1
+    assert "write Na2·9H2O" in rows[3]["detail"]
+
+
 def test_inputs_of_all_kinds_follow_each_other(model, mixed, tmp_path, monkeypatch):
     scopes, formulas = tmp_path / "scopes.csv", tmp_path / "formulas.tsv"
     encode_corpus([mixed / "c0.cif"], scopes, EncodeOptions(workers=0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stratus.corpora.labelled.gathering import Row
 from stratus.corpora.labelled.values import ABSENT
 from stratus.crystals.entry import Code
-from stratus.crystals.formula import read_formula
+from stratus.crystals.formula import read_noted
 from stratus.crystals.spacegroups import read_space_group
 from stratus.errors import InputError
 from stratus.scope.partial import Known, write_partial
@@ -48,7 +48,7 @@ class Formulas:
         if formula is None or (isinstance(formula, float) and math.isnan(formula)):
             return Row(f"The row has nothing in {self.column}.", code=Code.BAD_FORMULA)
         try:
-            amounts = read_formula(formula)
+            amounts, notes = read_noted(formula)
         except InputError as error:
             return Row(str(error), code=Code.BAD_FORMULA)
         try:
@@ -56,7 +56,7 @@ class Formulas:
         except InputError as error:
             return Row(str(error), code=Code.BAD_SPACE_GROUP)
         known = Known.FORMULA if number is None else Known.SPACE_GROUP
-        return Row(write_partial(amounts, number), known=known)
+        return Row(write_partial(amounts, number), known=known, notes=notes)
 
 
 def _is_absent(cell: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     Where = Callable[[int], str]
 
+_LOG = logging.getLogger(__name__)
+
 
 class Row(NamedTuple):
     """What a row came to.
@@ -31,12 +34,14 @@ class Row(NamedTuple):
         n_atoms: atoms in the primitive cell; 0 where they are unknown.
         known: how much the string tells.
         code: why it is a reject, if it is one.
+        notes: what was decided on the way, one sentence each.
     """
 
     text: str
     n_atoms: int = 0
     known: Known = Known.WHOLE
     code: Code | None = None
+    notes: tuple[str, ...] = ()
 
 
 class RowReader(Protocol):
@@ -145,6 +150,11 @@ def _gather(
         else:
             taken[name] = source
             good.append(place)
+    noted = [place for place in good if found[place].notes]
+    if noted:
+        first = noted[0]
+        said = " ".join(found[first].notes)
+        _LOG.warning("%s: %s (1 of %d such rows here)", sources[first], said, len(noted))
     gathered.add(
         [ids[place] for place in good],
         [found[place].text for place in good],

@@ -152,3 +152,12 @@ def test_formation_energies_of_matbench_are_read_in_seconds(data_dir):
     assert (len(table), len(table.rejects)) == (132_752, 0)
     assert set(table.known) == {Known.SPACE_GROUP}
     assert time.process_time() - begun < 30
+
+
+def test_what_was_joined_in_formulas_is_logged(tmp_path, caplog):
+    path = tmp_path / "t.csv"
+    path.write_text("formula,gap\nNaCl,5\nNa2S.9H2O,1\nCoCl2.6NH3,2\n", encoding="utf-8")
+    table = read_labelled(path, ["gap"])
+    assert table.scopes[1] == partial_scope("Na2S(H2O)9")
+    (record,) = caplog.records
+    assert "Na2S + 9 H2O (1 of 2 such rows here)" in record.getMessage()
