@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Final
 
 from stratus.errors import InputError
 from stratus.files.digest import sha256
+from stratus.files.plain import read_plain_text, require_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MANIFEST: Final = "MANIFEST.json"
 FORMAT: Final = 1
+_MOST_MANIFEST: Final = 16 << 20
+"""Bytes of a manifest; more than a hundred thousand files take no more."""
 
 
 class SealError(InputError):
@@ -87,13 +90,20 @@ def verify(folder: Path) -> dict[str, str]:
         raise SealError(f"{folder / name} is not in {MANIFEST}; it was added later, remove it")
     for name, (size, digest) in listed.items():
         path = folder / name
-        if name not in there or not path.is_file():
+        if name not in there:
             raise SealError(f"{path} is missing, although {MANIFEST} lists it; copy it again")
-        if path.stat().st_size != size or sha256(path) != digest:
+        if _size(path) != size or sha256(path) != digest:
             raise SealError(
                 f"{path} has changed: its bytes are not those in {MANIFEST}; copy it again"
             )
     return {name: digest for name, (_, digest) in listed.items()}
+
+
+def _size(path: Path) -> int:
+    try:
+        return require_plain(path)
+    except InputError as error:
+        raise SealError(f"{error}; {MANIFEST} lists it") from None
 
 
 def _files(folder: Path) -> list[str]:
@@ -118,10 +128,10 @@ def _write_manifest(folder: Path) -> None:
 
 def _read_manifest(folder: Path) -> dict[str, tuple[int, str]]:
     path = folder / MANIFEST
-    if not path.is_file():
+    if not path.exists():
         raise SealError(f"{folder} has no {MANIFEST}, so it is not whole: write or copy it again")
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_plain_text(path, _MOST_MANIFEST))
         version, files = table["format"], table["files"]
         listed = {str(name): (int(row["bytes"]), str(row["sha256"])) for name, row in files.items()}
     except (
@@ -132,6 +142,8 @@ def _read_manifest(folder: Path) -> dict[str, tuple[int, str]]:
         ArithmeticError,
         RecursionError,
     ) as error:
+        if isinstance(error, InputError):
+            raise SealError(str(error)) from None
         raise SealError(f"{path} can not be read ({error}); copy it again") from None
     if version != FORMAT:
         raise SealError(f"{path} has format {version!r}; this version of stratus reads {FORMAT}")

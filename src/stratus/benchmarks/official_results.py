@@ -22,6 +22,7 @@ from stratus.benchmarks.matbench import BENCHMARK, matbench_task
 from stratus.benchmarks.published_tables import N_FOLDS
 from stratus.benchmarks.scores import BOARD
 from stratus.errors import InputError
+from stratus.files.plain import unzipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 VERSION: Final = "0.6"
 """Of the form; that of the package it was read from."""
 
+_LARGEST: Final = 1 << 30
 _KEYS: Final = frozenset(
     {
         "@module", "@class", "version", "tasks", "user_metadata", "benchmark_name", "datestamp",
@@ -93,8 +95,10 @@ def read_official_results(content: bytes) -> dict[str, Any]:
             exactly the official ids, or a prediction or score is of the wrong type.
     """
     try:
-        whole = json.loads(gzip.decompress(content))
-    except (OSError, ValueError, EOFError) as error:
+        whole = json.loads(unzipped(content, _LARGEST))
+    except InputError:
+        raise
+    except (RecursionError, OSError, ValueError, EOFError) as error:
         raise InputError(f"these are no gzipped JSON results ({error})") from None
     if not isinstance(whole, dict) or set(whole) != _KEYS:
         raise InputError(f"results have the keys {', '.join(sorted(_KEYS))}, and no others")

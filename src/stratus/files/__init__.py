@@ -1,1 +1,1 @@
-"""Files on disk: written whole or not at all, and told apart by their digests."""
+"""Files on disk: written whole or not at all, told apart by their digests, read within bounds."""

@@ -25,7 +25,7 @@ from stratus.models.description import (
 )
 from stratus.models.heads import kind_of
 from stratus.models.law_head import law_head
-from stratus.models.layout import WEIGHTS_FILE, check_layout
+from stratus.models.layout import WEIGHTS_FILE, check_layout, read_layout
 from stratus.models.member import check_alike, prefixed, tasks_of
 from stratus.models.model import Model
 from stratus.models.skeleton import build_skeleton
@@ -141,7 +141,8 @@ def load_bundle(folder: str | Path) -> Model:
     check_files(folder)
     description = read_description(folder)
     vocabulary = read_vocabulary(folder)
-    skeleton = build_skeleton(description, vocabulary, folder / DESCRIPTION_FILE)
+    tensors = len(read_layout(folder / WEIGHTS_FILE))
+    skeleton = build_skeleton(description, vocabulary, folder / DESCRIPTION_FILE, tensors)
     card = read_card(folder)
     metrics = read_metrics(folder)
     calibration = _read_calibration(folder, skeleton.members)

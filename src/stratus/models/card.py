@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from stratus.corpora.cards.card import DataSource, Text
+from stratus.corpora.cards.card import MOST_ROWS, DataSource, Text
 from stratus.corpora.documents import read_yaml, validated
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Metric(BaseModel):
     value: float = Field(allow_inf_nan=False)
     unit: str = ""
     split: Text
-    rows: int | None = Field(default=None, ge=0)
+    rows: int | None = Field(default=None, ge=0, le=MOST_ROWS)
 
 
 class Card(BaseModel):

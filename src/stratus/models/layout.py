@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from safetensors import SafetensorError, safe_open
 
 from stratus.errors import InputError
+from stratus.files.plain import require_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 WEIGHTS_FILE: Final = "weights.safetensors"
+
+_MOST_HEADER: Final = 16 << 20
+"""Bytes that tell names and shapes of tensors; a thousand members have a tenth of it."""
 
 Layout: TypeAlias = "dict[str, tuple[tuple[int, ...], str]]"
 """Shape and dtype of each tensor, by name."""
@@ -23,7 +27,12 @@ def read_layout(path: Path) -> Layout:
     Raises:
         stratus.errors.InputError: it is no safetensors file.
     """
+    require_plain(path)
     try:
+        with path.open("rb") as start:
+            header = int.from_bytes(start.read(8), "little")
+        if header > _MOST_HEADER:
+            raise InputError(f"{path} is no safetensors file that can be read: header too large")
         with safe_open(path, framework="numpy") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             return {

@@ -9,7 +9,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stratus.errors import InputError
 from stratus.models.card import read_card
@@ -19,6 +19,9 @@ from stratus.sealed import is_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+_DEEPEST: Final = 100
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,19 @@ def list_bundles(folder: str | Path) -> list[Listed]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; name one that holds bundles")
-    return [_look_at(path) for path in _bundles(folder)]
+    return list(_bundles(folder))
 
 
-def _bundles(folder: Path) -> Iterator[Path]:
+def _bundles(folder: Path) -> Iterator[Listed]:
     for name, folders, files in os.walk(folder):
+        path = Path(name)
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        if DESCRIPTION_FILE in files and is_sealed(Path(name)):
+        if DESCRIPTION_FILE in files and is_sealed(path):
             folders.clear()  # a bundle holds no bundles
-            yield Path(name)
+            yield _look_at(path)
+        elif folders and len(path.relative_to(folder).parts) >= _DEEPEST:
+            folders.clear()
+            yield Listed(path, problem=f"{path} is {_DEEPEST} folders deep; name one further down")
 
 
 def _look_at(path: Path) -> Listed:

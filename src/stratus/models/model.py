@@ -20,6 +20,7 @@ from stratus.models.predicting import (
     evaluating,
     joined,
     predict_samples,
+    require_finite,
     require_tasks,
     sample_of,
 )
@@ -323,7 +324,7 @@ class Model:
     def _embed_window(self, samples: Sequence[Sample], batch_size: int) -> npt.NDArray[np.float32]:
         out = np.empty((len(samples), self._width), np.float32)
         for rows, batch in by_length(self, samples, batch_size):
-            out[rows] = self.encoder(batch).crystal.float().cpu().numpy()
+            out[rows] = require_finite(self.encoder(batch).crystal).float().cpu().numpy()
         return out
 
 

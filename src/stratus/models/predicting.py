@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from stratus.models.model import Model
     from stratus.scope.partial import Known
@@ -161,16 +161,33 @@ def _of_members(
     with evaluating(*modules):
         for rows, batch in by_length(model, samples, batch_size):
             for number, member in enumerate(model.members):
-                crystal = member.encoder(batch).crystal
+                crystal = require_finite(member.encoder(batch).crystal)
                 for head in member.heads.values():
                     if not isinstance(head, TargetHead):
                         continue
-                    found = head.predictions(head(crystal).float(), atoms.take(rows).of)
+                    found = head.predictions(
+                        require_finite(head(crystal).float()), atoms.take(rows).of
+                    )
                     for name, got in found.items():
                         values[name][number, rows] = got.values
                         if got.std is not None:
                             stds[name][number, rows] = got.std
     return values, stds
+
+
+def require_finite(values: Tensor) -> Tensor:
+    """Return what a module gave, if it is made of finite numbers.
+
+    Raises:
+        stratus.errors.InputError: it is not: weights of a model that was trained are never so
+            large that it overflows.
+    """
+    if not values.isfinite().all():
+        raise InputError(
+            "the weights of the model are so large that what it works out is no finite number; "
+            "take a whole copy, or train again"
+        )
+    return values
 
 
 def _interval(

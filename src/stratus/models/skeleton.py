@@ -15,6 +15,7 @@ from stratus.corpora.documents import validated
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.models.heads import HEADS
+from stratus.models.layout import WEIGHTS_FILE
 from stratus.models.member import Member, check_alike
 from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary
 from stratus.views.names import pick
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _MOST_LAYERS: Final = 1000
 _LARGEST_SIZE: Final = 2**24
+_LARGEST_SHOWN: Final = 10**30
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,23 @@ class Skeleton:
     view: View
 
 
-def build_skeleton(description: Description, words: Vocabulary, where: object) -> Skeleton:
+def build_skeleton(
+    description: Description, words: Vocabulary, where: object, tensors: int | None = None
+) -> Skeleton:
     """Build the modules that a description means, without weights.
 
     Args:
         description: what to build.
         words: the vocabulary that goes with it.
         where: named in errors; the file.
+        tensors: how many there are to fill it with, if that is known; each layer has one at least.
 
     Raises:
         stratus.errors.InputError: a name is unknown, a config can not be, another numerics
             version, or parts that do not fit each other; the message names them.
     """
     try:
-        return _build(description, words, where)
+        return _build(description, words, where, tensors)
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(str(where)) else f"{where}: {text}") from None
@@ -67,7 +72,9 @@ def build_skeleton(description: Description, words: Vocabulary, where: object) -
         raise InputError(f"{where}: no module of these sizes can be built ({reason})") from None
 
 
-def _build(description: Description, words: Vocabulary, where: object) -> Skeleton:
+def _build(
+    description: Description, words: Vocabulary, where: object, tensors: int | None
+) -> Skeleton:
     kind = architecture(description.architecture)
     if description.numerics != kind.numerics:
         raise InputError(
@@ -85,15 +92,34 @@ def _build(description: Description, words: Vocabulary, where: object) -> Skelet
     check_bounds(config, f"{where}: config")
     _check_sizes(description, config, words)
     members = []
+    left = _Left(tensors, where)
     with torch.device("meta"):
         for number, member in enumerate(description.members):
+            left.take(config)
             heads = {
-                name: _build_head(head, config, f"{where}: members.{number}.heads.{name}")
+                name: _build_head(head, config, left, f"{where}: members.{number}.heads.{name}")
                 for name, head in member.heads.items()
             }
             members.append(Member(kind.build(config).eval(), heads, member.group))
     check_alike(members, where)
     return Skeleton(tuple(members), seen)
+
+
+class _Left:
+    """Tensors that no layer was built for yet, so that none is built that can not be filled."""
+
+    def __init__(self, tensors: int | None, where: object) -> None:
+        self.tensors, self.left, self.where = tensors, tensors, where
+
+    def take(self, config: BaseModel) -> None:
+        if self.left is None:
+            return
+        self.left -= 1 + int(getattr(config, "layers", 0))
+        if self.left < 0:
+            raise InputError(
+                f"{self.where}: the layers of its members are more than the {self.tensors:,} "
+                f"tensors that {WEIGHTS_FILE} holds"
+            )
 
 
 def check_bounds(config: BaseModel, where: object) -> None:
@@ -105,13 +131,15 @@ def check_bounds(config: BaseModel, where: object) -> None:
     for name, value in config:
         most = _MOST_LAYERS if name == "layers" else _LARGEST_SIZE
         if isinstance(value, int) and value > most:
-            raise InputError(f"{where}: {name} is {value}; {most} is the most that can be loaded")
+            shown = str(value) if value < _LARGEST_SHOWN else f"more than {_LARGEST_SHOWN:.0e}"
+            raise InputError(f"{where}: {name} is {shown}; {most} is the most that can be loaded")
 
 
-def _build_head(head: HeadDescription, encoder: BaseModel, where: str) -> nn.Module:
+def _build_head(head: HeadDescription, encoder: BaseModel, left: _Left, where: str) -> nn.Module:
     kind = pick(HEADS, head.kind, "kind of head")
     config = validated(kind.config, head.config, f"{where}: config")
     check_bounds(config, f"{where}: config")
+    left.take(config)
     for name in ("hidden", "vocabulary_size"):
         ours, theirs = getattr(config, name, None), getattr(encoder, name, None)
         if ours is not None and ours != theirs:

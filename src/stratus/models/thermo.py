@@ -11,7 +11,7 @@ import torch
 from stratus.errors import InputError
 from stratus.models.batching import by_length
 from stratus.models.law_head import law_head
-from stratus.models.predicting import evaluating
+from stratus.models.predicting import evaluating, require_finite
 from stratus.physics.effective import debye_temperature
 from stratus.physics.laws import Parameters, evaluate
 from stratus.physics.quantities import QUANTITIES
@@ -230,7 +230,7 @@ def joined_curves(parts: Sequence[ThermoCurves]) -> ThermoCurves:
 
 def _parameters(heads: object, crystal: torch.Tensor) -> Parameters:
     head: LawHead = law_head(heads)  # type: ignore[arg-type, assignment]  # members are alike
-    return head.parameters_of(head(crystal).float().cpu().double())
+    return head.parameters_of(require_finite(head(crystal).float()).cpu().double())
 
 
 def _values(

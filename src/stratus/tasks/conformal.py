@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MOST_SCORES: Final = 2000
 """Scores that are kept of a group; of more, those evenly by rank."""
 
+_LARGEST: Final = 1e100
+"""No error of a prediction comes near it, and products of two such numbers are finite."""
+
 _ROUNDING: Final = 1e-9  # (n + 1) * level that is a whole number but for rounding is that number
 _log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class Scores(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int = Field(ge=1)
-    floor: float = Field(gt=0, allow_inf_nan=False)
+    floor: float = Field(gt=0, le=_LARGEST)
     scores: tuple[float, ...]
 
     @model_validator(mode="after")
@@ -57,8 +60,9 @@ class Scores(BaseModel):
         if len(self.scores) != expected:
             raise ValueError(f"{self.rows} rows have {expected} scores, not {len(self.scores)}")
         scores = np.array(self.scores)
-        if not np.isfinite(scores).all() or (scores < 0).any() or (np.diff(scores) < 0).any():
-            raise ValueError("scores are finite, not negative, and ascend")
+        fine = (scores >= 0) & (scores <= _LARGEST)  # NaN is neither
+        if not fine.all() or (np.diff(scores) < 0).any():
+            raise ValueError(f"scores are not negative nor above {_LARGEST:g}, and ascend")
         return self
 
     def quantile(self, level: float) -> float:
@@ -97,7 +101,7 @@ class CurvePoint(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    temperature_k: float = Field(ge=0, allow_inf_nan=False)
+    temperature_k: float = Field(ge=0, le=_LARGEST)
     groups: dict[str, dict[Known, Scores]]
 
 

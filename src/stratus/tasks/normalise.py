@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
+_LARGEST: Final = 1e100  # whatever a head of float32 gives is finite in the unit of the task
 _ROUNDING: Final = 8 * 2.0**-52  # labels this close together, in shares of them, are the same
 
 
@@ -37,8 +38,8 @@ class Normaliser(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mean: float = Field(allow_inf_nan=False)
-    std: float = Field(gt=0, allow_inf_nan=False)
+    mean: float = Field(ge=-_LARGEST, le=_LARGEST)
+    std: float = Field(gt=0, le=_LARGEST)
     per_atom: bool = False
     rows: int = Field(ge=0)
 

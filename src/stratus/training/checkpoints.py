@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from stratus.errors import ResumeError, StratusError
+from stratus.files.plain import read_plain_text
 from stratus.sealed import SealError, remove, sealing, verify
 from stratus.training.tree import join, split
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 TENSORS: Final = "tensors.safetensors"
 STATE: Final = "state.json"
 FORMAT: Final = 1
+_MOST_STATE: Final = 256 << 20
 _NAME: Final = re.compile(r"step-(\d{6,})")
 _log = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     """
     try:
         verify(folder)
-        table = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        table = json.loads(read_plain_text(folder / STATE, _MOST_STATE))
         if table["format"] != FORMAT:
             raise ResumeError(
                 f"{folder} has format {table['format']!r}; this version of stratus reads {FORMAT}"
@@ -87,7 +89,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         state: dict[str, Any] = join(table["state"], tensors)
     except SealError as error:
         raise ResumeError(str(error)) from None
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         if isinstance(error, ResumeError):
             raise
         raise ResumeError(f"the checkpoint {folder} can not be read ({error})") from None

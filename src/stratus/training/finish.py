@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch.nn import functional as fn
 
-from stratus.corpora.documents import validated
+from stratus.corpora.documents import read_json, validated
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.member import Member
@@ -65,8 +65,7 @@ def read_summary(run: RunFolder) -> PretrainSummary:
     Raises:
         stratus.errors.InputError: the file is damaged.
     """
-    values = json.loads(run.metrics.read_text(encoding="utf-8"))
-    return validated(PretrainSummary, values, run.metrics)
+    return validated(PretrainSummary, read_json(run.metrics), run.metrics)
 
 
 def make_card(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from stratus.corpora.documents import read_yaml
 from stratus.encoders.architecture import MASKED_TOKENS
 from stratus.encoders.table import ARCHITECTURES, architecture
 from stratus.errors import InputError, ResumeError
@@ -120,11 +121,7 @@ def read_options(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it can not be read, or is no mapping.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read as YAML ({reason}); mend it") from None
+    values = read_yaml(path)
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from stratus.corpora.documents import read_json
 from stratus.corpora.tokens.build import build_tokens
 from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
@@ -165,7 +166,9 @@ class RunFolder:
         if not self.versions.exists():
             self._write_versions(table, digest)
             return
-        before = json.loads(self.versions.read_text(encoding="utf-8"))
+        before = read_json(self.versions)
+        if not isinstance(before, dict):
+            raise InputError(f"{self.versions} holds no table of versions; remove it")
         for name, now in _versions().items():
             if before.get(name) != now:
                 _log.warning(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from stratus.errors import InputError
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 T = TypeVar("T")
+_SHOWN: Final = 100
 
 
 def pick(table: Mapping[str, T], name: str, what: str) -> T:
@@ -28,4 +29,5 @@ def pick(table: Mapping[str, T], name: str, what: str) -> T:
         return table[name]
     close = get_close_matches(name, table, n=3)
     choice = f"did you mean {' or '.join(close)}?" if close else f"choose {', '.join(table)}"
-    raise InputError(f"there is no {what} {name!r}; {choice}")
+    shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
+    raise InputError(f"there is no {what} {shown!r}; {choice}")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
+MOST_ROWS: Final = 10**15
 CARD_SUFFIX: Final = ".card.yaml"
 SCHEMA_FILE: Final = "card.schema.json"
 
@@ -31,7 +32,7 @@ class DataSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Text
-    rows: int | None = Field(ge=0)
+    rows: int | None = Field(ge=0, le=MOST_ROWS)
     licence: Text
     origin: Text
 
@@ -116,10 +117,11 @@ class DataCard(BaseModel):
     @field_validator("columns")
     @classmethod
     def _each_once(cls, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        names = [column.name for column in columns]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ValueError(f"the column {twice[0]!r} stands twice")
+        names: set[str] = set()
+        for column in columns:
+            if column.name in names:
+                raise ValueError(f"the column {column.name!r} stands twice")
+            names.add(column.name)
         return columns
 
 

@@ -21,6 +21,7 @@ from stratus.corpora.encoding.fingerprint import require_same
 from stratus.corpora.encoding.rows import reject_table
 from stratus.errors import InputError, ResumeError
 from stratus.files.digest import sha256
+from stratus.files.plain import read_plain_text
 from stratus.files.whole import whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 JOURNAL = "journal.json"
 LOCK = "lock.sqlite"
 _BATCH_ROWS = 8192
+_MOST_JOURNAL = 256 << 20
 
 
 class Part(BaseModel):
@@ -278,8 +280,8 @@ def _stored(folder: Path, fingerprint: dict[str, Any]) -> Journal:
     if not path.exists():  # killed before the journal was begun
         return Journal(fingerprint=fingerprint)
     try:
-        journal = Journal.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        journal = Journal.model_validate_json(read_plain_text(path, _MOST_JOURNAL))
+    except (ValidationError, InputError) as error:
         raise ResumeError(f"{path} is damaged; delete {folder} and start anew") from error
     require_same(journal.fingerprint, json.loads(json.dumps(fingerprint)), folder)
     for part in journal.parts:

@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
+from stratus.corpora.documents import read_text
 from stratus.corpora.tokens.info import FORMAT, INFO_FILE, SPLITS, CorpusInfo, vocabulary_sha256
 from stratus.errors import InputError
+from stratus.files.plain import require_plain
 from stratus.scope.vocabulary import vocabulary
 from stratus.sealed import is_sealed
 from stratus.sealed import verify as verify_sealed
@@ -125,7 +127,9 @@ def open_tokens(folder: Path, *, verify: bool = True) -> TokenCorpora:
                 f"{folder / shard.file} is not the shard that {INFO_FILE} lists; copy it again"
             )
     splits = {
-        name: TokenCorpus([_map(folder, shard) for shard in info.shards if shard.split == name])
+        name: TokenCorpus(
+            [_map(folder, shard, verify=verify) for shard in info.shards if shard.split == name]
+        )
         for name in SPLITS
     }
     for name, corpus in splits.items():
@@ -145,11 +149,11 @@ def _verified(folder: Path) -> dict[str, str]:
 
 def _read_info(folder: Path) -> CorpusInfo:
     path = folder / INFO_FILE
-    if not is_sealed(folder) or not path.is_file():
+    if not is_sealed(folder) or not path.exists():
         raise InputError(f"{folder} is no whole token corpus; build it from a table")
     try:
-        info = CorpusInfo.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        info = CorpusInfo.model_validate_json(read_text(path))
+    except ValidationError as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} can not be read ({reason}); build the corpus anew with this version"
@@ -168,11 +172,12 @@ def _read_info(folder: Path) -> CorpusInfo:
     return info
 
 
-def _map(folder: Path, shard: Shard) -> tuple[pa.StringArray, pa.ListArray]:
+def _map(folder: Path, shard: Shard, *, verify: bool) -> tuple[pa.StringArray, pa.ListArray]:
     path = folder / shard.file
     try:
         if path.parent != folder:
             raise InputError(f"{folder / INFO_FILE} lists {shard.file!r}, which is no file name")
+        require_plain(path)
         with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
             if reader.schema != SHARD_SCHEMA or reader.num_record_batches != 1:
                 raise InputError(f"{path} is no shard of a token corpus; build the corpus anew")
@@ -180,8 +185,19 @@ def _map(folder: Path, shard: Shard) -> tuple[pa.StringArray, pa.ListArray]:
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} can not be read ({reason}); copy the corpus again") from None
+    if verify:
+        _require_sound(path, rows)
     if len(rows) != shard.rows:
         raise InputError(
             f"{path} has {len(rows)} rows instead of {shard.rows}; copy the corpus again"
         )
     return rows.column("id"), rows.column("tokens")
+
+
+def _require_sound(path: Path, rows: pa.RecordBatch) -> None:
+    """Look at every offset, for one that leads out of the file would end the process."""
+    try:
+        rows.validate(full=True)
+    except pa.ArrowException as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} can not be read ({reason}); copy the corpus again") from None

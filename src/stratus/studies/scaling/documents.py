@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from stratus.corpora.documents import read_text
 from stratus.errors import InputError
 from stratus.studies.scaling.intervals import Interval
 
@@ -194,10 +195,7 @@ def read_fit(path: Path) -> LawFit | PowerFit:
         stratus.errors.InputError: it can not be read, or is no such file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        return TypeAdapter(LawFit | PowerFit).validate_json(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can not be read ({error}); give a fit.json") from None
+        return TypeAdapter(LawFit | PowerFit).validate_json(read_text(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(

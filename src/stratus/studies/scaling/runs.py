@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from stratus.corpora.documents import read_text
 from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.digest import sha256
@@ -186,11 +187,11 @@ def read_result(home: Path) -> RunResult | None:
         stratus.errors.InputError: the file is damaged.
     """
     path = home / RESULT
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
-        return RunResult.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        return RunResult.model_validate_json(read_text(path))
+    except ValidationError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} can not be read ({reason}); remove it and run again") from None
 
