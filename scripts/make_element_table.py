@@ -1,4 +1,4 @@
-"""Write ``src/stratus/encoders/data/elements.csv``: what an encoder is told about the elements.
+"""Write ``src/stratus/crystals/data/elements.csv``: properties of the elements.
 
 The values are those of pymatgen's periodic table (MIT licence); the last eight columns count the
 electrons outside the noble-gas core, and the places that are free in the shells begun. A cell is
@@ -22,7 +22,7 @@ from stratus.crystals.elements import SYMBOLS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TABLE = Path(__file__).parents[1] / "src/stratus/encoders/data/elements.csv"
+TABLE = Path(__file__).parents[1] / "src/stratus/crystals/data/elements.csv"
 ORDER = "1s 2s 2p 3s 3p 4s 3d 4p 5s 4d 5p 6s 4f 5d 6p 7s 5f 6d 7p"
 FILLING = ORDER.split()
 CAPACITY = {"s": 2, "p": 6, "d": 10, "f": 14}

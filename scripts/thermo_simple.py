@@ -2,13 +2,15 @@
 
     python scripts/thermo_simple.py TABLES OUT
 
-Beside the models of `stratus finetune` (mean, ridge, Laplacian kernel ridge) stand the same ones
+Beside the models of `stratus finetune` (mean, ridge, Laplacian kernel ridge, gradient boosting on
+properties of the elements) stand the same ones
 without the factor of atoms, and with the Debye temperature as what is learned: labels are inverted
 for theta, and theta goes through the Debye function. Strengths are chosen on validation rows, apart
 for errors per cell and per atom; nothing looks at a test label. Every error is divided by that of
 the mean of the training labels. Of the densities of states the errors at every temperature follow:
-of kernel ridge at each temperature, of kernel ridge in theta learned at 300 K alone, and, as the
-least that any single theta from 300 K can leave, of the theta that has the crystal's own C_v there.
+of kernel ridge and boosting at each temperature, of kernel ridge in theta learned at 300 K alone,
+and, as the least that any single theta from 300 K can leave, of the theta that has the crystal's
+own C_v there.
 
 `OUT/simple.json` has all numbers; predictions of kernel ridge in theta stand beside those of
 `thermo_study.py`, in the same form.
@@ -30,9 +32,12 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import manhattan_distances
 
 from stratus.corpora import from_column, read_labelled
+from stratus.crystals.element_properties import element_statistics
 from stratus.physics import debye
 from stratus.tasks.comparison import spread
-from stratus.training.simple_models import KERNEL_GAMMAS, KERNEL_LAMBDAS, RIDGE_ALPHAS
+from stratus.training.boosting import Features, boosted_regression
+from stratus.training.kernel_ridge import KERNEL_GAMMAS, KERNEL_LAMBDAS
+from stratus.training.simple_models import RIDGE_ALPHAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,16 +53,18 @@ if TYPE_CHECKING:
 THETAS_K: Final = np.geomspace(2.0, 6000.0, 6000)
 TEMPERATURES_K: Final = (20, 50, 100, 200, 300, 500, 1000)
 IN_JOULES: Final = {"cv": 1.0, "u": 1000.0, "s": 1.0}
+FAMILIES: Final = ("ridge", "kernel ridge", "boosting")
 SPLITS: Final = ("split", "fold", "fold_formula")
 
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """What is learned in one fold, per atom, and the atoms of each cell."""
+    """What is learned in one fold, per atom, the atoms of each cell, and what is known of each."""
 
     per_atom: Numbers
     atoms: Numbers
     x: Numbers
+    of_elements: Numbers
 
 
 def read(path: Path, columns: list[str], split: str) -> tuple[LabelledTable, Numbers]:
@@ -114,8 +121,16 @@ def kernels(x: dict[str, Numbers], y: Numbers) -> Iterator[tuple[Numbers, Number
             yield near["validation"] @ weights, near["test"] @ weights
 
 
-def methods(data: Labels, fold: Fold, theta: Ways) -> dict[str, tuple[Numbers, Numbers]]:
-    """Return the predictions of every model for the test rows, per atom.
+def boosted(data: Labels, fold: Fold, y: Numbers, error: Callable[[Numbers], float]) -> Numbers:
+    """Return what gradient boosting predicts for test rows that learned y of the training rows."""
+    parts = (data.of_elements[rows] for rows in (fold.train, fold.validation, fold.test))
+    return boosted_regression(Features(*parts), y, error, seed=0)
+
+
+def methods(
+    data: Labels, fold: Fold, theta: Ways, families: tuple[str, ...] = FAMILIES
+) -> dict[str, tuple[Numbers, Numbers]]:
+    """Return the predictions of models of some families for the test rows, per atom.
 
     Returns:
         by model: of the strength with the smallest validation error per cell, and of that with the
@@ -147,6 +162,8 @@ def methods(data: Labels, fold: Fold, theta: Ways) -> dict[str, tuple[Numbers, N
     y = np.stack([train[name][fold.train] - middle[name] for name in train], axis=1)
     truth, in_cell = data.per_atom[fold.validation], atoms[fold.validation]
     for family, predicted in (("ridge", ridges), ("kernel ridge", kernels)):
+        if family not in families:
+            continue
         best = {name: [(np.inf, truth), (np.inf, truth)] for name in train}
         for at_validation, at_test in predicted(x, y):
             for k, name in enumerate(train):
@@ -156,6 +173,18 @@ def methods(data: Labels, fold: Fold, theta: Ways) -> dict[str, tuple[Numbers, N
                     if size < best[name][place][0]:
                         best[name][place] = (size, per_atom(name, tested, fold.test))
         found |= {f"{family}, {name}": (two[0][1], two[1][1]) for name, two in best.items()}
+    for name, learned in train.items() if "boosting" in families else ():
+
+        def error_in(scale: Numbers, name: str = name) -> Callable[[Numbers], float]:
+            return lambda values: float(
+                (np.abs(per_atom(name, values, fold.validation) - truth) * scale).mean()
+            )
+
+        two = [
+            per_atom(name, boosted(data, fold, learned[fold.train], error_in(scale)), fold.test)
+            for scale in (in_cell, np.ones(len(truth)))
+        ]
+        found[f"boosting, {name}"] = two[0], two[1]
     return found
 
 
@@ -195,7 +224,8 @@ def study(path: Path, column: str, split: str, out: Path) -> dict[str, dict[str,
     per_atom = IN_JOULES[quantity] * per_atom
     collected: dict[str, list[dict[str, float]]] = {}
     for fold in folds_of(table):
-        data = Labels(per_atom, atoms, fractions[:, fractions[fold.train].any(axis=0)])
+        x = fractions[:, fractions[fold.train].any(axis=0)]
+        data = Labels(per_atom, atoms, x, element_statistics(fractions))
         every = methods(data, fold, theta)
         for name, found in every.items():
             metrics = errors(data, fold, *found)
@@ -227,11 +257,14 @@ def by_temperature(path: Path, split: str) -> dict[str, dict[str, list]]:
     for fold in folds_of(table):
         x = fractions[:, fractions[fold.train].any(axis=0)]
         labels = table.labels
-        at_300 = Labels(labels[:, columns.index("cv@300K")], atoms, x)
-        learned = methods(at_300, fold, to_theta("cv", 300.0))["kernel ridge, in theta"][1]
+        of_elements = element_statistics(fractions)
+        at_300 = Labels(labels[:, columns.index("cv@300K")], atoms, x, of_elements)
+        kernel = ("kernel ridge",)
+        learned = methods(at_300, fold, to_theta("cv", 300.0), kernel)["kernel ridge, in theta"][1]
         for k, column in enumerate(columns):
             quantity, _, kelvin = column.rstrip("K").partition("@")
-            here = Labels(labels[:, k], atoms, x)
+            here = Labels(labels[:, k], atoms, x, of_elements)
+            truth = labels[fold.validation, k]
 
             def at(
                 theta_k: Numbers, quantity: str = quantity, kelvin: float = float(kelvin)
@@ -240,9 +273,15 @@ def by_temperature(path: Path, split: str) -> dict[str, dict[str, list]]:
 
             found = {
                 "mean": np.full(len(fold.test), labels[fold.train, k].mean()),
-                "kernel ridge at each temperature": methods(here, fold, (np.copy, np.copy))[
+                "kernel ridge at each temperature": methods(here, fold, (np.copy, np.copy), kernel)[
                     "kernel ridge, x atoms"
                 ][1],
+                "boosting at each temperature": boosted(
+                    here,
+                    fold,
+                    labels[fold.train, k],
+                    lambda values, truth=truth: float(np.abs(values - truth).mean()),
+                ),
                 "kernel ridge in theta at 300 K": at(there(learned)),
                 "theta of its own C_v at 300 K": at(own[fold.test]),
             }
@@ -277,7 +316,7 @@ def main() -> None:
     if "dos" in given.only:
         found["temperatures split"] = at = by_temperature(given.tables / "dos.parquet", "split")
         print("\nMAE per atom by temperature, dos, split\n")
-        print(f"| label | {' | '.join(next(iter(at.values())))} |\n|---|---|---|---|---|")
+        print(f"| label | {' | '.join(next(iter(at.values())))} |\n|---|---|---|---|---|---|")
         for column, of in at.items():
             print(f"| {column} | {' | '.join(map(text, of.values()))} |")
     (given.output / "simple.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -7,6 +7,15 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_boosted_trees():
+    """Let gradient boosting stop at 50 trees: how good it is does not matter where it is tried."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("stratus.training.boosting.BOOSTED_TREES", (25, 50))
+    yield
+    patch.undo()
+
+
 @pytest.fixture(scope="session")
 def law_bundle(tmp_path_factory) -> Path:
     """A tiny model of two groups of two members that share the law `mixture`; C_v is calibrated."""

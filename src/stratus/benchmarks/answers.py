@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,13 +16,14 @@ from stratus.tasks.comparison import compare
 from stratus.views.names import pick
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from stratus.benchmarks.discovery import DiscoveryScores
     from stratus.benchmarks.question import Question
     from stratus.benchmarks.record import Asked, Rows
+    from stratus.training.capped import Capped
 
     Floats = NDArray[np.float64]
 
@@ -37,6 +38,7 @@ class Answer:
         values: ``[rows]``; NaN where there is no prediction.
         bounds: lower and upper ends of its intervals, where it gives any.
         level: share of labels that these are to hold.
+        capped: by fold, where it did not learn from all rows.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Answer:
     values: Floats
     bounds: tuple[Floats, Floats] | None = None
     level: float | None = None
+    capped: Mapping[str, Capped] = field(default_factory=dict)
 
 
 def measured(answer: Answer, asked: Asked, rows: Rows, question: Question, seed: int) -> Method:
@@ -93,6 +96,7 @@ def measured(answer: Answer, asked: Asked, rows: Rows, question: Question, seed:
             seed=seed,
         ),
         discovery=_discovery(answer, question),
+        capped=dict(answer.capped),
     )
 
 

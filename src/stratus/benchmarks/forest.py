@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stratus.crystals.elements import NUMBERS
+from stratus.crystals.element_properties import element_statistics, scaled_properties
 from stratus.crystals.spacegroups import COUNT, space_group
 from stratus.crystals.wyckoff import POINT_GROUPS, wyckoff_positions
-from stratus.encoders.token_tables import element_properties
 from stratus.scope.orbit import group_text
 from stratus.scope.partial import UNKNOWN
 from stratus.scope.vocabulary import SEPARATOR
@@ -66,7 +65,7 @@ def features(table: LabelledTable) -> Floats:
 
 def predict_forest(
     seen: Floats, labels: Floats, learn: Ints, look: Ints, kind: str, seed: int
-) -> tuple[str, Floats]:
+) -> Floats:
     """Grow a forest from some rows and predict others.
 
     Args:
@@ -78,8 +77,7 @@ def predict_forest(
         seed: of the forest.
 
     Returns:
-        the name of the method, which says if each tree saw a part of the rows only, and for each
-        row to predict the mean of the trees, or the probability of class 1.
+        for each row to predict the mean of the trees, or the probability of class 1.
     """
     from sklearn.ensemble import (  # type: ignore[import-untyped, unused-ignore]
         RandomForestClassifier,
@@ -104,24 +102,14 @@ def predict_forest(
         values = np.zeros(len(look))
         if len(look) and 1 in model.classes_:
             values = model.predict_proba(x[look])[:, list(model.classes_).index(1)]
-    name = f"{FOREST} ({ROWS_PER_TREE:,} rows a tree)" if some else FOREST
-    return name, np.asarray(values, np.float64)
+    return np.asarray(values, np.float64)
 
 
 def _of_elements(shares: Floats) -> Floats:
-    """Return mean, spread, least and greatest of each property over the atoms."""
-    _, of = element_properties()
-    table = np.zeros((shares.shape[1], len(next(iter(of.values())))))
-    for symbol, values in of.items():
-        if symbol in NUMBERS:
-            table[NUMBERS[symbol] - 1] = values
-    mean = shares @ table
-    spread = np.sqrt(np.maximum(shares @ np.square(table) - np.square(mean), 0))
-    least, greatest = np.empty_like(mean), np.empty_like(mean)
-    for row, there in enumerate(shares > 0):
-        least[row], greatest[row] = table[there].min(axis=0), table[there].max(axis=0)
-    count = (shares > 0).sum(axis=1, keepdims=True)
-    return np.hstack([mean, spread, least, greatest, count])
+    """Return mean, spread, least and greatest of each property over the atoms; 0 where unknown."""
+    values = scaled_properties()
+    found = element_statistics(shares, values)[:, : 4 * values.shape[1]]
+    return np.hstack([found, (shares > 0).sum(axis=1, keepdims=True)])
 
 
 @cache

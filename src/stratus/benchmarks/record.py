@@ -12,6 +12,7 @@ from stratus.benchmarks.discovery import DiscoveryScores
 from stratus.benchmarks.matbench import Published
 from stratus.errors import InputError
 from stratus.files.plain import read_plain, unzipped
+from stratus.training.capped import Capped
 
 FORMAT: Final = 1
 RUN_FILE: Final = "run.json"
@@ -122,6 +123,7 @@ class Method(_Part):
         over_folds: by metric, where it is defined in every fold.
         interval: bootstrap interval of the metric that methods are ranked by.
         discovery: by subset, how well stable crystals are found.
+        capped: of a simple model, by fold, where it did not learn from all rows.
     """
 
     name: str
@@ -134,6 +136,7 @@ class Method(_Part):
     over_folds: dict[str, Folded]
     interval: tuple[float, float] | None = None
     discovery: dict[str, DiscoveryScores] = Field(default_factory=dict)
+    capped: dict[str, Capped] = Field(default_factory=dict)
 
 
 class Beside(_Part):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stratus.benchmarks.report_figures import errors_by_group, in_words, pictures
 from stratus.benchmarks.scores import board_metric
 from stratus.errors import InputError
+from stratus.training.capped import footnotes
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -189,6 +190,8 @@ def _methods(run: BenchmarkRun) -> Iterator[str]:
         "tests; that over five folds is at least 0.0625. Overlap of the training rows of folds "
         "is not accounted for.</p>"
     )
+    for line in footnotes({method.name: method.capped for method in run.methods}):
+        yield f'<p class="quiet">{escape(line)}.</p>'
     sources = sorted({row.source for row in run.published}) if run.asked.official else []
     if sources:
         yield f'<p class="quiet">Published: {escape("; ".join(sources))}.</p>'

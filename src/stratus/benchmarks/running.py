@@ -11,7 +11,7 @@ import numpy as np
 
 from stratus.benchmarks.answers import Answer, beside, best_simple, measured
 from stratus.benchmarks.record import BenchmarkRun, Data, Rows
-from stratus.benchmarks.simple import constants, predict_by_simple_models
+from stratus.benchmarks.simple import capped, constants, predict_by_simple_models
 from stratus.benchmarks.surroundings import hardware, versions
 from stratus.corpora.labelled.disjoint import check_disjoint, digest
 from stratus.errors import InputError
@@ -246,6 +246,7 @@ def _ask_simple_models(question: Question, seed: int, cache: Path | None) -> lis
         seed=seed, cache=cache,
     )  # fmt: skip
     names = [name for name in found[0] if all(name in of_fold for of_fold in found)]
+    caps = {fold.name: capped(question.labels, fold, asked.kind) for fold in question.folds}
     return [
         Answer(
             name,
@@ -257,6 +258,7 @@ def _ask_simple_models(question: Question, seed: int, cache: Path | None) -> lis
                     for part in (of_fold[name], _constant(question, fold.name, name))
                 ]
             ),
+            capped={fold: of_fold[name] for fold, of_fold in caps.items() if name in of_fold},
         )
         for name in names
     ]

@@ -1,8 +1,8 @@
 """Simple models beside every model, on the same rows; worked out once for the same data.
 
 Constants and the forest learn from all rows of a fold that are no test rows, because nothing is
-chosen for them; ridge and kernel ridge learn from the training rows and are chosen on the
-validation rows, as :mod:`stratus.training.simple_models` has it.
+chosen for them; ridge, kernel ridge and gradient boosting learn from the training rows and are
+chosen on the validation rows, as :mod:`stratus.training.simple_models` has it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stratus.benchmarks.forest import TREES, features, predict_forest
+from stratus.benchmarks.forest import FOREST, ROWS_PER_TREE, TREES, features, predict_forest
 from stratus.errors import InputError
 from stratus.files.whole import write_whole
-from stratus.training.simple_models import MAJORITY, MEAN, predict_simple
+from stratus.training.capped import Capped
+from stratus.training.kernel_ridge import most_rows
+from stratus.training.simple_models import MAJORITY, MEAN, learned_from, predict_simple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 MEDIAN: Final = "median"
 SHARE: Final = "share of class 1"
 
-_VERSION: Final = 1  # of what is worked out here; a change of it empties the cache
+_VERSION: Final = 2  # of what is worked out here; a change of it empties the cache
 _log = logging.getLogger(__name__)
 
 
@@ -116,13 +118,30 @@ def _of_fold(
         if name not in {MEAN, MAJORITY}:
             found[name] = values if kind == "regression" else values[:, 1]
     scale = np.where(table.n_atoms > 0, table.n_atoms, 1) if per == "cell" else np.ones(len(table))
-    name, values = predict_forest(seen, labels / scale, learn, fold.test, kind, seed)
-    found[name] = values * scale[fold.test]
+    found[FOREST] = predict_forest(seen, labels / scale, learn, fold.test, kind, seed)
+    found[FOREST] *= scale[fold.test]
+    return found
+
+
+def capped(labels: Floats, fold: Fold, kind: str) -> dict[str, Capped]:
+    """Return which simple models do not learn from all rows that they could, by name.
+
+    Args:
+        labels: ``[n]``, NaN where absent.
+        fold: how they are split.
+        kind: ``regression`` or ``binary``.
+    """
+    train = int(np.isfinite(labels[fold.train]).sum())
+    found = learned_from(kind, train)
+    every = train + int(np.isfinite(labels[fold.validation]).sum())
+    if every > ROWS_PER_TREE:
+        found[FOREST] = Capped(of=every, most=ROWS_PER_TREE, each="tree")
     return found
 
 
 def _digest_of(table: LabelledTable, labels: Floats, kind: str, per: str, seed: int) -> str:
-    plain = [_VERSION, TREES, version("scikit-learn"), kind, per, seed, list(table.scopes)]
+    made = [_VERSION, TREES, most_rows(), version("scikit-learn")]
+    plain = [*made, kind, per, seed, list(table.scopes)]
     digest = hashlib.sha256(json.dumps(plain).encode())
     digest.update(np.ascontiguousarray(table.n_atoms, np.int64).tobytes())
     digest.update(np.ascontiguousarray(labels, np.float64).tobytes())

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stratus.benchmarks.scores import board_metric
+from stratus.training.capped import footnotes
 from stratus.training.finetune.events import FoldEnded, FoldStarted
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from stratus.benchmarks.question import Question
     from stratus.benchmarks.record import BenchmarkRun, Method
-    from stratus.training.finetune.events import Event
+    from stratus.training.capped import footnotes
+from stratus.training.finetune.events import Event
 
 _UNREAD = 3
 
@@ -60,6 +62,8 @@ class Report:
     def finish(self, run: BenchmarkRun, output: Path) -> None:
         """Show the methods, and where the file is."""
         self._console.print(methods_table(run))
+        for line in footnotes({method.name: method.capped for method in run.methods}):
+            self._console.print(line, markup=False)
         for method in run.methods:
             for name, found in method.discovery.items():
                 if found.f1 is None or found.daf is None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
+from stratus.training.capped import footnotes
 from stratus.training.finetune.events import FoldEnded, FoldStarted
 from stratus.training.finetune.result import LEVEL
 from stratus.training.finetune.scores import MODEL
@@ -78,13 +79,21 @@ class Report:
         of_law = [task for task in result.tasks if task.physics is not None]
         if of_law:
             self._console.print(_law(result, of_law))
+            self._footnotes(result, of_law)
         for task in result.tasks:
             if task.physics is not None:
                 continue
             self._console.print(_scores(result, task))
+            self._footnotes(result, [task])
             for line in _coverage(result, task):
                 self._console.print(line, markup=False)
         self._console.print(f"Model, predictions and metrics: {output}", markup=False)
+
+    def _footnotes(self, result: FinetuneResult, tasks: Sequence[Task]) -> None:
+        """Show which simple models did not learn from all rows, once for tasks of the same rows."""
+        lines = (line for task in tasks for line in footnotes(result.capped(task.name)))
+        for line in dict.fromkeys(lines):
+            self._console.print(line, markup=False)
 
 
 def _several(members: int) -> str:

@@ -21,10 +21,11 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as fn
 
+from stratus.crystals.element_properties import property_names
 from stratus.crystals.wyckoff import POINT_GROUPS
 from stratus.encoders.architecture import MASKED_TOKENS, Architecture
 from stratus.encoders.encoding import Encoding
-from stratus.encoders.token_tables import element_features, element_properties, token_values
+from stratus.encoders.token_tables import element_features, token_values
 from stratus.encoders.transformer import (
     PRESETS,
     Block,
@@ -87,7 +88,7 @@ class OrbitSet(nn.Module):
             self.token_embedding = nn.Embedding(config.vocabulary_size, config.hidden)
             self.segment_embedding = nn.Embedding(N_SEGMENTS, config.hidden)
             if config.element_properties:
-                told = len(element_properties()[0])
+                told = len(property_names())
                 self.element_projection = nn.Linear(told, config.hidden, bias=False)
             if config.shares:
                 self.number_projection = nn.Linear(_NUMBERS, config.hidden)

@@ -23,10 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 from torch.nn import functional as fn
 
+from stratus.crystals.element_properties import property_names
 from stratus.crystals.elements import SYMBOLS
 from stratus.encoders.architecture import Architecture
 from stratus.encoders.encoding import Encoding
-from stratus.encoders.token_tables import element_properties, properties_by_number
+from stratus.encoders.token_tables import properties_by_number
 from stratus.views.keys import ELEMENTS, FRACTIONS, MASK
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Roost(nn.Module):
         with torch.device("meta"):  # nothing is drawn here, so torch's own generator stays put
             self.element_embedding = nn.Embedding(len(SYMBOLS), config.element_embedding)
             if config.element_properties:
-                told = len(element_properties()[0])
+                told = len(property_names())
                 self.property_projection = nn.Linear(told, config.element_embedding, bias=False)
             self.element_projection = nn.Linear(config.element_embedding, config.element_hidden - 1)
             self.blocks = nn.ModuleList(Messages(config) for _ in range(config.layers))

@@ -7,35 +7,16 @@ stand for. They are on the CPU, also where modules are built on the meta device.
 
 from __future__ import annotations
 
-import csv
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 import numpy as np
 import torch
 
-from stratus.crystals.elements import NUMBERS, SYMBOLS
+from stratus.crystals.element_properties import scaled_properties
+from stratus.crystals.elements import NUMBERS
 from stratus.scope.vocabulary import Role, vocabulary
 
 _BASE: Final = 100
-
-
-@cache
-def element_properties() -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
-    """Return the names of the properties, and their values by element symbol.
-
-    Each property has mean 0 and standard deviation 1 over the elements where it is known, and is 0
-    where it is not. Source: pymatgen's periodic table, by ``scripts/make_element_table.py``.
-    """
-    text = files("stratus.encoders").joinpath("data/elements.csv").read_text("utf-8")
-    header, *rows = csv.reader(text.splitlines())
-    values = np.array([[float(cell) if cell else np.nan for cell in row[1:]] for row in rows])
-    scaled = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
-    known = np.nan_to_num(scaled).tolist()
-    return tuple(header[1:]), {
-        row[0]: tuple(numbers) for row, numbers in zip(rows, known, strict=True)
-    }
 
 
 def element_features() -> torch.Tensor:
@@ -53,9 +34,9 @@ def element_features() -> torch.Tensor:
 
 def properties_by_number() -> torch.Tensor:
     """Return the properties of each element, float32 ``[Z + 1, P]``, row by atomic number."""
-    names, of = element_properties()
-    unknown = (0.0,) * len(names)
-    return torch.tensor([of.get(symbol, unknown) for symbol in SYMBOLS], device="cpu")
+    values = scaled_properties()
+    nothing = np.zeros((1, values.shape[1]))
+    return torch.tensor(np.concatenate([nothing, values]), dtype=torch.float32, device="cpu")
 
 
 def token_values() -> torch.Tensor:

@@ -16,11 +16,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from stratus.corpora.labelled.table import Kind
+from stratus.crystals.element_properties import element_statistics
 from stratus.errors import InputError
+from stratus.training.boosting import Features, boosted_classes, boosted_regression
+from stratus.training.capped import Capped
+from stratus.training.kernel_ridge import (
+    CHOICE_ROWS,
+    chosen_strengths,
+    kernel_values,
+    kernel_weights,
+    most_rows,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy.typing as npt
 
     from stratus.corpora.labelled.folds import Fold
@@ -36,17 +44,10 @@ RIDGE: Final = "ridge on composition"
 KERNEL_RIDGE: Final = "kernel ridge on composition"
 MAJORITY: Final = "majority class"
 LOGISTIC: Final = "logistic regression on composition"
+BOOSTING: Final = "gradient boosting on element properties"
 
 RIDGE_ALPHAS: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-KERNEL_GAMMAS: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-KERNEL_LAMBDAS: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 LOGISTIC_CS: Final = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
-
-KERNEL_ROWS: Final = 10_000
-"""Training rows that kernel ridge regression learns from at most, drawn with the seed."""
-CHOICE_ROWS: Final = 4_000
-"""Rows on either side with which λ and γ are chosen at most, drawn with the seed."""
-_BLOCK: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class _Rows:
     x_validation: Numbers
     y_validation: Numbers
     x_test: Numbers
+    of_elements: Features
 
 
 def predict_simple(
@@ -72,8 +74,8 @@ def predict_simple(
 ) -> dict[str, Numbers]:
     """Learn from a fold's training rows and predict its test rows.
 
-    With more than 10,000 training rows, kernel ridge regression learns from 10,000 of them, and its
-    name says so.
+    With very many training rows, kernel ridge regression learns from some of them:
+    :func:`learned_from` says from how many.
 
     Args:
         table: the crystals.
@@ -104,7 +106,7 @@ def predict_simple(
         atoms = table.n_atoms if per == "cell" else None
         found = predict_simple_together(table, labels[:, np.newaxis], fold, atoms, seed=seed)
         return {name: values[:, 0] for name, values in found.items()}
-    return _classification(_rows(table, labels, fold)[0], classes)
+    return _classification(_rows(table, labels, fold)[0], classes, seed)
 
 
 def predict_simple_together(
@@ -147,9 +149,25 @@ def predict_simple_together(
         found[MEAN_PER_ATOM] = y.mean(axis=0) * of_test
 
     found[RIDGE] = _ridge(rows, y, of_validation) * of_test
-    name, predicted = _kernel_ridge(rows, y, of_validation, seed)
-    found[name] = predicted * of_test
+    found[KERNEL_RIDGE] = _kernel_ridge(rows, y, of_validation, seed) * of_test
+    found[BOOSTING] = _boosting(rows, y, of_validation, seed) * of_test
     return found
+
+
+def learned_from(kind: str, rows: int) -> dict[str, Capped]:
+    """Return which simple models do not learn from all rows.
+
+    Args:
+        kind: of the target.
+        rows: training rows with a label.
+
+    Returns:
+        by name of the model; nothing where all learn from all rows.
+    """
+    most = most_rows()
+    if kind != Kind.REGRESSION or rows <= most:
+        return {}
+    return {KERNEL_RIDGE: Capped(of=rows, most=most)}
 
 
 def _rows(
@@ -169,7 +187,11 @@ def _rows(
             raise InputError(f"fold {fold.name} has no {name} row with a label")
     fractions = table.fractions()
     x = fractions[:, fractions[train].any(axis=0)]  # what training never saw tells nothing
-    rows = _Rows(x[train], labels[train], x[validation], labels[validation], x[fold.test])
+    of_elements = element_statistics(fractions)
+    rows = _Rows(
+        x[train], labels[train], x[validation], labels[validation], x[fold.test],
+        Features(of_elements[train], of_elements[validation], of_elements[fold.test]),
+    )  # fmt: skip
     return rows, train, validation
 
 
@@ -194,8 +216,8 @@ def _columns(predicted: Any, y: Numbers) -> Numbers:
     return np.asarray(predicted, dtype=np.float64).reshape(-1, y.shape[1])
 
 
-def _kernel_ridge(rows: _Rows, y: Numbers, scale: Numbers, seed: int) -> tuple[str, Numbers]:
-    """Return the name of the model and its predictions per atom.
+def _kernel_ridge(rows: _Rows, y: Numbers, scale: Numbers, seed: int) -> Numbers:
+    """Return predictions per atom, shape (test rows, targets).
 
     Args:
         rows: the fold.
@@ -203,63 +225,41 @@ def _kernel_ridge(rows: _Rows, y: Numbers, scale: Numbers, seed: int) -> tuple[s
         scale: shape (validation rows, 1), what predictions of these are multiplied with.
         seed: which rows are drawn where there are too many.
     """
-    drawn, name = _some(len(y), KERNEL_ROWS, seed), KERNEL_RIDGE
+    drawn = _some(len(y), most_rows(), seed)
     if len(drawn) < len(y):
-        name = f"{KERNEL_RIDGE} ({len(drawn)} rows)"
         _LOG.info("kernel ridge learns from %d of %d training rows", len(drawn), len(y))
     x, y, middle = rows.x_train[drawn], y[drawn], y[drawn].mean(axis=0)
     few = _some(len(y), CHOICE_ROWS, seed)
     look = _some(len(scale), CHOICE_ROWS, seed)
-    chosen = _chosen(
-        _distances(x[few], x[few]),
-        _distances(rows.x_validation[look], x[few]),
+    chosen = chosen_strengths(
+        x[few],
         y[few] - middle,
+        rows.x_validation[look],
         lambda found: np.abs((found + middle) * scale[look] - rows.y_validation[look]).mean(axis=0),
     )
-    predicted = np.empty((len(rows.x_test), len(chosen)))
+    predicted: Numbers = np.empty((len(rows.x_test), len(chosen)))
     for gamma, alpha in dict.fromkeys(chosen):
         here = [place for place, pair in enumerate(chosen) if pair == (gamma, alpha)]
-        weights = _weights(_kernel(_distances(x, x), gamma), alpha, (y - middle)[:, here])
-        for start in range(0, len(predicted), _BLOCK):
-            across = _distances(rows.x_test[start : start + _BLOCK], x)
-            predicted[start : start + _BLOCK, here] = _kernel(across, gamma) @ weights
-    return name, predicted + middle
+        weights = kernel_weights(x, (y - middle)[:, here], gamma, alpha)
+        predicted[:, here] = kernel_values(rows.x_test, x, weights, gamma)
+    predicted += middle
+    return predicted
 
 
-def _chosen(
-    inside: Numbers, across: Numbers, y: Numbers, error: Callable[[Numbers], Numbers]
-) -> list[tuple[float, float]]:
-    """Return, for each target, the γ and λ with the smallest error on validation rows."""
-    pairs = [(gamma, alpha) for gamma in KERNEL_GAMMAS for alpha in KERNEL_LAMBDAS]
-    errors = []
-    for gamma in KERNEL_GAMMAS:
-        kernel, out = np.exp(-gamma * inside), np.exp(-gamma * across)
-        errors += [error(out @ _weights(kernel.copy(), alpha, y)) for alpha in KERNEL_LAMBDAS]
-    return [pairs[best] for best in np.argmin(errors, axis=0)]
-
-
-def _weights(kernel: Numbers, alpha: float, y: Numbers) -> Numbers:
-    """Solve (K + λ) w = y; the kernel matrix is used up, because a copy would be large."""
-    from scipy.linalg import cho_factor, cho_solve
-
-    kernel.flat[:: len(kernel) + 1] += alpha
-    factor = cho_factor(kernel.T, overwrite_a=True, check_finite=False)
-    return np.asarray(cho_solve(factor, y, check_finite=False), dtype=np.float64)
-
-
-def _distances(a: Numbers, b: Numbers) -> Numbers:
-    """Return the sums of absolute differences, shape (len(a), len(b))."""
-    from sklearn.metrics.pairwise import (  # type: ignore[import-untyped, unused-ignore]
-        manhattan_distances,
-    )
-
-    return np.asarray(manhattan_distances(a, b), dtype=np.float64)
-
-
-def _kernel(distances: Numbers, gamma: float) -> Numbers:
-    """Turn distances into the Laplacian kernel, in place: the matrix may be large."""
-    distances *= -gamma
-    return np.exp(distances, out=distances)
+def _boosting(rows: _Rows, y: Numbers, scale: Numbers, seed: int) -> Numbers:
+    """Return predictions per atom, shape (test rows, targets); arguments as _kernel_ridge has."""
+    found = [
+        boosted_regression(
+            rows.of_elements,
+            y[:, place],
+            lambda values, place=place: float(  # type: ignore[misc]
+                np.abs(values * scale[:, 0] - rows.y_validation[:, place]).mean()
+            ),
+            seed,
+        )
+        for place in range(y.shape[1])
+    ]
+    return np.stack(found, axis=1)
 
 
 def _some(rows: int, most: int, seed: int) -> npt.NDArray[np.int64]:
@@ -269,7 +269,7 @@ def _some(rows: int, most: int, seed: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
 
 
-def _classification(rows: _Rows, classes: int | None) -> dict[str, Numbers]:
+def _classification(rows: _Rows, classes: int | None, seed: int) -> dict[str, Numbers]:
     seen = np.concatenate([rows.y_train, rows.y_validation])
     if (seen < 0).any() or (seen != np.floor(seen)).any():
         raise InputError("the labels of a classification are places of classes: 0, 1, ...")
@@ -283,12 +283,13 @@ def _classification(rows: _Rows, classes: int | None) -> dict[str, Numbers]:
         raise InputError("all training rows are of one class; there is nothing to learn")
     models = [_logistic(rows.x_train, y, c) for c in LOGISTIC_CS]
 
-    def loss(model: Any) -> float:
-        given = _probabilities(model, rows.x_validation, count)[np.arange(len(wanted)), wanted]
+    def loss(probabilities: Numbers) -> float:
+        given = probabilities[np.arange(len(wanted)), wanted]
         return float(-np.log(np.maximum(given, 1e-15)).mean())
 
-    best = min(models, key=loss)
+    best = min(models, key=lambda model: loss(_probabilities(model, rows.x_validation, count)))
     found[LOGISTIC] = _probabilities(best, rows.x_test, count)
+    found[BOOSTING] = boosted_classes(rows.of_elements, y, loss, count, seed)
     return found
 
 

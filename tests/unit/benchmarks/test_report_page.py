@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import base64
+import io
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from stratus.benchmarks.forest import FOREST
+from stratus.benchmarks.record import BenchmarkRun, run_text
 from stratus.benchmarks.report_figures import errors_by_group
 from stratus.benchmarks.report_page import report_page
+from stratus.benchmarks.running import run_benchmark
+from stratus.cli.benchmark_report import Report
 from stratus.errors import InputError
+from stratus.training.simple_models import BOOSTING, KERNEL_RIDGE
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -155,3 +163,40 @@ def test_groups_hold_all_rows_and_their_mean(learned_run):
 def test_no_run_is_no_page():
     with pytest.raises(InputError, match="there is no run to report"):
         report_page([])
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_models_that_did_not_learn_from_all_rows_say_so_everywhere(gap_question, monkeypatch):
+    monkeypatch.setattr("stratus.training.kernel_ridge.KERNEL_ROWS", 12)
+    monkeypatch.setattr("stratus.benchmarks.simple.ROWS_PER_TREE", 20)
+    run = BenchmarkRun.model_validate_json(run_text(run_benchmark(gap_question)))
+    kernel, forest = (run.method(name).capped for name in (KERNEL_RIDGE, FOREST))
+    trained = {fold.name: len(fold.train) for fold in gap_question.folds}
+    assert {name: (each.of, each.most) for name, each in kernel.items()} == {
+        name: (rows, 12) for name, rows in trained.items()
+    }
+    assert {(each.of, each.most, each.each) for each in forest.values()} == {(30, 20, "tree")}
+    assert not run.method(BOOSTING).capped
+    page = Page(report_page([run])).text
+    printed = io.StringIO()
+    report = Report(quiet=False)
+    monkeypatch.setattr(report, "_console", Console(file=printed, width=200))
+    report.finish(run, Path("there"))
+    for text in (page, printed.getvalue()):
+        assert f"{KERNEL_RIDGE} learned from 12 of {trained['0']} rows in folds 0, 1, 2" in text
+        assert f"{FOREST} learned, each tree, from 20 of 30 rows in folds 0, 1, 2" in text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_result_of_before_has_its_own_methods_and_no_caps(learned_run):
+    before = learned_run.model_dump(mode="json")
+    before["methods"] = [m for m in before["methods"] if m["name"] != BOOSTING]
+    before["beside"] = [b for b in before["beside"] if b["method"] != BOOSTING]
+    for method in before["methods"]:
+        del method["capped"]
+        if method["name"] == KERNEL_RIDGE:
+            method["name"] = f"{KERNEL_RIDGE} (10000 rows)"
+    before |= {"rival": "mean", "beside": []}
+    page = Page(report_page([BenchmarkRun.model_validate(before)])).text
+    assert f"{KERNEL_RIDGE} (10000 rows)" in page
+    assert BOOSTING not in page

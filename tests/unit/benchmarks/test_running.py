@@ -16,6 +16,7 @@ from stratus.tasks.task import make_task
 
 SIMPLE = {
     "mean", "median", "ridge on composition", "kernel ridge on composition",
+    "gradient boosting on element properties",
     "random forest on composition, space group and orbits",
 }  # fmt: skip
 

@@ -102,6 +102,20 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
     assert {member.heads["heat"].normaliser for member in model.members} == {before}
 
 
+def test_a_simple_model_that_did_not_learn_from_all_rows_says_so(
+    table, config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("stratus.training.kernel_ridge.KERNEL_ROWS", 10)
+    words = [table, "--target", "heat", "--split", "set", "--config", config]
+    done = stratus(*words, "-o", tmp_path / "run")
+    said = "kernel ridge on composition learned from 10 of 22 rows in fold official"
+    assert said in done.output
+    [fold] = json.loads((tmp_path / "run/metrics.json").read_text())["folds"]
+    capped = {"kernel ridge on composition": {"of": 22, "most": 10, "each": ""}}
+    assert fold["capped"] == {"heat": capped}
+    assert "gradient boosting on element properties" in fold["scores"]["heat"]
+
+
 def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):
     words = ["--target", "gap [eV]", "--minimum", "gap [eV]=2.4", "--folds", 3, "-q"]
     done = stratus(table, *words, "--config", config, "-o", tmp_path / "run")

@@ -11,14 +11,17 @@ from sklearn.linear_model import Ridge
 
 from stratus.corpora import Fold, Kind, LabelledTable, from_column, kfold, read_labelled
 from stratus.errors import InputError
-from stratus.training import simple_models
+from stratus.training import kernel_ridge, simple_models
+from stratus.training.capped import Capped
 from stratus.training.simple_models import (
+    BOOSTING,
     KERNEL_RIDGE,
     LOGISTIC,
     MAJORITY,
     MEAN,
     MEAN_PER_ATOM,
     RIDGE,
+    learned_from,
     predict_simple,
 )
 
@@ -101,7 +104,7 @@ def test_validation_labels_choose_and_are_not_learnt_from():
 
 def test_each_model_finds_what_it_can():
     linear = predict_simple(TABLE, LINEAR, FOLD, "regression")
-    assert list(linear) == [MEAN, RIDGE, KERNEL_RIDGE]
+    assert list(linear) == [MEAN, RIDGE, KERNEL_RIDGE, BOOSTING]
     assert mae(linear[RIDGE], LINEAR) < 0.05 * mae(linear[MEAN], LINEAR)
     curved = predict_simple(TABLE, CURVED, FOLD, "regression")
     assert mae(curved[KERNEL_RIDGE], CURVED) < 0.7 * mae(curved[RIDGE], CURVED)
@@ -111,7 +114,7 @@ def test_a_label_per_cell_is_learnt_per_atom():
     cell = CURVED * TABLE.n_atoms
     atoms = TABLE.n_atoms[FOLD.test]
     found = predict_simple(TABLE, cell, FOLD, "regression", "cell")
-    assert list(found) == [MEAN, MEAN_PER_ATOM, RIDGE, KERNEL_RIDGE]
+    assert list(found) == [MEAN, MEAN_PER_ATOM, RIDGE, KERNEL_RIDGE, BOOSTING]
     np.testing.assert_allclose(found[MEAN], cell[FOLD.train].mean())
     np.testing.assert_allclose(found[MEAN_PER_ATOM], CURVED[FOLD.train].mean() * atoms)
     assert mae(found[KERNEL_RIDGE], cell) < 0.5 * mae(found[MEAN_PER_ATOM], cell)
@@ -132,8 +135,8 @@ def test_ridge_and_kernel_ridge_are_those_of_scikit_learn():
 
     kernels = [
         KernelRidge(kernel="laplacian", gamma=g, alpha=a)
-        for g in simple_models.KERNEL_GAMMAS
-        for a in simple_models.KERNEL_LAMBDAS
+        for g in kernel_ridge.KERNEL_GAMMAS
+        for a in kernel_ridge.KERNEL_LAMBDAS
     ]
     np.testing.assert_allclose(found[KERNEL_RIDGE], best(kernels, middle), atol=1e-8)
     ridges = [Ridge(alpha=a) for a in simple_models.RIDGE_ALPHAS]
@@ -141,19 +144,21 @@ def test_ridge_and_kernel_ridge_are_those_of_scikit_learn():
 
 
 def test_kernel_ridge_on_some_of_the_rows_says_so(monkeypatch, caplog):
-    monkeypatch.setattr(simple_models, "KERNEL_ROWS", 50)
+    assert learned_from("regression", len(FOLD.train)) == {}
+    monkeypatch.setattr(kernel_ridge, "KERNEL_ROWS", 50)
     monkeypatch.setattr(simple_models, "CHOICE_ROWS", 10)
-    monkeypatch.setattr(simple_models, "_BLOCK", 7)
     with caplog.at_level(logging.INFO, logger=simple_models.__name__):
         first, again, other = (
             predict_simple(TABLE, CURVED, FOLD, "regression", seed=s) for s in (0, 0, 1)
         )
-    name = f"{KERNEL_RIDGE} (50 rows)"
-    assert list(first) == [MEAN, RIDGE, name]
+    assert list(first) == [MEAN, RIDGE, KERNEL_RIDGE, BOOSTING]
     assert "50 of " in caplog.text
-    assert first[name].tobytes() == again[name].tobytes()
-    assert not np.array_equal(first[name], other[name])
-    assert mae(first[name], CURVED) < mae(first[MEAN], CURVED)
+    rows = len(FOLD.train)
+    assert learned_from("regression", rows) == {KERNEL_RIDGE: Capped(of=rows, most=50)}
+    assert learned_from("regression", 50) == learned_from("binary", rows) == {}
+    assert first[KERNEL_RIDGE].tobytes() == again[KERNEL_RIDGE].tobytes()
+    assert not np.array_equal(first[KERNEL_RIDGE], other[KERNEL_RIDGE])
+    assert mae(first[KERNEL_RIDGE], CURVED) < mae(first[MEAN], CURVED)
 
 
 def test_absent_labels_are_left_out():
@@ -168,7 +173,7 @@ def test_absent_labels_are_left_out():
 
 def test_classes_are_predicted_as_probabilities():
     found = predict_simple(TABLE, CLASSES, FOLD, "multiclass")
-    assert list(found) == [MAJORITY, LOGISTIC]
+    assert list(found) == [MAJORITY, LOGISTIC, BOOSTING]
     for probabilities in found.values():
         assert probabilities.shape == (len(FOLD.test), 3)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
@@ -177,6 +182,7 @@ def test_classes_are_predicted_as_probabilities():
     counts = np.bincount(CLASSES[FOLD.train].astype(int))
     np.testing.assert_allclose(found[MAJORITY][0], counts / counts.sum())
     assert right[LOGISTIC] > 0.9 > right[MAJORITY]
+    assert right[BOOSTING] > right[MAJORITY] + 0.1
 
 
 def test_a_class_that_training_never_saw_has_no_probability():
@@ -185,7 +191,8 @@ def test_a_class_that_training_never_saw_has_no_probability():
     labels[FOLD.validation[0]] = 2
     found = predict_simple(TABLE, labels, FOLD, "multiclass", classes=4)
     assert not found[LOGISTIC][:, 2:].any()
-    assert found[LOGISTIC].shape[1] == 4
+    assert not found[BOOSTING][:, 2:].any()
+    assert found[LOGISTIC].shape[1] == found[BOOSTING].shape[1] == 4
 
 
 NAN = np.full(240, np.nan)
@@ -236,5 +243,6 @@ def test_phonon_peaks_by_the_official_folds(data_dir):
         for name, p in predict_simple(table, labels, fold, "regression").items():
             errors.setdefault(name, []).append(float(np.abs(p - labels[fold.test]).mean()))
     assert len(folds) == 5
+    assert np.mean(errors[BOOSTING]) < np.mean(errors[KERNEL_RIDGE])
     assert np.mean(errors[MEAN]) == pytest.approx(324, abs=2)
     assert np.mean(errors[KERNEL_RIDGE]) < np.mean(errors[RIDGE]) < 150

@@ -25,7 +25,7 @@ from stratus.training.finetune.labels import (
 from stratus.training.finetune.loop import fit
 from stratus.training.finetune.predicting import predict_members
 from stratus.training.finetune.result import LEVEL, FoldResult
-from stratus.training.finetune.scores import score
+from stratus.training.finetune.scores import capped, score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,6 +137,7 @@ def learn_fold(
             if (scores := calibrated.tasks.get(task.name)) is not None
         },
         scores=measured,
+        capped=capped(table, fold, tasks),
         calibration=calibrated.tasks,
         coverage=calibrated.coverage,
         curve_calibration=calibrated.curves,

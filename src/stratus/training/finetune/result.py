@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.predictions import Prediction
     from stratus.tasks.task import Task
+    from stratus.training.capped import Capped
     from stratus.training.finetune.calibrating import Coverage
     from stratus.training.finetune.loop import Fitted
     from stratus.training.finetune.network import PropertyNet
@@ -61,6 +62,7 @@ class FoldResult:
         bounds: of each regression, lo and hi of the 90 % intervals of the test rows; NaN where
             nothing was calibrated, infinite where too little was.
         scores: by task, by method, by metric; a task without a test label has none.
+        capped: by task, by simple model, where it did not learn from all training rows.
         calibration: scores of the validation rows of each regression, by kind of crystal.
         curve_calibration: of each task of a law, scores per atom, in the units of the law.
         coverage: of the intervals on the test rows of each regression, by kind of crystal.
@@ -80,6 +82,7 @@ class FoldResult:
     predictions: Mapping[str, Prediction]
     bounds: Mapping[str, tuple[Floats, Floats]]
     scores: Mapping[str, Scores]
+    capped: Mapping[str, Mapping[str, Capped]]
     calibration: Mapping[str, Mapping[Known, ConformalScores]]
     curve_calibration: Mapping[str, Mapping[Known, ConformalScores]]
     coverage: Mapping[str, Mapping[Known, Coverage]]
@@ -102,6 +105,10 @@ class FoldResult:
                 for fitted in self.fitted
             ],
             "scores": dict(self.scores),
+            "capped": {
+                task: {name: each.model_dump(mode="json") for name, each in methods.items()}
+                for task, methods in self.capped.items()
+            },
             "intervals": {task: _plain(kinds) for task, kinds in self.coverage.items()},
         }
 
@@ -173,6 +180,14 @@ class FinetuneResult:
             quantity: tuple(points[at] for at in sorted(points))
             for quantity, points in found.items()
         }
+
+    def capped(self, task: str) -> dict[str, dict[str, Capped]]:
+        """Return which simple models did not learn from all rows, by name and fold."""
+        found: dict[str, dict[str, Capped]] = {}
+        for fold in self.folds:
+            for name, each in fold.capped.get(task, {}).items():
+                found.setdefault(name, {})[fold.name] = each
+        return found
 
     def spreads(self, task: str) -> dict[str, dict[str, Spread]]:
         """Return mean and spread over the folds, by method and metric."""

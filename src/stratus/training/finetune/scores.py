@@ -9,7 +9,11 @@ import numpy as np
 from stratus.tasks.comparison import compare, spread
 from stratus.tasks.metrics import measure, metric
 from stratus.training.finetune.labels import atoms_of, labels_of
-from stratus.training.simple_models import predict_simple, predict_simple_together
+from stratus.training.simple_models import (
+    learned_from,
+    predict_simple,
+    predict_simple_together,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from stratus.corpora.labelled.table import LabelledTable
     from stratus.tasks.comparison import Comparison, Spread
     from stratus.tasks.task import Task
+    from stratus.training.capped import Capped
 
 MODEL: Final = "model"
 """What the fine-tuned model is called among the methods."""
@@ -60,6 +65,16 @@ def score(
         here = ~np.isnan(truth)
         found[task.name] = {name: measure(task, truth, x, here) for name, x in methods.items()}
     return found
+
+
+def capped(table: LabelledTable, fold: Fold, tasks: Sequence[Task]) -> dict[str, dict[str, Capped]]:
+    """Return which simple models did not learn from all training rows of a fold, by task."""
+    rows = {task.name: labels_of(table, task)[fold.train] for task in tasks}
+    found = {
+        task.name: learned_from(task.kind, int(np.isfinite(rows[task.name]).sum()))
+        for task in tasks
+    }
+    return {name: of_methods for name, of_methods in found.items() if of_methods}
 
 
 def _simple(
