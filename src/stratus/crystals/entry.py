@@ -33,6 +33,7 @@ class Code(StrEnum):
     NO_ATOMS = "no-atoms"
     PARTIAL_OCCUPANCY = "partial-occupancy"
     DUMMY_SPECIES = "dummy-species"
+    DOUBTFUL_ELEMENT = "doubtful-element"
     BAD_LATTICE = "bad-lattice"
     BAD_COORDINATES = "bad-coordinates"
     OVERLAPPING_ATOMS = "overlapping-atoms"

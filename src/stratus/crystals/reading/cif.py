@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, lattice_from_cell
+from stratus.crystals.reading.cif_composition import differences
+from stratus.crystals.reading.cif_formula import stated_formula, stated_units
+from stratus.crystals.reading.cif_labels import decided
 from stratus.crystals.reading.cif_sites import Sites, number_of, read_sites
 from stratus.crystals.reading.cif_symmetry import is_modulated, operations
 from stratus.crystals.reading.cif_text import blocks_of
@@ -89,7 +93,6 @@ def _entry(
     lattice = lattice_from_cell(cell)
     sites = read_sites(block)
     (rotations, translations), choice = operations(block, cell[3:])
-    notes = [text for text in (note, choice) if text is not None] + sites.notes
     if len(sites.numbers) * len(rotations) > options.max_atoms * 200:
         raise Refusal(
             Code.TOO_MANY_ATOMS,
@@ -97,15 +100,27 @@ def _entry(
             f"{options.max_atoms} atoms",
         )
     images = expand(sites.coords, rotations, translations, lattice)
+    sites = decided(block, sites, images)
+    notes = [text for text in (note, choice) if text is not None] + sites.notes
     outcome = _assembled(sites, images, lattice, id, source, options, labels, tuple(notes))
     if isinstance(outcome, Reject) and outcome.code is Code.OVERLAPPING_ATOMS:
         kept = _without_repeats(sites, images, lattice)
         if len(kept) < len(images):
-            again = sites.subset(kept)
+            sites = sites.subset(kept)
             notes.append(f"{len(images) - len(kept)} sites are listed twice and taken once")
             images = [images[site] for site in kept]
-            return _assembled(again, images, lattice, id, source, options, labels, tuple(notes))
-    return outcome
+            outcome = _assembled(sites, images, lattice, id, source, options, labels, tuple(notes))
+    return _beside_formula(outcome, block, sites)
+
+
+def _beside_formula(outcome: Entry | Reject, block: Any, sites: Sites) -> Entry | Reject:
+    """Return an entry with notes on where its atoms and the block's formula disagree."""
+    formula = stated_formula(block) if isinstance(outcome, Entry) else None
+    if formula is None or isinstance(outcome, Reject):
+        return outcome
+    counts = dict(Counter(outcome.numbers.tolist()))
+    found = differences(counts, sites, formula, stated_units(block))
+    return replace(outcome, notes=(*outcome.notes, *found)) if found else outcome
 
 
 def _assembled(  # noqa: PLR0917 - what an entry is made of

@@ -8,7 +8,16 @@ from typing import Any
 from stratus.crystals.entry import Code
 from stratus.crystals.reading.refusal import Refusal
 
-_WANTED = ("_cell", "_atom_site", "_atom_type", "_symmetry", "_space_group", "_audit")
+_WANTED = (
+    "_cell",
+    "_atom_site",
+    "_atom_type",
+    "_chemical_formula",
+    "_symmetry",
+    "_space_group",
+    "_audit",
+)
+_MOST_TAGS = 2000
 _CLOSING = {quote: re.compile(rf"{quote}(?=\s|$)") for quote in "'\""}
 _WORD = re.compile(r"\S+")
 _BLOCK = re.compile(r"^[ \t]*data_(\S*)", re.IGNORECASE | re.MULTILINE)
@@ -67,6 +76,7 @@ def _mended(name: str, body: str, complaint: str) -> Any:
                     )
                 if not seen & {tag.lower() for tag in tags}:
                     seen.update(tag.lower() for tag in tags)
+                    _count(seen, complaint)
                     _add_loop(block, tags, values)
         elif word.startswith("_"):
             value = "?"
@@ -75,8 +85,19 @@ def _mended(name: str, body: str, complaint: str) -> Any:
                 at += 1
             if lower.startswith(_WANTED) and lower not in seen:
                 seen.add(lower)
+                _count(seen, complaint)
                 block.set_pair(word, _quoted(value))
     return block
+
+
+def _count(tags: set[str], complaint: str) -> None:
+    """Refuse more tags than any CIF has; a block takes the longer for each, the more it has."""
+    if len(tags) > _MOST_TAGS:
+        raise Refusal(
+            Code.UNREADABLE,
+            f"the text is no CIF ({complaint}), and it has more than {_MOST_TAGS} tags of cell and "
+            "atoms",
+        )
 
 
 def _quoted(value: str) -> str:

@@ -11,19 +11,22 @@ import numpy as np
 from stratus.crystals.checks import coordinates_problem
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.entry import Code, Stage
-from stratus.crystals.reading.cif_symbols import element_of, species_name
+from stratus.crystals.reading.cif_symbols import label_reading, species_name, type_reading
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
+
+    from stratus.crystals.reading.cif_symbols import Reading
 
 OCCUPANCY_TOLERANCE = 1e-3
 """An occupancy this near to 1 is 1, and this near to 0 is 0."""
 
 _AXES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(|$)")
+_NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?:\(|$)")
+_LONGEST_NUMBER = 1000  # characters
 _COLUMNS = (
     *_AXES,
     "_atom_site_label",
@@ -35,6 +38,7 @@ _FULL = frozenset({"1", "1.0", "1.00", "1.000", "?", "."})
 _UNKNOWN = frozenset({"?", ".", ""})
 _HIGHEST_CHARGE = 100
 _SAME_PLACE = 1e-3  # fractional
+_FEW = 200  # sites up to which all pairs are compared
 _CHARGE_END = re.compile(r"\d?[+,\-]?$")
 
 
@@ -46,15 +50,32 @@ class Sites:
         names: s labels, for messages.
         numbers: s atomic numbers.
         coords: shape (s, 3), fractional.
-        species: s names with charges, or ``None`` where the block gives none.
+        readings: s times what the site's word can mean.
+        charges: oxidation states by type symbol and element, empty where the block gives none.
+        words: s type symbols, or ``None`` where the block gives labels alone.
         notes: what was decided, one sentence each.
     """
 
     names: list[str]
     numbers: list[int]
     coords: npt.NDArray[np.float64]
-    species: list[str] | None
+    readings: list[Reading]
+    charges: dict[str, float]
+    words: list[str] | None
     notes: list[str]
+
+    @property
+    def species(self) -> list[str] | None:
+        """The names with charges that ``_atom_type_oxidation_number`` gives, as in pymatgen."""
+        if not self.charges:
+            return None
+        symbols = [SYMBOLS[number] for number in self.numbers]
+        found = [self.charges.get(symbol, 0.0) for symbol in symbols]
+        if self.words is not None:
+            found = [
+                self.charges.get(word, value) for word, value in zip(self.words, found, strict=True)
+            ]
+        return [species_name(symbol, value) for symbol, value in zip(symbols, found, strict=True)]
 
     def subset(self, wanted: Sequence[int]) -> Sites:
         """Return the sites with these indices, in this order."""
@@ -62,13 +83,17 @@ class Sites:
             [self.names[i] for i in wanted],
             [self.numbers[i] for i in wanted],
             self.coords[list(wanted)],
-            None if self.species is None else [self.species[i] for i in wanted],
+            [self.readings[i] for i in wanted],
+            self.charges,
+            None if self.words is None else [self.words[i] for i in wanted],
             self.notes,
         )
 
 
 def number_of(text: str) -> float | None:
     """Return a CIF number without its uncertainty, or ``None`` if the text is none."""
+    if len(text) > _LONGEST_NUMBER:
+        return None
     try:
         return float(text)
     except ValueError:
@@ -107,18 +132,23 @@ def read_sites(block: Any) -> Sites:
             f"site {labels[site]} has no coordinates ({xs[site]} {ys[site]} {zs[site]}), "
             "so the crystal is incomplete",
         )
-    numbers = []
-    for label, word in zip(labels, words, strict=True):
-        number, note = element_of(label if word in _UNKNOWN else word)
-        numbers.append(number)
-        if note is not None and note not in notes:
-            notes.append(note)
-    species = _species(block, words if symbols is not None else None, numbers)
+    meanings = {
+        word: type_reading(word) if symbols is not None else label_reading(word)
+        for word in dict.fromkeys(words)
+        if word not in _UNKNOWN or symbols is None
+    }
+    readings = [
+        meanings.get(word) or label_reading(label)
+        for label, word in zip(labels, words, strict=True)
+    ]
+    notes += dict.fromkeys(reading.note for reading in readings if reading.note is not None)
     coords = np.array(places, dtype=np.float64).T
     problem = coordinates_problem(coords)
     if problem is not None:
         raise Refusal(Code.BAD_COORDINATES, problem, Stage.CHECKING)
-    sites = Sites(labels, numbers, coords, species, notes)
+    numbers = [reading.numbers[0] for reading in readings]
+    own_words = words if symbols is not None else None
+    sites = Sites(labels, numbers, coords, readings, _charges(block), own_words, notes)
     partial = {
         site: share for site, share in enumerate(shares) if abs(share - 1) > OCCUPANCY_TOLERANCE
     }
@@ -193,42 +223,32 @@ def _occupancy(text: str, label: str) -> float:
     return value
 
 
-def _species(block: Any, words: Sequence[str] | None, numbers: Sequence[int]) -> list[str] | None:
-    """Return the names with charges that ``_atom_type_oxidation_number`` gives, as in pymatgen."""
+def _charges(block: Any) -> dict[str, float]:
+    """Return what ``_atom_type_oxidation_number`` gives, if any of it is a charge."""
     column = block.find_values("_atom_type_oxidation_number")
     if not column:
-        return None
+        return {}
     types = [_unquoted(raw) for raw in block.find_values("_atom_type_symbol")]
     charges: dict[str, float] = {}
     for name, raw in zip(types, column, strict=False):
         value = 0.0 if raw == "." else number_of(raw)
         if value is None or not abs(value) < _HIGHEST_CHARGE:
-            return None
+            return {}
         charges[name] = value
         charges[_CHARGE_END.sub("", name)] = value
-    if not any(charges.values()):
-        return None
-    symbols = [SYMBOLS[number] for number in numbers]
-    found = [charges.get(symbol, 0.0) for symbol in symbols]
-    if words is not None:
-        found = [charges.get(word, value) for word, value in zip(words, found, strict=True)]
-    return [species_name(symbol, value) for symbol, value in zip(symbols, found, strict=True)]
+    return charges if any(charges.values()) else {}
 
 
 def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
     """Join sites of one element that fill one place together; refuse what stays partial."""
     dropped: set[int] = set()
     notes = list(sites.notes)
-    for first, share in partial.items():
+    rows = list(partial)
+    near = _neighbours(sites.coords[rows])
+    for place, (first, share) in enumerate(partial.items()):
         if first in dropped:
             continue
-        delta = sites.coords - sites.coords[first]
-        delta -= np.rint(delta)
-        together = [
-            other
-            for other in partial
-            if other not in dropped and np.abs(delta[other]).max() < _SAME_PLACE
-        ]
+        together = [rows[other] for other in near(place) if rows[other] not in dropped]
         total = sum(partial[other] for other in together)
         elements = {sites.numbers[other] for other in together}
         if len(elements) == 1 and abs(total - 1) <= OCCUPANCY_TOLERANCE:
@@ -245,3 +265,26 @@ def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
         )
     whole = sites.subset([site for site in range(len(sites.names)) if site not in dropped])
     return replace(whole, notes=notes)
+
+
+def _neighbours(places: npt.NDArray[np.float64]) -> Callable[[int], list[int]]:
+    """Return a function from the number of a place to those of all places that are the same."""
+    if len(places) <= _FEW:
+
+        def compare(place: int) -> list[int]:
+            delta = places - places[place]
+            delta -= np.rint(delta)
+            same = np.abs(delta).max(axis=1) < _SAME_PLACE
+            return [int(other) for other in np.flatnonzero(same)]
+
+        return compare
+    from scipy.spatial import cKDTree
+
+    inside = places - np.floor(places)
+    inside[inside >= 1] = 0.0  # what -1e-17 becomes
+    tree = cKDTree(inside, boxsize=1.0)
+
+    def look_up(place: int) -> list[int]:
+        return sorted(tree.query_ball_point(inside[place], _SAME_PLACE, p=np.inf))
+
+    return look_up

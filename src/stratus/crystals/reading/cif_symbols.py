@@ -4,33 +4,71 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Final, NamedTuple
 
-from stratus.crystals.elements import NUMBERS
+from stratus.crystals.elements import DEUTERIUM, NUMBERS
 from stratus.crystals.entry import Code, Stage
 from stratus.crystals.reading.refusal import Refusal
 
-_HEAVIEST = 103
-"""Nobody has a crystal of what lies beyond lawrencium: ``NH3`` is nitrogen and ``CN1`` carbon."""
+_HEAVIEST: Final = 99
+"""Nobody has a crystal of what lies beyond einsteinium: ``NH3`` is nitrogen and ``CN1`` carbon."""
 
 _WATER = re.compile(r"Wat|wat|WAT|OH|O-H")
 _SPECIAL = {"Hw": "H", "Ow": "O", "NO3": "N"}
-_DUMMY = re.compile(r"(Vac|vac|VAC|Va\d*$|Dum|DUM|Du\d*$|Cg|Lp|LP|Xx|Bq)")
+_DUMMY = re.compile(r"(Vac|vac|VAC|Va\d*$|Dum|DUM|Du\d*$|Cg|Lp|LP|Xx|Bq|[Tt]et|TET|[Oo]ct|OCT)")
+_ONE: Final = {**{symbol: z for symbol, z in NUMBERS.items() if len(symbol) == 1}, "D": 1}
+
+
+class Reading(NamedTuple):
+    """What a word at a site can mean.
+
+    Attributes:
+        numbers: the atomic numbers it can stand for, the likeliest first.
+        letters: what they were read from.
+        label: it is the name of a site, made up by a person, and no type symbol.
+        open: without the file's formula nobody can tell which of the numbers is meant.
+        note: what the reading leaves out, as a sentence.
+    """
+
+    numbers: tuple[int, ...]
+    letters: str
+    label: bool
+    open: bool = False
+    note: str | None = None
 
 
 @lru_cache(maxsize=8192)
-def element_of(text: str) -> tuple[int, str | None]:
-    """Return the atomic number that a type symbol or label stands for, and a note.
-
-    Follows pymatgen's ``CifParser._parse_symbol``: known names of water first, then the first two
-    letters, then the first. Three differences: ``NH3`` is nitrogen (pymatgen reads nihonium); a
-    hydroxyl or water name is its oxygen (pymatgen loses the site when it is called ``OH``); names
-    of vacancies are dummies (pymatgen reads ``Vac`` as vanadium).
+def type_reading(text: str) -> Reading:
+    """Return what a type symbol can stand for; ``CA1``, which has no charge, counts as a label.
 
     Raises:
         Refusal: it names no element.
     """
+    numbered = any(c.isdigit() for c in text) and "+" not in text and "-" not in text
+    return _reading(text, label=numbered)
+
+
+@lru_cache(maxsize=8192)
+def label_reading(text: str) -> Reading:
+    """Return what the label of a site can stand for.
+
+    Raises:
+        Refusal: it names no element.
+    """
+    return _reading(text, label=True)
+
+
+def _reading(text: str, *, label: bool) -> Reading:
+    """Return what a word can stand for.
+
+    Follows pymatgen's ``CifParser._parse_symbol``: known names of water first, then the first two
+    letters, then the first. Five differences: ``NH3`` is nitrogen (pymatgen reads nihonium); a
+    hydroxyl or water name is its oxygen (pymatgen loses the site when it is called ``OH``); names
+    of vacancies are dummies (pymatgen reads ``Vac`` as vanadium); so is ``T``, the name of
+    tetrahedral sites (pymatgen reads tritium); a label such as ``CA1``, which is a carbon as often
+    as calcium, is left open (pymatgen reads calcium).
+    """
     word = text.strip()
-    letters = re.match(r"[A-Za-z]*", word)
     if " + " in word:
         raise Refusal(
             Code.PARTIAL_OCCUPANCY,
@@ -38,25 +76,36 @@ def element_of(text: str) -> tuple[int, str | None]:
             "choose an ordered model of it first",
             Stage.CHECKING,
         )
-    if letters is None or not letters.group():
-        raise Refusal(Code.DUMMY_SPECIES, f"{text!r} names no chemical element")
+    if not word[:1].isascii() or not word[:1].isalpha():
+        raise _no_element(text)
     if _DUMMY.match(word):
-        raise Refusal(Code.DUMMY_SPECIES, f"{text!r} is a vacancy or dummy, no chemical element")
+        raise Refusal(Code.DUMMY_SPECIES, f"{text[:80]!r} is a vacancy or dummy, no element")
+    letters = word[:2]
     if _WATER.match(word):
-        return 8, f"{text!r} is read as oxygen; its hydrogens have no positions"
+        water = f"{text[:80]!r} is read as oxygen; its hydrogens have no positions"
+        return Reading((8,), letters, label, note=water)
     for name, symbol in _SPECIAL.items():
         if word.startswith(name):
-            return NUMBERS[symbol], None
-    two = word[:2].title()
-    if two.isalpha() and two in NUMBERS and not (NUMBERS[two] > _HEAVIEST and word[:2] != two):
-        return NUMBERS[two], None
-    one = word[0].upper()
-    if one in {"D", "T"}:
-        return 1, f"{text!r} is read as hydrogen"
-    if one in NUMBERS:
-        note = f"{text!r} is read as nitrogen; its hydrogens have no positions"
-        return NUMBERS[one], note if word.startswith("NH") else None
-    raise Refusal(Code.DUMMY_SPECIES, f"{text!r} names no chemical element")
+            return Reading((NUMBERS[symbol],), letters, label)
+    one = _ONE.get(word[0].upper())
+    two = NUMBERS.get(letters.title())
+    proper = letters == letters.title() or letters.islower()
+    if two is not None and len(letters) > 1 and (two <= _HEAVIEST or proper):
+        if one is None or not (label or not proper):
+            return Reading((two,), letters, label)
+        doubtful = label and (not proper or two > _HEAVIEST)
+        return Reading((two, one), letters, label, open=doubtful)
+    if one is None:
+        raise _no_element(text)
+    note = DEUTERIUM if word[0] in "dD" else None
+    if word.startswith("NH"):
+        note = f"{text[:80]!r} is read as nitrogen; its hydrogens have no positions"
+    return Reading((one,), letters, label, note=note)
+
+
+def _no_element(text: str) -> Refusal:
+    tetrahedral = "; T is a tetrahedral site" if text.strip()[:1] == "T" else ""
+    return Refusal(Code.DUMMY_SPECIES, f"{text[:80]!r} names no chemical element{tetrahedral}")
 
 
 def species_name(symbol: str, charge: float) -> str:
@@ -84,19 +133,22 @@ def species_of(word: object) -> tuple[int, str | None]:
         text = word.strip()
         if text in NUMBERS:
             return NUMBERS[text], None
-        if text in {"D", "T"}:
+        if text == "D":
             return 1, None
         match = _ION.fullmatch(text)
-        if match is not None and match["symbol"] in NUMBERS:
+        if (
+            match is not None
+            and (symbol := _HEAVY.get(match["symbol"], match["symbol"])) in NUMBERS
+        ):
             size = float(match["size"] or 1)
-            return NUMBERS[match["symbol"]], species_name(
-                match["symbol"], -size if match["sign"] == "-" else size
-            )
-        if text.isdigit() and 1 <= int(text) <= len(NUMBERS):
+            return NUMBERS[symbol], species_name(symbol, -size if match["sign"] == "-" else size)
+        if text.isdecimal() and len(text) <= _DIGITS and 1 <= int(text) <= len(NUMBERS):
             return int(text), None
     elif isinstance(word, int) and 1 <= word <= len(NUMBERS):
         return word, None
-    raise Refusal(Code.DUMMY_SPECIES, f"{word!r} is no chemical element")
+    raise Refusal(Code.DUMMY_SPECIES, f"{str(word)[:80]!r} is no chemical element")
 
 
-_ION = re.compile(r"(?P<symbol>[A-Z][a-z]?)(?P<size>\d+(?:\.\d+)?)?(?P<sign>[+-])")
+_HEAVY: Final = {"D": "H"}
+_DIGITS: Final = 3  # of an atomic number
+_ION = re.compile(r"(?P<symbol>[A-Z][a-z]?)(?P<size>\d{1,3}(?:\.\d{1,9})?)?(?P<sign>[+-])")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from stratus.crystals.elements import deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.cif_symbols import species_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.record import ReadOptions
 
 _PAIR = re.compile(
-    r"""(?P<key>[A-Za-z_][\w\-.]*|"[^"]*")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'[^']*'|\{[^}]*\}|\[\S*\]|\S+))?"""
+    r"""(?P<key>[A-Za-z_][\w\-.]*|"[^"]*")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'[^']*'|\{[^{}]*\}|\[\S*\]|\S+))?"""
 )
 _VECTOR = 3
 _MATRIX = 9
@@ -76,24 +77,24 @@ def parse_extxyz(
     notes: tuple[str, ...] = ()
     if isinstance(pbc, str) and "F" in pbc.upper().replace("FALSE", "F"):
         notes = (f"periodic along {pbc} alone; read as a crystal in all three directions",)
-    numbers, places = [], []
+    kinds, places = list[str](), []
     for atom, line in enumerate(lines[2 : 2 + int(lines[0])]):
         words = line.split()
         place = _numbers(" ".join(words[place_at : place_at + _VECTOR]))
         if place is None or len(place) != _VECTOR or len(words) <= kind_at:
             raise Refusal(Code.UNREADABLE, f"the line of atom {atom} does not hold {properties}")
-        numbers.append(species_of(words[kind_at])[0])
+        kinds.append(words[kind_at])
         places.append(place)
     coords = fractional(np.array(places, dtype=np.float64).reshape(-1, _VECTOR), lattice)
     return build(
         id=id,
         source=source,
         lattice=lattice,
-        numbers=np.array(numbers, dtype=np.int64),
+        numbers=np.array([species_of(kind)[0] for kind in kinds], dtype=np.int64),
         frac_coords=coords,
         options=options,
         labels=info,
-        notes=notes,
+        notes=(*notes, *deuterium_note(kinds)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratus.crystals.elements import SYMBOLS
+from stratus.crystals.elements import SYMBOLS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional, lattice_from_cell
 from stratus.crystals.reading.cif_symbols import species_name, species_of
@@ -52,9 +52,9 @@ def parse_mapping(
     """
     try:
         if "sites" in value:
-            lattice, numbers, coords, species = _pymatgen(value)
+            lattice, numbers, coords, species, words = _pymatgen(value)
         elif "lattice_mat" in value:
-            lattice, numbers, coords, species = _plain(
+            lattice, numbers, coords, species, words = _plain(
                 value["lattice_mat"],
                 value["elements"],
                 value["coords"],
@@ -63,7 +63,7 @@ def parse_mapping(
         else:
             given = value.get("lattice", value.get("cell"))
             fractional = "frac_coords" in value
-            lattice, numbers, coords, species = _plain(
+            lattice, numbers, coords, species, words = _plain(
                 given,
                 value["species"],
                 value["frac_coords"] if fractional else value["coords"],
@@ -81,7 +81,7 @@ def parse_mapping(
         options=options,
         species=species,
         labels=labels,
-        notes=notes,
+        notes=(*notes, *deuterium_note(words)),
     )
 
 
@@ -90,6 +90,7 @@ _Parts = tuple[
     "npt.NDArray[np.int64]",
     "npt.NDArray[np.float64]",
     "tuple[str, ...] | None",
+    "list[Any]",  # the species as they are written
 ]
 
 
@@ -101,7 +102,7 @@ def _pymatgen(value: Mapping[str, Any]) -> _Parts:
     sites = value["sites"]
     if not isinstance(sites, list):
         raise Refusal(Code.NOT_A_STRUCTURE, "the sites are no list")
-    numbers, names, charged = [], [], False
+    numbers, names, words, charged = [], [], [], False
     for position, site in enumerate(sites):
         kinds = site["species"] if "species" in site else [{"element": site["label"], "occu": 1}]
         if len(kinds) != 1 or abs(float(kinds[0].get("occu", 1)) - 1) > _TOLERANCE:
@@ -116,6 +117,7 @@ def _pymatgen(value: Mapping[str, Any]) -> _Parts:
             raise Refusal(
                 Code.DUMMY_SPECIES, f"site {position} holds the dummy {kind['element']!r}"
             )
+        words.append(kind["element"])
         number, name = species_of(kind["element"])
         charge = kind.get("oxidation_state")
         numbers.append(number)
@@ -124,7 +126,8 @@ def _pymatgen(value: Mapping[str, Any]) -> _Parts:
             charged = charged or bool(charge)
         names.append(name or SYMBOLS[number])
     coords = _places(sites, lattice)
-    return lattice, np.array(numbers, dtype=np.int64), coords, tuple(names) if charged else None
+    species = tuple(names) if charged else None
+    return lattice, np.array(numbers, dtype=np.int64), coords, species, words
 
 
 def _places(sites: list[Any], lattice: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -151,7 +154,7 @@ def _plain(lattice: Any, species: Any, coords: Any, *, cartesian: bool) -> _Part
     named = None
     if any(name is not None for _, name in pairs):
         named = tuple(name or SYMBOLS[number] for number, name in pairs)
-    return matrix, np.array([number for number, _ in pairs], dtype=np.int64), array, named
+    return matrix, np.array([number for number, _ in pairs], dtype=np.int64), array, named, words
 
 
 def _lattice(given: Any) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratus.crystals.elements import deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.refusal import Refusal
@@ -28,6 +29,7 @@ def entry_of_structure(
         Refusal: a site is partially occupied or a dummy.
     """
     numbers, names, charged = [], [], False
+    isotopes = set[str]()
     for position, site in enumerate(structure):
         if not site.is_ordered:
             raise Refusal(
@@ -44,8 +46,16 @@ def entry_of_structure(
                 f"site {position} holds {specie}, which is no element",
                 Stage.CHECKING,
             )
+        isotope = getattr(getattr(specie, "element", specie), "name", "")  # pymatgen writes H
+        if isotope == "T":
+            raise Refusal(
+                Code.DUMMY_SPECIES,
+                f"site {position} holds T, which is a tetrahedral site more often than tritium",
+                Stage.CHECKING,
+            )
         numbers.append(int(number))
-        names.append(str(specie))
+        names.append(str(specie).replace("D", "H", 1) if isotope == "D" else str(specie))
+        isotopes.add(isotope)
         charged = charged or bool(getattr(specie, "oxi_state", None))
     return build(
         id=id,
@@ -55,6 +65,7 @@ def entry_of_structure(
         frac_coords=np.array(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
         options=options,
         species=tuple(names) if charged else None,
+        notes=deuterium_note(isotopes),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stratus.crystals.elements import NUMBERS
+from stratus.crystals.elements import NUMBERS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.refusal import Refusal
@@ -79,6 +79,7 @@ def parse_optimade(
             *notes,
             f"periodic along {periodic} axes; read as a crystal in all three directions",
         )
+    notes += deuterium_note(_written(given.get("species"), names))
     own = {name: item for name, item in given.items() if name not in FIELDS}
     return build(
         id=id,
@@ -117,6 +118,14 @@ def _elements(species: Any) -> dict[str, int | Refusal]:
     return found
 
 
+def _written(species: Any, names: list[Any]) -> list[Any]:
+    """Return the symbols of the species that are at sites, as the provider writes them."""
+    symbols = {str(one.get("name")): one["chemical_symbols"] for one in species or ()}
+    return [
+        symbol for name in dict.fromkeys(map(str, names)) for symbol in symbols.get(name, [name])
+    ]
+
+
 def _element(one: Mapping[str, Any]) -> int | Refusal:
     name, symbols = one.get("name"), one["chemical_symbols"]
     shares = one.get("concentration") or [1.0] * len(symbols)
@@ -142,7 +151,7 @@ def _share(value: Any) -> float:
 
 
 def _symbol(symbol: Any) -> int | Refusal:
-    number = NUMBERS.get(symbol) if isinstance(symbol, str) else None
+    number = NUMBERS.get("H" if symbol == "D" else symbol) if isinstance(symbol, str) else None
     if number is None:
         return Refusal(Code.DUMMY_SPECIES, f"{symbol!r} names no element", Stage.CHECKING)
     return number

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.crystals.checks import MAX_COORDINATE, MAX_LENGTH
-from stratus.crystals.elements import NUMBERS
+from stratus.crystals.elements import NUMBERS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.refusal import Refusal
@@ -90,8 +90,11 @@ def parse_poscar(
         numbers, note = _old_elements(raw_lines[0], counts, tails)
         notes = (*notes, note)
     else:
+        notes += deuterium_note(names)
         numbers = [
-            number for number, count in zip(names, counts, strict=True) for _ in range(count)
+            NUMBERS["H" if name == "D" else name]
+            for name, count in zip(names, counts, strict=True)
+            for _ in range(count)
         ]
     return build(
         id=id,
@@ -131,8 +134,8 @@ def _lattice(
     return lattice * factor, factor
 
 
-def _counts(lines: list[str]) -> tuple[list[int] | None, list[int], int]:
-    """Return the elements, the number of atoms of each, and the line after them."""
+def _counts(lines: list[str]) -> tuple[list[str] | None, list[int], int]:
+    """Return the symbols, the number of atoms of each, and the line after them."""
     if _integers(lines[5]) is not None:
         return None, _integers(lines[5]) or [], 6
     at, words = 5, list[str]()
@@ -142,9 +145,9 @@ def _counts(lines: list[str]) -> tuple[list[int] | None, list[int], int]:
     names = []
     for word in words:
         symbol = _DECORATION.sub("", word)
-        if symbol not in NUMBERS:
+        if symbol not in NUMBERS and symbol != "D":
             raise Refusal(Code.DUMMY_SPECIES, f"line 6 holds {word!r}, which is no element")
-        names.append(NUMBERS[symbol])
+        names.append(symbol)
     counts = list[int]()
     while len(counts) < len(names) and (more := _integers(_line(lines, at))) is not None:
         counts += more

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.errors import StratusError
+
+LONGEST: Final = 1000
+"""Characters of the longest reason."""
 
 
 class Refusal(StratusError):  # noqa: N818 - a refusal is no error of the program
@@ -11,15 +16,15 @@ class Refusal(StratusError):  # noqa: N818 - a refusal is no error of the progra
 
     Args:
         code: why, as a word.
-        detail: why, as a sentence.
+        detail: why, as a sentence; cut off where an input made it endless.
         stage: where it stopped.
     """
 
     def __init__(self, code: Code, detail: str, stage: Stage = Stage.READING) -> None:
         self.code = code
-        self.detail = detail
+        self.detail = detail if len(detail) <= LONGEST else f"{detail[: LONGEST - 3]}..."
         self.stage = stage
-        super().__init__(detail)
+        super().__init__(self.detail)
 
     def reject(self, id: str, source: str) -> Reject:  # noqa: A002 - the field's name
         """Return the reject of the input called ``id`` that stands at ``source``."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from stratus.crystals.elements import NUMBERS
+from stratus.crystals.elements import NUMBERS, SYMBOLS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build_all, fractional, lattice_from_cell
 from stratus.crystals.reading.column_names import plain_name
@@ -116,7 +116,7 @@ def _arrays(payload: TableSlice) -> _Reader:
         place, id, source, labels, notes = row  # noqa: A001 - the field's name
         try:
             lattice = _lattice(lattices[place], columns.lattice or "")
-            numbers, named = _species(species[place])
+            numbers, named, remarks = _species(species[place])
             flat = places[place]
             if flat is None or len(flat) != 3 * len(numbers):
                 given = "no" if flat is None else str(len(flat))
@@ -130,7 +130,7 @@ def _arrays(payload: TableSlice) -> _Reader:
                 coords = fractional(coords, lattice)
         except Refusal as refusal:
             return refusal.reject(id, source)
-        return Entry(id, lattice, numbers, coords, source, labels, named, notes)
+        return Entry(id, lattice, numbers, coords, source, labels, named, notes + remarks)
 
     def read(rows: list[_Row], options: ReadOptions) -> list[Entry | Reject]:
         return build_all([draft(row) for row in rows], options)
@@ -224,33 +224,35 @@ def _lattice(flat: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[n
     return flat.reshape(3, 3) if wanted == _MATRIX else lattice_from_cell(flat.tolist())
 
 
-def _species(
-    value: str | list[str | int] | None,
-) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
+_Species: TypeAlias = (
+    "tuple[npt.NDArray[np.int64], tuple[str, ...] | None, tuple[str, ...]]"  # with notes
+)
+
+
+def _species(value: str | list[str | int] | None) -> _Species:
     if value is None:
         raise Refusal(Code.UNREADABLE, "the row has no species")
     return _numbers(value if isinstance(value, str) else tuple(value))
 
 
 @lru_cache(maxsize=65536)
-def _numbers(
-    value: str | tuple[str | int, ...],
-) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
+def _numbers(value: str | tuple[str | int, ...]) -> _Species:
     words = (
         value.translate(_BRACKETS).replace("'", " ").split() if isinstance(value, str) else value
     )
     found = [NUMBERS.get(word) for word in words]  # type: ignore[arg-type]
-    named = None
+    named, notes = None, tuple[str, ...]()
     if None in found:
         from stratus.crystals.reading.cif_symbols import species_of
 
         pairs = [species_of(word) for word in words]
         found = [number for number, _ in pairs]
         if any(name is not None for _, name in pairs):
-            named = tuple(name or str(word) for word, (_, name) in zip(words, pairs, strict=True))
+            named = tuple(name or SYMBOLS[number] for number, name in pairs)
+        notes = deuterium_note(words)
     array = np.array(found, dtype=np.int64)
     array.setflags(write=False)
-    return array, named
+    return array, named, notes
 
 
 def row_ids(payload: TableSlice, stem: str) -> list[tuple[str, str | None]]:
@@ -311,10 +313,13 @@ def _plain(column: pa.Array, *, text: bool) -> list[Any]:
 
 def typed(text: str | None) -> str | int | float | None:
     """Return a number where a text is one; ``NaN``, ``Inf`` and ``007`` stay text."""
-    if text is None or not _NUMBER.fullmatch(text) or _NAME.match(text):
+    if text is None or len(text) > _LONGEST_NUMBER:
+        return text
+    if not _NUMBER.fullmatch(text) or _NAME.match(text):
         return text
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 _NAME = re.compile(r"[+-]?0\d")
+_LONGEST_NUMBER = 400  # characters; Python reads no whole number of more than 4,300 digits
 _NUMBER = re.compile(r"[+-]?(?:\d{1,18}|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)")

@@ -7,7 +7,7 @@ import pytest
 
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading import ReadOptions, Record, parse
-from stratus.crystals.reading.cif_symbols import element_of
+from stratus.crystals.reading.cif_symbols import label_reading, type_reading
 from stratus.crystals.reading.refusal import Refusal
 
 CELL = """_cell_length_a 5.64(2)
@@ -101,7 +101,7 @@ def test_a_site_without_coordinates_is_refused_and_named(place):
     ("label", "number"),
     [
         ("Na1", 11),
-        ("CA1", 20),
+        ("Ca1", 20),
         ("Cl", 17),
         ("O2-", 8),
         ("Fe3+", 26),
@@ -117,20 +117,43 @@ def test_a_site_without_coordinates_is_refused_and_named(place):
         ("NH3", 7),
         ("CN1", 6),
         ("NO3", 7),
-        ("Og", 118),
         ("U(1)", 92),
+        ("NO1", 7),
+        ("ZN1", 30),
     ],
 )
 def test_labels_name_the_element_they_mean(label, number):
-    assert element_of(label)[0] == number
+    reading = label_reading(label)
+    assert reading.numbers[0] == number
+    assert not reading.open
 
 
 @pytest.mark.parametrize(
-    "label", ["X1", "Vac", "Va1", "Q", "M1", "Dum", "A1", "1Fe", "?", "Xx", "*"]
+    ("label", "numbers"),
+    [("CA1", (20, 6)), ("HO1", (67, 1)), ("NB1", (41, 7)), ("CO1", (27, 6)), ("Ds1", (110, 1))],
+)
+def test_labels_that_can_be_two_elements_are_left_open(label, numbers):
+    reading = label_reading(label)
+    assert reading.numbers == numbers
+    assert reading.open
+
+
+@pytest.mark.parametrize(
+    ("symbol", "number"), [("CA", 20), ("Ca2+", 20), ("Og", 118), ("D", 1), ("CL1-", 17)]
+)
+def test_type_symbols_name_the_element_they_mean(symbol, number):
+    reading = type_reading(symbol)
+    assert reading.numbers[0] == number
+    assert not reading.open
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["X1", "Vac", "Va1", "Q", "M1", "Dum", "A1", "1Fe", "?", "Xx", "*", "T", "T1", "T1(o)", "Tet1"],
 )
 def test_what_names_no_element_is_a_dummy(label):
     with pytest.raises(Refusal) as caught:
-        element_of(label)
+        label_reading(label)
     assert caught.value.code is Code.DUMMY_SPECIES
 
 
