@@ -112,7 +112,7 @@ def _encoded(inputs: Sequence[object], dialect: Dialect, options: PredictOptions
         timeout_s=options.timeout_s,
     )
     work = default_work(encode)
-    found = records(list(inputs), options.read, _standard_input(inputs))
+    found = records(list(inputs), options.read.within(options.timeout_s), _standard_input(inputs))
     chunks = chunked(found, encode.chunk_rows)
     workers = processors() if options.workers is None else options.workers
     if workers == 0:

@@ -190,7 +190,7 @@ class _Job:
             yield from run_on_ray(self.inputs, self.work, options, skip)
             return
         stdin = sys.stdin.buffer if STANDARD_INPUT in self.inputs else None
-        found = records(self.inputs, options.read, stdin)
+        found = records(self.inputs, options.read.within(options.timeout_s), stdin)
         chunks = chunked(found, options.chunk_rows, skip)
         workers = options.workers if options.workers is not None else processors()
         if workers == 0:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from stratus.crystals.entry import Code
 from stratus.crystals.reading.refusal import Refusal
+from stratus.crystals.reading.tape import MISREAD, Tape, tar_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,10 +105,10 @@ class Metered(io.RawIOBase):
             while filled < len(view) and (data := read(len(view) - filled)):
                 view[filled : filled + len(data)] = data
                 filled += len(data)
-        except BROKEN as error:
+        except (*BROKEN, *MISREAD) as error:
+            self.broken = error if isinstance(error, BROKEN) else OSError(str(error))
             if not filled:
-                raise
-            self.broken = error
+                raise self.broken from error
         self._budget.spend(filled)
         return filled
 
@@ -188,7 +189,9 @@ def read_whole(stream: BinaryIO, options: ReadOptions) -> bytes:
     return data
 
 
-def members(stream: BinaryIO, kind: str, budget: Budget) -> Iterator[Member]:
+def members(
+    stream: BinaryIO, kind: str, budget: Budget, timeout_s: float = 60.0
+) -> Iterator[Member]:
     """Yield the files of a zip (which must seek) or a tar, in the order they are stored.
 
     Links, devices, absolute paths and paths with ``..`` come with a refusal instead of a stream.
@@ -197,7 +200,7 @@ def members(stream: BinaryIO, kind: str, budget: Budget) -> Iterator[Member]:
         Refusal: the archive is damaged; the members before the damage were yielded.
     """
     try:
-        yield from _zip(stream, budget) if kind == "zip" else _tar(stream)
+        yield from _zip(stream, budget) if kind == "zip" else _tar(stream, timeout_s)
     except BROKEN as error:
         raise damaged(error) from error
 
@@ -209,7 +212,11 @@ def damaged(error: BaseException) -> Refusal:
 
 
 def _zip(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
-    with zipfile.ZipFile(stream) as archive:
+    try:
+        opened_zip = zipfile.ZipFile(stream)
+    except MISREAD as error:
+        raise zipfile.BadZipFile(f"its list can not be read ({error})") from error
+    with opened_zip as archive:
         for info in archive.infolist():
             if info.is_dir():
                 continue
@@ -221,7 +228,7 @@ def _zip(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
                 continue
             try:
                 opened = archive.open(info)
-            except BROKEN as error:
+            except (*BROKEN, *MISREAD) as error:
                 yield Member(info.filename, None, damaged(error))
                 continue
             with opened:
@@ -229,24 +236,19 @@ def _zip(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
                 yield Member(info.filename, io.BufferedReader(raw, _BUFFER))
 
 
-def _tar(stream: BinaryIO) -> Iterator[Member]:
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for info in archive:
-            archive.members = []  # type: ignore[attr-defined] # the stream forgets what it has read
-            if info.isdir():
-                continue
-            refusal = _unsafe_name(info.name)
-            if info.issym() or info.islnk():
-                refusal = _refused(f"{info.name} is a link")
-            elif not info.isreg() or info.issparse():
-                refusal = _refused(f"{info.name} is no plain file")
-            if refusal is not None:
-                yield Member(info.name, None, refusal)
-                continue
-            opened = archive.extractfile(info)
-            yield Member(info.name, cast("BinaryIO", opened))
-        if archive.fileobj.tell() - archive.offset < tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("the archive ends without its end mark")
+def _tar(stream: BinaryIO, timeout_s: float) -> Iterator[Member]:
+    for info, archive in tar_headers(Tape(stream, timeout_s)):
+        if info.isdir():
+            continue
+        refusal = _unsafe_name(info.name)
+        if info.issym() or info.islnk():
+            refusal = _refused(f"{info.name} is a link")
+        elif not info.isreg() or info.issparse():
+            refusal = _refused(f"{info.name} is no plain file")
+        if refusal is not None:
+            yield Member(info.name, None, refusal)
+            continue
+        yield Member(info.name, cast("BinaryIO", archive.extractfile(info)))
 
 
 def _unsafe_name(name: str) -> Refusal | None:

@@ -118,7 +118,7 @@ def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Rec
     stream = found.stream
     if found.name.format == "zip" and found.path is None:
         stream = io.BytesIO(read_whole(stream, options))
-    for member in members(stream, str(found.name.format), budget):
+    for member in members(stream, str(found.name.format), budget, options.timeout_s):
         path = member.name.replace("\\", "/").removeprefix("./")
         if any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.split("/")):
             _LOG.info("passed over the hidden %s!%s", found.source, path)

@@ -21,6 +21,13 @@ class ReadOptions(BaseModel):
         512, ge=1, description="Largest decompressed file inside an archive, in MiB."
     )
     max_archive_depth: int = Field(2, ge=1, description="Archives inside archives, in levels.")
+    timeout_s: float = Field(
+        60.0, gt=0, description="Longest time for a header of an archive or the next rows of LMDB."
+    )
+
+    def within(self, timeout_s: float) -> ReadOptions:
+        """Return the same options with another time."""
+        return self.model_copy(update={"timeout_s": timeout_s})
 
 
 @dataclass(frozen=True, slots=True)
