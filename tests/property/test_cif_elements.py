@@ -10,7 +10,9 @@ import pytest
 
 from stratus.crystals.elements import DEUTERIUM, NUMBERS, SYMBOLS
 from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.formula import read_formula, read_noted
 from stratus.crystals.reading import ReadOptions, Record, parse
+from stratus.errors import InputError
 
 COUNT = 250
 TWO_WAYS = tuple(
@@ -269,6 +271,23 @@ def test_deuterium_is_hydrogen_in_every_format(part):
             assert (DEUTERIUM in outcome.notes) is ("D" in words)
 
 
+@pytest.mark.parametrize("part", range(COUNT // 50))
+def test_deuterium_is_hydrogen_in_formulas(part):
+    rng = random.Random(8000 + part)
+    for _ in range(50):
+        kinds = rng.sample([*OTHERS, "O", "H", "Dy"], rng.randint(1, 4))
+        amounts = {symbol: rng.randint(1, 20) for symbol in [*kinds, "D"]}
+        order = sorted(amounts, key=lambda _: rng.random())
+        text = "".join(f"{symbol}{amounts[symbol]}" for symbol in order)
+        expected = {symbol: n for symbol, n in amounts.items() if symbol != "D"}
+        expected["H"] = expected.get("H", 0) + amounts["D"]
+        assert read_noted(text).amounts == expected
+        assert read_noted(text).notes == (DEUTERIUM,)
+        with pytest.raises(InputError, match="write H"):
+            read_formula(text)
+        assert read_noted(text.replace("D" + str(amounts["D"]), "Na")).notes == ()
+
+
 def test_long_words_where_numbers_belong_take_no_time():
     rng = random.Random(8)
     parts = ("1" * 40_000, "0." + "3" * 40_000, "1e" + "1" * 40_000, "-" * 9000, "Na" * 20_000)
@@ -280,3 +299,27 @@ def test_long_words_where_numbers_belong_take_no_time():
         found = read(text)
         assert time.process_time() - started < 0.5
         assert isinstance(found, Entry | Reject)
+
+
+def test_many_sites_that_share_their_places_take_no_time():
+    rng = random.Random(9)
+    places = rng.sample(range(100**3), 4000)
+    sites = [f"0.{n % 100:02d} 0.{n // 100 % 100:02d} 0.{n // 10_000:02d} 0.5" for n in places]
+    rows = [f"Na{n}{end} {site}" for n, site in enumerate(sites) for end in "ab"]
+    text = cif([], typed=False) + "_atom_site_occupancy\n" + "\n".join(rows) + "\n"
+    started = time.process_time()
+    found = read(text)
+    assert time.process_time() - started < 5
+    assert isinstance(found, Reject)
+    assert found.code is Code.TOO_MANY_ATOMS  # 4,000: the halves of each were joined
+
+
+@pytest.mark.parametrize("form", ["_cell_x{} 1\n", "loop_\n_cell_x{}\n1\n"])
+def test_tags_without_end_in_a_broken_file_are_refused(form):
+    text = cif(["Na"], typed=True) + "_broken 'x\n" + "".join(form.format(n) for n in range(20_000))
+    started = time.process_time()
+    found = read(text)
+    assert time.process_time() - started < 5
+    assert isinstance(found, Reject)
+    assert found.code is Code.UNREADABLE
+    assert len(found.detail) <= 1000

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stratus.crystals.elements import NUMBERS
+from stratus.crystals.elements import DEUTERIUM, NUMBERS
 from stratus.crystals.formula_dots import settle
 from stratus.crystals.formula_grammar import JOINT, Reader
 from stratus.errors import InputError
@@ -56,7 +56,7 @@ def read_formula(text: str) -> dict[str, int]:
 
     Units that a dot in the middle of the line or an asterisk joins are added up:
     ``CuSO4·5H2O``. Amounts alone can not tell that a full stop was taken for such a dot, so one
-    that joins is refused here; :func:`read_noted` reads it, and says so.
+    that joins is refused here, and so is ``D``; :func:`read_noted` reads them, and says so.
 
     Args:
         text: elements with amounts, round, square or curly brackets, spaces, subscripts.
@@ -68,6 +68,8 @@ def read_formula(text: str) -> dict[str, int]:
         stratus.errors.InputError: it is no formula; says what was not understood, and where.
     """
     found, stop = _read(text)
+    if DEUTERIUM in found.notes:
+        raise InputError(f"the formula {text!r} has 'D', an isotope; write H")
     if stop:
         joined = settle(text)
         shown = "".join(
@@ -82,16 +84,16 @@ def read_formula(text: str) -> dict[str, int]:
 
 
 def read_noted(text: str) -> Formula:
-    """Read a formula as :func:`read_formula` does, and full stops that join two units.
+    """Read a formula as :func:`read_formula` does, and full stops that join two units, and ``D``.
 
-    ``CuSO4.5H2O`` is read as ``CuSO4·5H2O``. What a full stop is says
+    ``D2O`` is read as ``H2O`` and ``CuSO4.5H2O`` as ``CuSO4·5H2O``. What a full stop is says
     :mod:`stratus.crystals.formula_dots`; one that can be either is refused.
 
     Args:
         text: as :func:`read_formula` takes it.
 
     Returns:
-        the amounts, and a note for what was joined.
+        the amounts, and a note for what was joined and for deuterium.
 
     Raises:
         stratus.errors.InputError: it is no formula; says what was not understood, and where.
@@ -123,6 +125,8 @@ def _read(text: str) -> tuple[Formula, bool]:
             f"{max(amounts.values()):,}; write fewer digits"
         )
     notes = (f"units joined by a dot: read as {' and '.join(sums)}",) if sums else ()
+    if "D" in text and any(sign == "D" != own for sign, own in zip(text, plain, strict=True)):
+        notes = (*notes, DEUTERIUM)
     return Formula(amounts, notes), stop
 
 

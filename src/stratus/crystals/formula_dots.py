@@ -41,6 +41,7 @@ _BEGINS: Final = f"([{{{JOINT}"  # a unit
 _BEHIND_DIGITS = re.compile(rf"\s*[A-Z(\[{{]|/\d|[{VULGAR}]|\.(?=\d*\s*[A-Z(\[{{])", re.ASCII)
 _BEHIND = re.compile(rf"\s*[A-Z(\[{{{VULGAR}]|\s+\.?\d", re.ASCII)
 _COEFFICIENT = re.compile(rf"\s*(?:\d+/\d+|\d*[{VULGAR}]|\d*\.?\d*)", re.ASCII)
+_DEUTERIUM = re.compile(r"D(?![a-z])")
 _SYMBOL = re.compile(r"[A-Z][a-z]?", re.ASCII)
 _WRITTEN_ONE = re.compile(r"[A-Za-z]\s*1(?![\d.])", re.ASCII)
 
@@ -55,8 +56,8 @@ class Settled(NamedTuple):
     """A formula whose dots are known.
 
     Attributes:
-        plain: the formula with plain digits, a full stop at each decimal point and ``·`` wherever
-            two units are joined; each character stands where it stood.
+        plain: the formula with plain digits, H for D, a full stop at each decimal point and ``·``
+            wherever two units are joined; each character stands where it stood.
         stop: whether a full stop joins.
     """
 
@@ -74,7 +75,7 @@ def settle(text: str) -> Settled:
         stratus.errors.InputError: a full stop can be either; says how to write the one and the
             other.
     """
-    plain = text.translate(_PLAIN)
+    plain = _DEUTERIUM.sub("H", text.translate(_PLAIN))
     if "." not in plain:
         return Settled(plain, stop=False)
     if ".." in plain:

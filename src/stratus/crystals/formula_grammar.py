@@ -38,7 +38,7 @@ class Reader:
 
     Args:
         text: as given, for messages.
-        plain: the same with plain digits and middle dots, which keeps each place.
+        plain: the same with plain digits, middle dots and H for D, which keeps each place.
 
     Attributes:
         sums: what was joined, as a person writes a sum: ``CuSO4 + 5 H2O``.
@@ -120,8 +120,8 @@ class Reader:
             raise self._wrong()
         self._at = found.end()
         symbol = found[1]
-        if symbol in {"D", "T"}:
-            raise self._error(f"has {symbol!r}, an isotope; write H")
+        if symbol == "T":
+            raise self._error("has 'T', an isotope; write H")
         if symbol and symbol not in NUMBERS:
             raise self._error(f"has {symbol!r}, which is no chemical element")
         return found.groups("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stratus.corpora import EncodeOptions, Kind, encode_corpus, read_labelled
+from stratus.corpora.labelled.values import as_numbers
 from stratus.errors import InputError
 from stratus.scope import Scope
 
@@ -310,3 +312,11 @@ def test_a_table_that_does_not_fit_together_is_refused():
             (Kind.REGRESSION,),
             np.zeros((2, 1)),
         )
+
+
+def test_a_cell_of_endless_digits_is_refused_at_once():
+    column = pa.array(["1" * 30_000 + "x"])
+    started = time.process_time()
+    with pytest.raises(InputError):
+        as_numbers(column, "gap", lambda row: f"t.csv:{row}")
+    assert time.process_time() - started < 1

@@ -309,3 +309,39 @@ def test_the_parser_is_lazy():
     )
     assert next(found).id == "x:a"
     found.close()
+
+
+def test_a_reason_is_no_longer_than_a_person_reads():
+    found = refused(LOOP + f"Na1 {'1' * 20_000}x 0 0\n")
+    assert len(found.detail) == 1000
+    assert found.detail.endswith("...")
+
+
+@pytest.mark.parametrize(
+    ("formula", "sites", "note"),
+    [
+        ("Na4 Cl4", "Na1 0 0 0\nCl1 0.5 0.5 0.5\n", "holds 0.25 times"),
+        ("'Na Cl'", "Na1 0 0 0\nCl1 0.5 0.5 0.5\n", "not 4 times"),
+        ("'Na Cl (H2 O)2'", "Na1 0 0 0\nCl1 0.5 0.5 0.5\n", "4 H, 2 O per formula unit"),
+        ("NaCl.2H2O", "Na1 0 0 0\nCl1 0.5 0.5 0.5\n", "no site holds: H, O"),
+    ],
+)
+def test_what_the_formula_says_of_the_cell_is_compared(formula, sites, note):
+    formula = formula if formula.startswith("'") else f"'{formula}'"
+    found = one(f"_chemical_formula_sum {formula}\n_cell_formula_units_Z 4\n{LOOP}{sites}")
+    assert any(note in text for text in found.notes), found.notes
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["?", ".", "'Ph3 P Na Cl'", "rock salt", "'Na Cl'", "Na1Cl1", "'Cl1- Na1+'", "'Na+ , Cl -'"],
+)
+def test_a_formula_that_agrees_or_is_none_gives_no_note(formula):
+    found = one(f"_chemical_formula_sum {formula}\n{LOOP}Na1 0 0 0\nCl1 0.5 0.5 0.5\n")
+    assert not any("formula" in text for text in found.notes), found.notes
+
+
+def test_the_list_of_types_stands_in_for_a_formula():
+    types = "loop_\n_atom_type_symbol\nC\nH\n"
+    assert one(types + LOOP + "CA1 0 0 0\nHO1 0.2 0 0\n").numbers.tolist() == [1, 6]
+    assert refused(LOOP + "CA1 0 0 0\nHO1 0.2 0 0\n").code is Code.DOUBTFUL_ELEMENT

@@ -16,6 +16,7 @@ import pytest
 
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading import ReadOptions, read, records
+from stratus.crystals.reading.table_rows import typed
 from stratus.errors import InputError
 
 LATTICE = [3.0, 0, 0, 0, 4.0, 0, 0, 0, 5.0]
@@ -240,3 +241,8 @@ def test_memory_stays_flat_whatever_the_length(tmp_path, kind):
     assert found == count
     assert grown_kib / unit < 40_000
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
+
+
+def test_a_cell_of_more_digits_than_python_counts_stays_text():
+    assert typed("1" * 18) == int("1" * 18)
+    assert typed("1" * 5000) == "1" * 5000
