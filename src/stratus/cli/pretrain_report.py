@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from stratus.scope.vocabulary import Role
 from stratus.training.events import Started, Stepped, Validated
 
 if TYPE_CHECKING:
@@ -60,11 +61,13 @@ class Report:
     def finish(self, summary: PretrainSummary) -> None:
         """Show the result."""
         table = Table(title=f"Masked tokens of the test split ({summary.model.places:,} places)")
-        for column in ("", "loss (nats)", "accuracy"):
+        for column in ("", "loss (nats)", "accuracy", "of elements"):
             table.add_column(column, justify="right" if column else "left")
         scores = {f"model, step {summary.best_step:,}": summary.model} | summary.baselines
         for name, score in scores.items():
-            table.add_row(name, f"{score.loss:.4f}", f"{score.accuracy:.4f}")
+            elements = score.roles.get(Role.ELEMENT)
+            of_elements = "" if elements is None else f"{elements.accuracy:.4f}"
+            table.add_row(name, f"{score.loss:.4f}", f"{score.accuracy:.4f}", of_elements)
         self._console.print(table)
         self._console.print(f"Model: {self._run / 'bundle'}")
 

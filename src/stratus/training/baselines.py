@@ -1,12 +1,13 @@
 """What a guess is worth that looks at nothing, or at the place alone.
 
-Both are counted on the training split and scored on the places that a model is scored on.
+Both are counted on the training split and scored on the places that a model is scored on; so is the
+rule of :mod:`stratus.training.copying`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -151,8 +152,19 @@ def fit_baselines(
         )
 
 
+class Guesser(Protocol):
+    """What guesses masked tokens."""
+
+    @property
+    def name(self) -> str:
+        """What the guess looks at."""
+
+    def add_to(self, tally: Tally, batch: Batch) -> None:
+        """Guess the masked tokens of a batch."""
+
+
 def score_baselines(
-    baselines: Sequence[Baseline], batches: Iterable[Batch], vocabulary: Vocabulary
+    baselines: Sequence[Guesser], batches: Iterable[Batch], vocabulary: Vocabulary
 ) -> dict[str, TokenScore]:
     """Score baselines on the masked tokens of some batches.
 

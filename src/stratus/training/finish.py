@@ -1,4 +1,4 @@
-"""The end of a run: the test split once, beside two baselines, and the model as a bundle."""
+"""The end of a run: the test split once, beside three baselines, and the model as a bundle."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stratus.models.card import Card
 from stratus.models.member import Member
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.baselines import Tally, TokenScore, fit_baselines, score_baselines
+from stratus.training.copying import fit_copying
 from stratus.training.masking import TARGETS
 from stratus.training.run_folder import write_text
 from stratus.training.throughput import n_parameters
@@ -132,7 +133,8 @@ def finish(
         device: where to score.
     """
     options, info = module.options, corpora.info
-    baselines = fit_baselines(corpora.train, vocabulary())
+    unigram, place = fit_baselines(corpora.train, vocabulary())
+    copying = fit_copying(data.loader(corpora.validation), place, vocabulary())
     summary = PretrainSummary(
         encoder=options.encoder,
         preset=options.preset,
@@ -142,7 +144,7 @@ def finish(
         too_long=info.too_long,
         best_step=best_step,
         model=_score_test(module, data, device),
-        baselines=score_baselines(baselines, data.test(), vocabulary()),
+        baselines=score_baselines([copying, place, unigram], data.test(), vocabulary()),
     )
     save_bundle(
         run.bundle,

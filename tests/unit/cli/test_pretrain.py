@@ -62,7 +62,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(table, config, tmp_p
     assert written["learning_rate"] == 0.01
     for said in ("45 crystals, 0 duplicates", "parameters", "device      cpu", "validation loss"):
         assert said in done.output
-    for row in ("model, step", "unigram", "same position"):
+    for row in ("model, step", "unigram", "same position", "copied element"):
         assert row in done.output
 
 
