@@ -11,6 +11,7 @@ from stratus.crystals.checks import MAX_COORDINATE, MAX_LENGTH
 from stratus.crystals.elements import NUMBERS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
+from stratus.crystals.reading.poscar_elements import label_of, old_elements
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _GLUED = re.compile(r"(?<=\d)-(?=\d*\.)")  # "0.5000-0.2500": columns that ran into each other
 _COMMENT = re.compile(r"[!#]")
-_LABEL = re.compile(r"([A-Z][a-z]?)\d*")
 _DECORATION = re.compile(r"[/_].*$")  # "Mg_pv/f474ac0d" of VASP 6
 _HEAD = 8  # lines before the coordinates of the shortest POSCAR: name to "Direct", one atom
 
@@ -51,8 +51,8 @@ def parse_poscar(
 ) -> Entry | Reject:
     """Return the crystal of a POSCAR text.
 
-    A file of VASP 4 names no elements; they are taken from the ends of the coordinate lines or
-    from the first line, where these name them. They are never invented.
+    A file of VASP 4 names no elements; they are taken from the coordinate lines or from the first
+    line, where these name them. They are never invented.
 
     Raises:
         Refusal: something is missing; the sentence names the line, counted from 1.
@@ -83,19 +83,18 @@ def parse_poscar(
     if cartesian:
         coords = fractional(coords * factor, lattice)
     if names is None:
-        tails = [
-            row[1][3 if selective else 0 :] + _COMMENT.sub(" ", line).split()[3:]
-            for row, line in zip(rows, raw_lines[at + 1 : at + 1 + total], strict=True)
+        labels_behind = [
+            label_of(words, "".join(_COMMENT.split(line, maxsplit=1)[1:]), selective=selective)
+            for (_, words), line in zip(rows, raw_lines[at + 1 :], strict=False)
         ]
-        numbers, note = _old_elements(raw_lines[0], counts, tails)
+        names, note = old_elements(raw_lines[0], counts, labels_behind)
         notes = (*notes, note)
-    else:
-        notes += deuterium_note(names)
-        numbers = [
-            NUMBERS["H" if name == "D" else name]
-            for name, count in zip(names, counts, strict=True)
-            for _ in range(count)
-        ]
+    notes += deuterium_note(names)
+    numbers = [
+        NUMBERS["H" if name == "D" else name]
+        for name, count in zip(names, counts, strict=True)
+        for _ in range(count)
+    ]
     return build(
         id=id,
         source=source,
@@ -168,27 +167,6 @@ def _place(lines: list[str], at: int) -> tuple[list[float], list[str]]:
     if place is None or len(place) != 3:
         raise Refusal(Code.UNREADABLE, f"line {at + 1} holds {line.strip()!r}, no coordinates")
     return place, words[3:]
-
-
-def _old_elements(title: str, counts: list[int], tails: list[list[str]]) -> tuple[list[int], str]:
-    written = [
-        next(
-            (NUMBERS[m[1]] for word in tail if (m := _LABEL.fullmatch(word)) and m[1] in NUMBERS), 0
-        )
-        for tail in tails
-    ]
-    if all(written) and tails:
-        return written, "elements taken from the coordinate lines"
-    words = title.split()
-    if len(words) == len(counts) and all(word in NUMBERS for word in words):
-        numbers = [
-            NUMBERS[word] for word, count in zip(words, counts, strict=True) for _ in range(count)
-        ]
-        return numbers, "elements taken from the first line"
-    raise Refusal(
-        Code.NOT_A_STRUCTURE,
-        "the POSCAR names no elements (VASP 4); write them above the counts, as VASP 5 does",
-    )
 
 
 def _line(lines: list[str], at: int) -> str:
