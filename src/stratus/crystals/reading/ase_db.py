@@ -10,6 +10,7 @@ import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
+from stratus.crystals.reading.periodicity import periodic_notes
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _QUERY = "SELECT id, numbers, cell, positions, pbc, key_value_pairs FROM systems ORDER BY id"
 _MATRIX = 9
-_NOT_PERIODIC = "not periodic along every axis; read as a crystal in all three directions"
 
 
 def ase_db_records(
@@ -71,7 +71,7 @@ def parse_ase_row(
         numbers=_array(values["numbers"], "<i4").astype(np.int64),
         lattice=_array(values["cell"], "<f8"),
         positions=_array(values["positions"], "<f8"),
-        periodic=values["pbc"] == 7,
+        pbc=_axes(values["pbc"]),
         labels=_labels(values["labels"]),
         id=id,
         source=source,
@@ -84,7 +84,7 @@ def crystal_of_row(
     numbers: npt.NDArray[np.int64],
     lattice: npt.NDArray[np.float64],
     positions: npt.NDArray[np.float64],
-    periodic: bool,
+    pbc: Any,
     labels: Mapping[str, Any],
     id: str,  # noqa: A002 - the field's name
     source: str,
@@ -96,7 +96,7 @@ def crystal_of_row(
         numbers: shape (n,), atomic numbers.
         lattice: nine numbers, in Å; none or zeros for a molecule.
         positions: 3 n Cartesian coordinates, in Å.
-        periodic: whether it is periodic along every axis.
+        pbc: whether it is periodic along each axis, as ``periodic_notes`` takes it.
         labels: carried into the entry.
         id: the crystal's id.
         source: where the row is.
@@ -112,7 +112,6 @@ def crystal_of_row(
     if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= 118):
         raise Refusal(Code.DUMMY_SPECIES, "the row holds an atom of number 0, a dummy")
     matrix = lattice.reshape(3, 3)
-    notes = () if periodic else (_NOT_PERIODIC,)
     return build(
         id=id,
         source=source,
@@ -121,7 +120,7 @@ def crystal_of_row(
         frac_coords=fractional(positions.reshape(-1, 3), matrix),
         options=options,
         labels=labels,
-        notes=notes,
+        notes=periodic_notes(pbc),
     )
 
 
@@ -129,6 +128,11 @@ def _array(blob: Any, kind: str) -> Any:
     if not isinstance(blob, bytes) or len(blob) % np.dtype(kind).itemsize:
         raise Refusal(Code.UNREADABLE, "the row's arrays are not what ASE writes")
     return np.frombuffer(blob, dtype=kind).copy()
+
+
+def _axes(bits: Any) -> list[bool] | None:
+    """Return whether a row is periodic along each axis, of which each has a bit."""
+    return [bool(bits & 1 << axis) for axis in range(3)] if isinstance(bits, int) else None
 
 
 def _labels(text: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from stratus.crystals.elements import deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.cif_symbols import species_of
+from stratus.crystals.reading.periodicity import periodic_notes
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.record import ReadOptions
 
 _PAIR = re.compile(
-    r"""(?P<key>[A-Za-z_][\w\-.]*|"[^"]*")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'[^']*'|\{[^{}]*\}|\[\S*\]|\S+))?"""
+    r"""(?P<key>[A-Za-z_][\w\-.]*|"[^"]*")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'[^']*'|\{[^{}]*\}|\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\S+))?"""
 )
 _VECTOR = 3
 _MATRIX = 9
@@ -73,10 +74,7 @@ def parse_extxyz(
     lattice = np.array(flat, dtype=np.float64).reshape(3, 3)
     properties = info.pop("Properties", "species:S:1:pos:R:3")
     kind_at, place_at = _columns(properties)
-    pbc = info.pop("pbc", None)
-    notes: tuple[str, ...] = ()
-    if isinstance(pbc, str) and "F" in pbc.upper().replace("FALSE", "F"):
-        notes = (f"periodic along {pbc} alone; read as a crystal in all three directions",)
+    notes = periodic_notes(info.pop("pbc", None))
     kinds, places = list[str](), []
     for atom, line in enumerate(lines[2 : 2 + int(lines[0])]):
         words = line.split()

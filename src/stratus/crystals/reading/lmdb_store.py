@@ -100,7 +100,7 @@ def parse_lmdb_row(
         numbers=_array(row["numbers"]).astype(np.int64),
         lattice=_array(row.get("cell", [])),
         positions=_array(row["positions"]),
-        periodic=bool(np.all(_array(row.get("pbc", [True])))),
+        pbc=_array(row["pbc"]) if row.get("pbc") is not None else None,
         labels=labels,
         id=own or id,
         source=source,

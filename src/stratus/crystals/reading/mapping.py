@@ -14,6 +14,7 @@ from stratus.crystals.elements import SYMBOLS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional, lattice_from_cell
 from stratus.crystals.reading.cif_symbols import species_name, species_of
+from stratus.crystals.reading.periodicity import periodic_notes
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def parse_mapping(
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise Refusal(Code.NOT_A_STRUCTURE, f"the mapping is no structure: {reason}") from error
+    inner = value.get("lattice")
+    told = inner.get("pbc") if isinstance(inner, dict) else None
     return build(
         id=id,
         source=source,
@@ -81,7 +84,11 @@ def parse_mapping(
         options=options,
         species=species,
         labels=labels,
-        notes=(*notes, *deuterium_note(words)),
+        notes=(
+            *notes,
+            *deuterium_note(words),
+            *periodic_notes(told if told is not None else value.get("pbc")),
+        ),
     )
 
 

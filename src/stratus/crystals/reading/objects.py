@@ -9,6 +9,7 @@ import numpy as np
 from stratus.crystals.elements import deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional
+from stratus.crystals.reading.periodicity import periodic_notes
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def entry_of_structure(
         frac_coords=np.array(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
         options=options,
         species=tuple(names) if charged else None,
-        notes=deuterium_note(isotopes),
+        notes=(
+            *deuterium_note(isotopes),
+            *periodic_notes(getattr(structure.lattice, "pbc", None)),
+        ),
     )
 
 
@@ -100,4 +104,5 @@ def entry_of_atoms(
         frac_coords=coords,
         options=options,
         labels=labels,
+        notes=periodic_notes(atoms.pbc),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from stratus.crystals.elements import NUMBERS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional
+from stratus.crystals.reading.periodicity import dimension_notes
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -73,12 +74,7 @@ def parse_optimade(
         raise Refusal(Code.UNREADABLE, f"{len(names)} species_at_sites but {len(places)} positions")
     elements = _elements(given.get("species"))
     numbers = [_number(name, elements) for name in names]
-    periodic = given.get("nperiodic_dimensions")
-    if periodic is not None and periodic != 3:
-        notes = (
-            *notes,
-            f"periodic along {periodic} axes; read as a crystal in all three directions",
-        )
+    notes += dimension_notes(given.get("nperiodic_dimensions"))
     notes += deuterium_note(_written(given.get("species"), names))
     own = {name: item for name, item in given.items() if name not in FIELDS}
     return build(

@@ -13,6 +13,7 @@ from stratus.crystals.elements import NUMBERS, SYMBOLS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build_all, fractional, lattice_from_cell
 from stratus.crystals.reading.column_names import plain_name
+from stratus.crystals.reading.periodicity import dimension_notes, periodic_notes
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def _arrays(payload: TableSlice) -> _Reader:
     places = _ragged(batch, columns.coords or "")
     species = batch.column(columns.species).to_pylist()
     is_fractional = plain_name(columns.coords or "") == "frac_coords"
+    pbc = next((name for name in batch.schema.names if plain_name(name) == "pbc"), None)
     cartesian = None
     if not is_fractional and columns.cartesian is not None:
         cartesian = batch.column(columns.cartesian).to_pylist()
@@ -130,6 +132,10 @@ def _arrays(payload: TableSlice) -> _Reader:
                 coords = fractional(coords, lattice)
         except Refusal as refusal:
             return refusal.reject(id, source)
+        if pbc is not None:
+            remarks += periodic_notes(labels[pbc])
+        if "nperiodic_dimensions" in labels:
+            remarks += dimension_notes(labels["nperiodic_dimensions"])
         return Entry(id, lattice, numbers, coords, source, labels, named, notes + remarks)
 
     def read(rows: list[_Row], options: ReadOptions) -> list[Entry | Reject]:

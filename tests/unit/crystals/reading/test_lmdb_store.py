@@ -61,7 +61,7 @@ def test_arrays_are_read_as_ase_encodes_them(tmp_path):
     (found,) = read(store(tmp_path / "x.aselmdb", values))
     assert (found.numbers.tolist(), found.lattice.tolist()) == ([11, 17], CELL)
     assert found.notes == (
-        "not periodic along every axis; read as a crystal in all three directions",
+        "periodic along a and b alone; read as a crystal in all three directions",
     )
 
 
