@@ -92,7 +92,7 @@ def _entry(
     cell = _cell(block)
     lattice = lattice_from_cell(cell)
     sites = read_sites(block)
-    (rotations, translations), choice = operations(block, cell[3:])
+    (rotations, translations), choices = operations(block, cell, lattice, sites)
     if len(sites.numbers) * len(rotations) > options.max_atoms * 200:
         raise Refusal(
             Code.TOO_MANY_ATOMS,
@@ -101,7 +101,7 @@ def _entry(
         )
     images = expand(sites.coords, rotations, translations, lattice)
     sites = decided(block, sites, images)
-    notes = [text for text in (note, choice) if text is not None] + sites.notes
+    notes = [text for text in (note, *choices) if text is not None] + sites.notes
     outcome = _assembled(sites, images, lattice, id, source, options, labels, tuple(notes))
     if isinstance(outcome, Reject) and outcome.code is Code.OVERLAPPING_ATOMS:
         kept = _without_repeats(sites, images, lattice)

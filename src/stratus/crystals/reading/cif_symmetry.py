@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from stratus.crystals.entry import Code
+from stratus.crystals.reading.cif_contents import judged
+from stratus.crystals.reading.cif_operations import listed_operations, magnetic_operations
+from stratus.crystals.reading.cif_settings import (
+    TWO_ORIGINS,
+    Setting,
+    Statement,
+    narrowed_by_code,
+    settings_of,
+    stated_by_hall,
+    stated_by_number,
+    stated_by_reference,
+    stated_by_symbol,
+)
+from stratus.crystals.reading.operation_groups import (
+    CLOSE,
+    LOOSE,
+    Group,
+    group_of,
+    group_of_hall,
+    group_of_list,
+)
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
+    from stratus.crystals.reading.cif_operations import Operations
+    from stratus.crystals.reading.cif_sites import Sites
 
-Operations: TypeAlias = "tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]"
-"""Rotations, shape (k, 3, 3), and translations, shape (k, 3)."""
-
-MAX_OPERATIONS = 192 * 64
-"""The largest group in its conventional cell, written for a supercell of 4 x 4 x 4."""
-
-_LIST_TAGS = (
-    "_symmetry_equiv_pos_as_xyz",
-    "_space_group_symop_operation_xyz",
-    "_symmetry_equiv_pos_as_xyz_",
-    "_space_group_symop.operation_xyz",
-    "_symmetry_equiv.pos_as_xyz",
-)
-_MAGNETIC_TAGS = (
-    "_space_group_symop_magn_operation.xyz",
-    "_space_group_symop_magn_operation_xyz",
-    "_space_group_symop.magn_operation_xyz",
-)
-_CENTRING_TAGS = (
-    "_space_group_symop_magn_centering.xyz",
-    "_space_group_symop_magn_centering_xyz",
-    "_space_group_symop.magn_centering_xyz",
-)
-_MAGNETIC_GROUP_TAGS = (
-    "_space_group_magn.number_bns",
-    "_space_group_magn.name_bns",
-    "_space_group_magn_number_bns",
-    "_space_group.magn_number_bns",
-    "_space_group_magn_name_bns",
-    "_space_group.magn_name_bns",
-)
 _MODULATION_TAGS = ("_cell_modulation_dimension", "_cell_wave_vector_x")
 _HALL_TAGS = (
     "_space_group_name_hall",
@@ -59,70 +49,93 @@ _HALL_TAGS = (
 _NAME_TAGS = (
     "_symmetry_space_group_name_h-m",
     "_space_group_name_h-m_alt",
-    "_space_group_name_h-m_ref",
     "_space_group_name_h-m_full",
     "_space_group.name_h-m_alt",
     "_space_group.name_h-m_full",
     "_symmetry.space_group_name_h-m",
     "_symmetry_space_group_name_h_m",
 )
+_REFERENCE_TAGS = ("_space_group_name_h-m_ref", "_space_group.name_h-m_ref")
 _NUMBER_TAGS = (
     "_space_group_it_number",
     "_symmetry_int_tables_number",
     "_space_group.it_number",
     "_symmetry.int_tables_number",
 )
-_TERM = re.compile(
-    r"(?P<sign>[+-]?)(?:(?P<num>\d{1,4}/\d{1,4}|\d{0,4}\.\d{1,16}|\d{1,4}\.?)\*?)?(?P<axis>[xyz])?"
-    r"(?:/(?P<den>\d{1,4}))?"
+_CODE_TAGS = (
+    "_space_group_it_coordinate_system_code",
+    "_space_group.it_coordinate_system_code",
+    "_symmetry_it_coordinate_system_code",
 )
 
+_MOST_RIVALS = 6
 
-def operations(block: Any, angles: tuple[float, float, float]) -> tuple[Operations, str | None]:
-    """Return the symmetry operations of a block and a note where a choice was made.
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The lines of a block that name its space group, as they stand there."""
+
+    hall: str | None
+    names: tuple[str, ...]
+    number: str | None
+    reference: str | None
+    code: str | None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        every = (self.hall, *self.names, self.number, self.reference)
+        return tuple(text for text in every if text is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One block: what the choice of its operations depends on."""
+
+    block: Any
+    cell: Sequence[float]
+    lattice: npt.NDArray[np.float64]
+    sites: Sites
+
+    @property
+    def cell_text(self) -> str:
+        names = ("a", "b", "c", "alpha", "beta", "gamma")
+        sizes = zip(names, self.cell, strict=True)
+        return f"the cell ({', '.join(f'{name}={value:g}' for name, value in sizes)})"
+
+
+def operations(
+    block: Any, cell: Sequence[float], lattice: npt.NDArray[np.float64], sites: Sites
+) -> tuple[Operations, list[str]]:
+    """Return the symmetry operations of a block, and a note for each choice that was made.
 
     The file's own list counts first, then the Hall symbol, the Hermann-Mauguin name, the number.
+    What is taken keeps the cell, and is a group.
 
     Args:
         block: a ``gemmi.cif.Block``.
-        angles: alpha, beta, gamma in degrees, to tell rhombohedral from hexagonal axes.
+        cell: a, b, c in Å and alpha, beta, gamma in degrees.
+        lattice: shape (3, 3), the same cell.
+        sites: as listed; they decide where list and name disagree, or an origin is not named.
 
     Returns:
-        Rotations (k, 3, 3) and translations (k, 3), and a sentence or ``None``.
+        Rotations (k, 3, 3) and translations (k, 3), and sentences.
 
     Raises:
-        Refusal: the file's own list holds something that is no operation.
+        Refusal: there are no operations that fit the cell and all that the file says of them.
     """
-    for tag in _LIST_TAGS:
-        listed = _listed(block, tag)
-        if listed:
-            return parse_operations(listed), None
-    magnetic = _magnetic(block)
-    if magnetic is not None:
-        return magnetic, None
-    hall = _first(block, _HALL_TAGS)
-    if hall is not None:
-        found = _from_hall(hall)
-        if found is not None:
-            return found, None
-    name = _first(block, _NAME_TAGS)
-    number = _first(block, _NUMBER_TAGS)
-    if name is not None:
-        found_by_name = _from_name(name, angles[0], angles[2])
-        if found_by_name is not None:
-            return found_by_name
-    if number is not None:
-        found_by_number = _from_number(number, angles[0], angles[2])
-        if found_by_number is not None:
-            return found_by_number
-    given = [word for word in (hall, name, number) if word is not None]
-    if given:
-        raise Refusal(
-            Code.NOT_A_STRUCTURE,
-            f"no symmetry operations are listed and the space group {given[0]!r} is not known; "
-            "add a _space_group_symop_operation_xyz loop",
-        )
-    return parse_operations(("x,y,z",)), "no symmetry is given: read as P1"
+    case = _Case(block, cell, lattice, sites)
+    lines = _lines(block)
+    listed = listed_operations(block)
+    if listed:
+        group, notes = _by_list(listed, lines, case)
+    elif (magnetic := magnetic_operations(block)) is not None:
+        group = group_of(magnetic)
+        notes = [*_unfit(group, case), *_completed(group)]
+    elif lines.given:
+        group, notes = _by_name(lines, case)
+    else:
+        group, notes = group_of_list(("x,y,z",)), ["no symmetry is given: read as P1"]
+    return group.operations, notes
 
 
 def is_modulated(block: Any) -> bool:
@@ -130,147 +143,232 @@ def is_modulated(block: Any) -> bool:
     return any(bool(block.find_values(tag)) for tag in _MODULATION_TAGS)
 
 
-def _listed(block: Any, tag: str) -> tuple[str, ...]:
-    return tuple(value for value in block.find_values(tag) if value not in {"?", "."})
+def _by_list(listed: tuple[str, ...], lines: _Lines, case: _Case) -> tuple[Group, list[str]]:
+    group = group_of_list(listed)
+    notes = [*_unfit(group, case), *_completed(group)]
+    against, remarks = _compared(listed, lines)
+    if against is None:
+        return group, [*notes, *remarks]
+    named = [setting for setting in _fitting(against.settings, case)]
+    inside = [setting for setting in named if group.keys < setting.group.keys]
+    rivals = (inside or named)[:_MOST_RIVALS]
+    verdict = judged(
+        [group, *(setting.group for setting in rivals)], case.block, case.sites, case.lattice
+    )
+    chosen = verdict.left[0]
+    if verdict.certain and chosen:
+        taken = rivals[chosen - 1]
+        return taken.group, [
+            f"the listed operations are not those of {against.text!r}, and do not give the atoms "
+            f"of the file: those of {taken.name} are taken",
+            *_unfit(taken.group, case),
+        ]
+    if not verdict.certain and (inside or group.added or len(group.operations[0]) == 1):
+        raise Refusal(
+            Code.NOT_A_STRUCTURE,
+            f"the list of symmetry operations has {len(listed)}, which are not those of the space "
+            f"group {against.text!r}; list them all, or leave out the list",
+        )
+    return group, [
+        *notes,
+        *remarks,
+        f"the listed operations are not those of {against.text!r}: the list is taken",
+    ]
 
 
-def _magnetic(block: Any) -> Operations | None:
-    """Return the operations of a magnetic CIF on positions: each operation after each centring."""
-    operations_ = next((found for tag in _MAGNETIC_TAGS if (found := _listed(block, tag))), ())
-    if not operations_:
-        if any(_listed(block, tag) for tag in _MAGNETIC_GROUP_TAGS):
+@lru_cache(maxsize=4096)
+def _compared(listed: tuple[str, ...], lines: _Lines) -> tuple[Statement | None, tuple[str, ...]]:
+    """Return the first line that names another group than a list, and notes on the others."""
+    group = group_of_list(listed)
+    remarks = []
+    for statement in _statements(lines):
+        if not statement.settings:
+            if statement.text != lines.hall:
+                remarks.append(f"{statement.text!r} is not understood: the list is taken")
+            continue
+        if any(setting.group.keys == group.keys for setting in statement.settings):
+            continue
+        if group.number not in {setting.number for setting in statement.settings}:
+            return statement, tuple(remarks)
+        if statement.explicit and any(
+            setting.group.keys == group.keys for setting in settings_of(group.number or 1)
+        ):
+            remarks.append(
+                f"the listed operations have another origin or other axes than {statement.text!r}:"
+                " the list is taken"
+            )
+    return None, tuple(remarks)
+
+
+def _by_name(lines: _Lines, case: _Case) -> tuple[Group, list[str]]:
+    statements = _statements(lines)
+    known = [statement for statement in statements if statement.settings]
+    unread = next((s for s in statements if not s.settings), None)
+    notes = []
+    if unread is not None:
+        if not known or known[0].text != lines.hall:
             raise Refusal(
                 Code.NOT_A_STRUCTURE,
-                "the magnetic space group is named but its operations are not listed; "
-                "add a _space_group_symop_magn_operation.xyz loop",
+                f"no symmetry operations are listed and the space group {unread.text!r} is not "
+                f"known{_reason(unread)}; add a _space_group_symop_operation_xyz loop",
             )
-        return None
-    centrings = next((found for tag in _CENTRING_TAGS if (found := _listed(block, tag))), ())
-    rotations, translations = parse_operations(operations_)
-    if not centrings:
-        return rotations, translations
-    shifts = parse_operations(centrings)[1]
-    every = (translations[:, None, :] + shifts[None, :, :]) % 1.0
-    return np.repeat(rotations, len(shifts), axis=0), every.reshape(-1, 3)
+        notes.append(f"{unread.text!r} is not understood: {lines.hall!r} is taken")
+    if not known:
+        raise Refusal(
+            Code.NOT_A_STRUCTURE,
+            f"no symmetry operations are listed and the space group {lines.given[0]!r} is not "
+            "known; add a _space_group_symop_operation_xyz loop",
+        )
+    settings = _joint(known)
+    if not settings:
+        return _disputed(known, case, notes)
+    fitting = _fitting(settings, case)
+    if not fitting:
+        raise Refusal(
+            Code.NOT_A_STRUCTURE,
+            f"no setting of the space group {known[0].text!r} fits {case.cell_text}; "
+            "correct the one or the other",
+        )
+    setting, choice = _chosen(known[0], fitting, case)
+    return setting.group, [*notes, *choice, *_unfit(setting.group, case)]
+
+
+def _reason(statement: Statement) -> str:
+    whole = statement.unread is None or statement.unread == statement.text
+    return "" if whole else f", because of {statement.unread!r}"
+
+
+def _chosen(
+    statement: Statement, fitting: Sequence[Setting], case: _Case
+) -> tuple[Setting, list[str]]:
+    """Return one of the settings that fit a cell, and a note where others do as well."""
+    first, text = fitting[0], repr(statement.text)
+    spelled = {setting.symbol for setting in statement.settings[: statement.spelled]}
+    if first.symbol not in spelled:
+        rivals = [s for s in fitting if s.axes.lstrip("-")[:1] == first.axes.lstrip("-")[:1]]
+        first = rivals[_judged(rivals, case)]
+        return first, [
+            f"the standard setting of {text} does not fit {case.cell_text}: read as {first.name}"
+        ]
+    rivals = [s for s in fitting if s.symbol == first.symbol and s.extension in TWO_ORIGINS]
+    if first.extension and len(rivals) > 1:
+        found = rivals[_judged(rivals, case)]
+        return found, [f"{text} does not say which origin is meant: choice {found.extension} taken"]
+    if len({s.symbol for s in fitting if s.symbol in spelled}) > 1 and first.axes[:1] in {"a", "c"}:
+        return first, [f"{text} does not say which axis is unique: read as {first.name}"]
+    return first, []
+
+
+def _judged(rivals: Sequence[Setting], case: _Case) -> int:
+    groups = [setting.group for setting in rivals[:_MOST_RIVALS]]
+    return judged(groups, case.block, case.sites, case.lattice).left[0]
+
+
+def _disputed(known: Sequence[Statement], case: _Case, notes: list[str]) -> tuple[Group, list[str]]:
+    """Return the group of one of several lines that contradict each other, if the atoms tell."""
+    rivals = [setting for statement in known for setting in _fitting(statement.settings, case)[:2]][
+        :_MOST_RIVALS
+    ]
+    texts = " and ".join(repr(statement.text) for statement in known)
+    if rivals:
+        groups = [setting.group for setting in rivals]
+        verdict = judged(groups, case.block, case.sites, case.lattice)
+        if verdict.certain and len(verdict.left) == 1:
+            taken = rivals[verdict.left[0]]
+            return taken.group, [
+                *notes,
+                f"{texts} contradict each other: {taken.name} is taken, which gives the atoms of "
+                "the file",
+                *_unfit(taken.group, case),
+            ]
+    raise Refusal(
+        Code.NOT_A_STRUCTURE,
+        f"the space groups {texts} contradict each other; leave the right one, or list the "
+        "operations",
+    )
+
+
+def _joint(known: Sequence[Statement]) -> tuple[Setting, ...]:
+    """Return the settings that all lines allow, in the order of the first."""
+    settings = known[0].settings
+    if settings[0].name == settings[0].hall:  # in no table
+        numbers = {setting.number for statement in known for setting in statement.settings}
+        return settings if len(numbers) == 1 else ()
+    for statement in known[1:]:
+        settings = tuple(setting for setting in settings if setting in statement.settings)
+    return settings
 
 
 @lru_cache(maxsize=2048)
-def parse_operations(listed: tuple[str, ...]) -> Operations:
-    """Return the operations written as ``x,y,z`` triplets, each different one once.
-
-    A fourth component (time reversal, in magnetic files) is left out. Decimal translations are
-    taken to the nearest 24th when they are within 0.001 of one.
-
-    Raises:
-        Refusal: a text is no operation.
-    """
-    if len(listed) > MAX_OPERATIONS:
-        raise Refusal(
-            Code.UNREADABLE,
-            f"{len(listed)} symmetry operations are listed; no space group in a crystal's cell "
-            f"has more than {MAX_OPERATIONS}",
-        )
-    rotations, translations, seen = [], [], set()
-    for text in listed:
-        rotation, translation = _triplet(text)
-        key = (tuple(rotation), tuple(round(t, 6) % 1.0 for t in translation))
-        if key in seen:
-            continue
-        seen.add(key)
-        matrix = np.array(rotation).reshape(3, 3)
-        if abs(abs(float(np.linalg.det(matrix))) - 1) > 1e-6:
-            raise _no_operation(text)
-        rotations.append(matrix)
-        translations.append(translation)
-    return np.array(rotations, dtype=np.float64), np.array(translations, dtype=np.float64)
+def _statements(lines: _Lines) -> tuple[Statement, ...]:
+    """Return what each line means, the most exact ones first."""
+    found = [] if lines.hall is None else [stated_by_hall(lines.hall)]
+    if found and not found[0].settings:
+        found = []
+    found += [stated_by_symbol(name) for name in lines.names]
+    if lines.number is not None and (number := stated_by_number(lines.number)) is not None:
+        found.append(number)
+    if lines.reference is not None:
+        found.append(stated_by_reference(lines.reference))
+    if lines.code is None:
+        return tuple(found)
+    narrowed = [narrowed_by_code(statement, lines.code) for statement in found]
+    if not any(narrowed):
+        return (*found, Statement(lines.code, (), unread=lines.code))
+    return tuple(new or old for new, old in zip(narrowed, found, strict=True))
 
 
-def _triplet(text: str) -> tuple[list[float], list[float]]:
-    parts = text.strip("'\";\n\r\t ").lower().replace(" ", "").split(",")
-    if len(parts) not in {3, 4}:
-        raise _no_operation(text)
-    rotation: list[float] = []
-    translation: list[float] = []
-    for part in parts[:3]:
-        row, shift, position = [0.0, 0.0, 0.0], 0.0, 0
-        while position < len(part):
-            match = _TERM.match(part, position)
-            if match is None or match.end() == position or match.group(0) in {"+", "-"}:
-                raise _no_operation(text)
-            position = match.end()
-            try:
-                size = float(Fraction(match["num"] or "1")) / int(match["den"] or 1)
-            except ZeroDivisionError as error:
-                raise _no_operation(text) from error
-            size = -size if match["sign"] == "-" else size
-            if match["axis"]:
-                row["xyz".index(match["axis"])] += size
-            else:
-                shift += size
-        rotation += row
-        nearest = round(shift * 24) / 24
-        translation.append(nearest if abs(nearest - shift) < 1e-3 else shift)
-    return rotation, translation
+def _fitting(settings: Sequence[Setting], case: _Case) -> list[Setting]:
+    """Return the settings whose operations keep a cell: exactly, else nearly."""
+    misfits = [setting.group.misfit(case.lattice) for setting in settings]
+    limit = CLOSE if min(misfits, default=0.0) < CLOSE else LOOSE
+    return [s for s, misfit in zip(settings, misfits, strict=True) if misfit < limit]
 
 
-def _no_operation(text: str) -> Refusal:
-    return Refusal(Code.UNREADABLE, f"{text[:80]!r} is no symmetry operation")
+def _unfit(group: Group, case: _Case) -> list[str]:
+    """Return a note where a cell keeps operations only nearly; refuse if it does not at all."""
+    misfit = group.misfit(case.lattice)
+    if misfit < CLOSE:
+        return []
+    if misfit < LOOSE:
+        return [f"{case.cell_text} keeps the symmetry operations to {misfit:.1%} only"]
+    raise Refusal(
+        Code.NOT_A_STRUCTURE,
+        f"the symmetry operations do not fit {case.cell_text}: they make axes alike that are not; "
+        "correct the one or the other",
+    )
 
 
-@lru_cache(maxsize=1024)
-def _from_hall(hall: str) -> Operations | None:
-    import gemmi
-
-    try:
-        group = gemmi.symops_from_hall(hall)
-    except (RuntimeError, ValueError):
-        return None
-    return _arrays([op.triplet() for op in group])
-
-
-@lru_cache(maxsize=1024)
-def _from_name(name: str, alpha: float, gamma: float) -> tuple[Operations, str | None] | None:
-    import gemmi
-
-    cleaned = name.replace("_", "").strip()
-    try:
-        group: Any = gemmi.find_spacegroup_by_name(cleaned, alpha, gamma, prefer="2")
-    except (RuntimeError, ValueError):
-        return None
-    if group is None:
-        return None
-    note = None
-    if group.ext == "2" and ":" not in cleaned:
-        note = f"{name!r} does not say which origin is meant: choice 2 taken"
-    return _arrays([op.triplet() for op in group.operations()]), note
+def _completed(group: Group) -> list[str]:
+    if not group.added:
+        return []
+    count = len(group.operations[0])
+    return [
+        f"{count - group.added} of {count} symmetry operations are listed: "
+        "the others follow from them"
+    ]
 
 
-@lru_cache(maxsize=1024)
-def _from_number(number: str, alpha: float, gamma: float) -> tuple[Operations, str | None] | None:
-    import gemmi
-
-    try:
-        value = int(float(number))
-    except (ValueError, OverflowError):
-        return None
-    group: Any = gemmi.find_spacegroup_by_number(value)
-    if group is None:
-        return None
-    return _from_name(group.hm, alpha, gamma)
-
-
-def _arrays(triplets: Sequence[str]) -> Operations:
-    return parse_operations(tuple(triplets))
+def _lines(block: Any) -> _Lines:
+    names = dict.fromkeys(_given(block, tag) for tag in _NAME_TAGS)
+    return _Lines(
+        _first(block, _HALL_TAGS),
+        tuple(name for name in names if name is not None),
+        _first(block, _NUMBER_TAGS),
+        _first(block, _REFERENCE_TAGS),
+        _first(block, _CODE_TAGS),
+    )
 
 
 def _first(block: Any, tags: Sequence[str]) -> str | None:
+    return next((text for tag in tags if (text := _given(block, tag)) is not None), None)
+
+
+def _given(block: Any, tag: str) -> str | None:
+    raw = block.find_value(tag)
+    if raw is None or raw in {"?", "."}:
+        return None
     import gemmi
 
-    for tag in tags:
-        raw = block.find_value(tag)
-        if raw is None or raw in {"?", "."}:
-            continue
-        value = gemmi.cif.as_string(raw).strip()
-        if value and value not in {"?", "."}:
-            return str(value)
-    return None
+    text = str(gemmi.cif.as_string(raw)).strip()
+    return text if text not in {"", "?", "."} else None
