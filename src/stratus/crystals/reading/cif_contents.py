@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.operation_groups import Group
 
 _NEAREST: Final = 0.5  # Å; no two atoms of a crystal are nearer
+_MOST_IMAGES: Final = 500_000
 _MOST_PLACES: Final = 5000
 _MOST_PAIRS: Final = 20  # of places that are near each other, for each place
-_HYDROGEN: Final = 1
+_WHOLE: Final = 1e-3
 _SUM = re.compile(r"(?:[A-Z][a-z]?[\d.]*\s*)+")
 _PAIR = re.compile(r"([A-Z][a-z]?)([\d.]*)")
 
@@ -49,8 +50,8 @@ def judged(
 ) -> Verdict:
     """Return which groups can be those of the file.
 
-    One that puts atoms of two sites nearly at one place cannot; one that gives the atoms of
-    ``_chemical_formula_sum`` counts before those that do not.
+    One that puts atoms of two sites nearly at one place cannot; of the others, those count that
+    give the amounts of most elements in ``_chemical_formula_sum``.
 
     Args:
         groups: at least one.
@@ -61,7 +62,9 @@ def judged(
     contents = [_contents(group, sites, lattice) for group in groups]
     possible = [position for position, content in enumerate(contents) if content is not None]
     wanted = _stated(block)
-    fitting = [position for position in possible if _is_stated(contents[position], wanted)]
+    scores = [_agreement(content, wanted) for content in contents]
+    best = max(scores)
+    fitting = [position for position, score in enumerate(scores) if best and score == best]
     left = fitting or possible or list(range(len(groups)))
     same = all(contents[position] == contents[left[0]] for position in left)
     return Verdict(tuple(left), same and bool(fitting or (possible and not wanted)))
@@ -73,43 +76,96 @@ def _contents(group: Group, sites: Sites, lattice: npt.NDArray[np.float64]) -> C
     Images of one site that are near each other are one atom on a special position, written with
     few digits: that speaks for no group.
     """
+    rotations, translations = group.operations
+    if len(sites.numbers) * len(rotations) > _MOST_IMAGES:
+        return None
+    if not sites.numbers:
+        return Counter()
+    images = expand(sites.coords, rotations, translations, lattice)
+    # 1 Å, in fractions of the cell along each axis
+    unit = float(np.linalg.norm(np.linalg.inv(lattice), axis=0).max())
+    first = _first_of_each_orbit(sites, images, lattice, unit)
+    if first is None:
+        return None
+    owners = np.repeat(first, [len(images[site]) for site in first])
+    places = _wrapped(np.concatenate([images[site] for site in first]))
+    if len(places) <= _MOST_PLACES and _crowded(places, owners, lattice, unit):
+        return None
+    return Counter(np.array(sites.numbers)[owners].tolist())
+
+
+def _first_of_each_orbit(
+    sites: Sites,
+    images: Sequence[npt.NDArray[np.float64]],
+    lattice: npt.NDArray[np.float64],
+    unit: float,
+) -> list[int] | None:
+    """Return the sites that are no image of an earlier one; ``None`` if elements share a place."""
     from scipy.spatial import cKDTree
 
-    rotations, translations = group.operations
-    if len(sites.numbers) * len(rotations) > _MOST_PLACES * 192:
-        return None
-    images = expand(sites.coords, rotations, translations, lattice)
-    counts = [len(orbit) for orbit in images]
-    owners = np.repeat(np.arange(len(images)), counts)
-    numbers = np.array(sites.numbers)[owners]
-    if not len(numbers) or len(numbers) > _MOST_PLACES:
-        return Counter(numbers.tolist())
-    places = np.concatenate(images)
-    places -= np.floor(places)
-    places[places >= 1.0] = 0.0
+    places = _wrapped(sites.coords)
     tree = cKDTree(places, boxsize=1.0)
-    reach = _NEAREST * float(np.linalg.norm(np.linalg.inv(lattice), axis=0).max())
-    if tree.count_neighbors(tree, reach) > _MOST_PAIRS * len(places):
-        return None
-    pairs = tree.query_pairs(reach, output_type="ndarray")
-    delta = places[pairs[:, 0]] - places[pairs[:, 1]]
-    delta -= np.rint(delta)
-    apart = np.linalg.norm(delta @ lattice, axis=1)
-    others = owners[pairs[:, 0]] != owners[pairs[:, 1]]
-    same = others & (apart < IMAGE_TOLERANCE)
-    if (others & (apart < _NEAREST)).sum() > same.sum():
-        return None
-    pairs = pairs[same]
-    if (numbers[pairs[:, 0]] != numbers[pairs[:, 1]]).any():
-        return None
-    kept = np.ones(len(numbers), dtype=bool)
-    kept[pairs.max(axis=1, initial=0)] = False
-    return Counter(numbers[kept].tolist())
+    first: list[int] = []
+    done = np.zeros(len(places), dtype=bool)
+    for site, orbit in enumerate(images):
+        if done[site]:
+            continue
+        first.append(site)
+        for place in _wrapped(orbit):
+            found = tree.query_ball_point(place, IMAGE_TOLERANCE * unit, p=np.inf)
+            near = np.array(found, dtype=np.int64)
+            delta = places[near] - place
+            same = near[_lengths(delta, lattice) < IMAGE_TOLERANCE]
+            if any(sites.numbers[other] != sites.numbers[site] for other in same):
+                return None
+            done[same] = True
+    return first
 
 
-def _is_stated(content: Counter[int] | None, wanted: list[dict[int, float]]) -> bool:
-    """Return whether a cell has the atoms of a formula; hydrogens often have no sites."""
-    return {n: count for n, count in (content or {}).items() if n != _HYDROGEN} in wanted
+def _crowded(
+    places: npt.NDArray[np.float64],
+    owners: npt.NDArray[np.int64],
+    lattice: npt.NDArray[np.float64],
+    unit: float,
+) -> bool:
+    """Return whether atoms of two sites are nearer than atoms can be."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(places, boxsize=1.0)
+    reach = _NEAREST * unit
+    if tree.count_neighbors(tree, reach, p=np.inf) > _MOST_PAIRS * len(places):
+        return True
+    one, other = tree.query_pairs(reach, p=np.inf, output_type="ndarray").T
+    near = _lengths(places[one] - places[other], lattice) < _NEAREST
+    return bool((near & (owners[one] != owners[other])).any())
+
+
+def _wrapped(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    inside = places - np.floor(places)
+    inside[inside >= 1.0] = 0.0
+    return inside
+
+
+def _lengths(
+    delta: npt.NDArray[np.float64], lattice: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    lengths: npt.NDArray[np.float64] = np.linalg.norm((delta - np.rint(delta)) @ lattice, axis=-1)
+    return lengths
+
+
+def _agreement(content: Counter[int] | None, wanted: list[dict[int, float]]) -> int:
+    """Return how many elements have the amount of a formula, or 0 where it is not most of them.
+
+    Hydrogens often have no sites, and neither has a solvent.
+    """
+    best = 0
+    if content is None:
+        return best
+    for amounts in wanted:
+        same = sum(abs(content[number] - n) < _WHOLE for number, n in amounts.items())
+        if 2 * same > len(amounts):
+            best = max(best, same)
+    return best
 
 
 def _stated(block: Any) -> list[dict[int, float]]:

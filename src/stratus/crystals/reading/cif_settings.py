@@ -1,4 +1,4 @@
-"""What the symbol, number or code of a space group in a CIF means: settings, the likeliest first."""
+"""What symbol, number or code of a space group in a CIF mean: settings, the likeliest first."""
 
 from __future__ import annotations
 
@@ -82,6 +82,8 @@ def stated_by_hall(text: str) -> Statement:
 def stated_by_symbol(text: str) -> Statement:
     """Return what a Hermann-Mauguin symbol means, with all that stands behind it."""
     core, tail = split_symbol(text)
+    if _closed_up(text) in _by_symbol():  # P 21212(a)
+        core, tail = text, ""
     spelled = _spelled(core)
     if not spelled:
         return Statement(text, (), unread=text)
@@ -89,9 +91,16 @@ def stated_by_symbol(text: str) -> Statement:
     if choice is None:
         return Statement(text, (), unread=tail)
     first = spelled[0]
+    strange = {s.axes for s in spelled if s.number != first.number}  # C 1 1 2 is of group 3
+    spelled = tuple(s for s in spelled if s.number == first.number)
     others: tuple[Setting, ...] = ()
     if _is_short(core) and any(setting.axes in {"b", "b1"} for setting in spelled):
-        others = tuple(s for s in settings_of(first.number) if s not in spelled)
+        axes = {code[0] for code in strange}
+        others = tuple(
+            s
+            for s in settings_of(first.number)
+            if s not in spelled and s.axes.lstrip("-")[:1] not in axes
+        )
     named = _narrowed(spelled, choice)
     others = _narrowed(others, choice)
     if not named and not others:
@@ -102,7 +111,7 @@ def stated_by_symbol(text: str) -> Statement:
 
 @lru_cache(maxsize=1024)
 def stated_by_number(text: str) -> Statement | None:
-    """Return what a number of International Tables means; ``None`` where it is none (0, ``n/a``)."""
+    """Return what a number of International Tables means; ``None`` where it is none, such as 0."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None or not 1 <= int(match[1]) <= 230:
         return None
@@ -187,9 +196,10 @@ def _spelled(core: str) -> tuple[Setting, ...]:
         return ()
     lattice, part = whole[0], whole[1:]
     monoclinic = (f"{lattice}1{part}1", f"{lattice}11{part}", f"{lattice}{part}11")
-    found = tuple(s for key in monoclinic for s in table.get(key, ()) if s.number > 2)
+    found = [s for key in monoclinic for s in table.get(key, ()) if s.number > 2]
     if found:
-        return found
+        found.sort(key=_table().index)  # those of International Tables stand first
+        return tuple(found)
     for symbol in (core, _shortened(core)):
         try:
             group: Any = gemmi.find_spacegroup_by_name(symbol)

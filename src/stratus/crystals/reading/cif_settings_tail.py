@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-_SCREW: Final = re.compile(r"([2346])\s?\((\d)\)")
+_SCREW: Final = re.compile(r"(?<!-)([2346])\((\d)\)")
 _MARKS: Final = re.compile(r"[_~]|</?sub>|sub|\$|\{|\}")
 _DASHES: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2212", "-----")
 _END: Final = re.compile(
@@ -26,7 +26,7 @@ _RULES: Final = (
     (
         "site",
         re.compile(
-            r"(?:origin|orig\.?|org)\s*(?:choice\s*)?(?:is|=|:)?\s*(?:at|on|in)\s*(?:the\s+)?"
+            r"\borigin\s*(?:choice\s*)?(?:is|=|:)?\s*\b(?:at|on|in)\s*(?:the\s+)?"
             r"((?:inversion\s+)?cent(?:re|er)(?:\s+of\s+(?:inversion|symmetry))?\b"
             r"|[-\d/mn ]*[-\d/mn](?![\w,]))"
         ),
@@ -47,10 +47,29 @@ _RULES: Final = (
         re.compile(r"\b(hexagonal|rhombohedral|hex|rhomb?)\b\.?(?:\s+(?:axes|setting|cell))?"),
     ),
 )
-_CENTRES: Final = frozenset(("-1", "2/m", "4/m", "-3", "-3m", "mmm", "m-3", "m-3m", "4/mmm"))
+_CENTRES: Final = frozenset(
+    ["-1", "2/m", "4/m", "6/m", "-3", "-3m", "mmm", "4/mmm", "6/mmm", "m-3", "m-3m"]
+)
 _NO_CENTRES: Final = frozenset(
-    ("222", "222/n", "mm2", "mm2/n", "mmn", "-4", "-4/n", "-42m", "-4m2", "-4m2/n", "-42m/n")
-    + ("422", "422/n", "23", "432", "-43m", "32")
+    [
+        "222",
+        "222/n",
+        "mm2",
+        "mm2/n",
+        "mmn",
+        "-4",
+        "-4/n",
+        "-42m",
+        "-42m/n",
+        "-4m2",
+        "-4m2/n",
+        "422",
+        "422/n",
+        "23",
+        "432",
+        "-43m",
+        "32",
+    ]
 )
 _FILLING: Final = re.compile(r"[\s:()\[\],;.]+")
 

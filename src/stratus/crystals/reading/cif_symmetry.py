@@ -25,7 +25,6 @@ from stratus.crystals.reading.operation_groups import (
     LOOSE,
     Group,
     group_of,
-    group_of_hall,
     group_of_list,
 )
 from stratus.crystals.reading.refusal import Refusal
@@ -149,7 +148,7 @@ def _by_list(listed: tuple[str, ...], lines: _Lines, case: _Case) -> tuple[Group
     against, remarks = _compared(listed, lines)
     if against is None:
         return group, [*notes, *remarks]
-    named = [setting for setting in _fitting(against.settings, case)]
+    named = _fitting(against.settings, case)
     inside = [setting for setting in named if group.keys < setting.group.keys]
     rivals = (inside or named)[:_MOST_RIVALS]
     verdict = judged(
@@ -158,16 +157,16 @@ def _by_list(listed: tuple[str, ...], lines: _Lines, case: _Case) -> tuple[Group
     chosen = verdict.left[0]
     if verdict.certain and chosen:
         taken = rivals[chosen - 1]
-        return taken.group, [
+        note = (
             f"the listed operations are not those of {against.text!r}, and do not give the atoms "
-            f"of the file: those of {taken.name} are taken",
-            *_unfit(taken.group, case),
-        ]
+            f"of the file: those of {taken.name} are taken"
+        )
+        return taken.group, [note, *_unfit(taken.group, case)]
     if not verdict.certain and (inside or group.added or len(group.operations[0]) == 1):
         raise Refusal(
             Code.NOT_A_STRUCTURE,
-            f"the list of symmetry operations has {len(listed)}, which are not those of the space "
-            f"group {against.text!r}; list them all, or leave out the list",
+            f"the {len(group.operations[0]) - group.added} listed symmetry operations are not "
+            f"those of the space group {against.text!r}; list all of it, or leave out the list",
         )
     return group, [
         *notes,
@@ -188,7 +187,10 @@ def _compared(listed: tuple[str, ...], lines: _Lines) -> tuple[Statement | None,
             continue
         if any(setting.group.keys == group.keys for setting in statement.settings):
             continue
-        if group.number not in {setting.number for setting in statement.settings}:
+        spelled = statement.settings[: statement.spelled]
+        if group.number not in {setting.number for setting in statement.settings} or any(
+            group.keys < setting.group.keys for setting in spelled
+        ):
             return statement, tuple(remarks)
         if statement.explicit and any(
             setting.group.keys == group.keys for setting in settings_of(group.number or 1)
@@ -275,12 +277,11 @@ def _disputed(known: Sequence[Statement], case: _Case, notes: list[str]) -> tupl
         verdict = judged(groups, case.block, case.sites, case.lattice)
         if verdict.certain and len(verdict.left) == 1:
             taken = rivals[verdict.left[0]]
-            return taken.group, [
-                *notes,
+            note = (
                 f"{texts} contradict each other: {taken.name} is taken, which gives the atoms of "
-                "the file",
-                *_unfit(taken.group, case),
-            ]
+                "the file"
+            )
+            return taken.group, [*notes, note, *_unfit(taken.group, case)]
     raise Refusal(
         Code.NOT_A_STRUCTURE,
         f"the space groups {texts} contradict each other; leave the right one, or list the "
@@ -343,10 +344,8 @@ def _completed(group: Group) -> list[str]:
     if not group.added:
         return []
     count = len(group.operations[0])
-    return [
-        f"{count - group.added} of {count} symmetry operations are listed: "
-        "the others follow from them"
-    ]
+    listed = count - group.added
+    return [f"{listed} of {count} symmetry operations are listed: the others follow from them"]
 
 
 def _lines(block: Any) -> _Lines:

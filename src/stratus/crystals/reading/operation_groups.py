@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
@@ -55,7 +56,8 @@ class Group:
         proper = rotations[np.linalg.det(rotations.reshape(-1, 3, 3)) > 0]
         improper = -rotations[np.linalg.det(rotations.reshape(-1, 3, 3)) < 0]
         turns = np.unique(np.concatenate([proper, improper]), axis=0)
-        return turns[(turns != np.eye(3).ravel()).any(axis=1)].reshape(-1, 3, 3)
+        kept: npt.NDArray[np.float64] = turns[(turns != np.eye(3).ravel()).any(axis=1)]
+        return kept.reshape(-1, 3, 3)
 
     @cached_property
     def keys(self) -> frozenset[tuple[int, ...]]:
@@ -81,9 +83,11 @@ class Group:
         metric = np.mean(turns.transpose(0, 2, 1) @ (basis @ basis.T) @ turns, axis=0)
         logger = logging.getLogger(__name__)
         try:
-            found = spglib.get_spacegroup_type_from_symmetry(
-                turns.astype(np.intc), translations, np.linalg.cholesky(metric), symprec=1e-3
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                found = spglib.get_spacegroup_type_from_symmetry(
+                    turns.astype(np.intc), translations, np.linalg.cholesky(metric), symprec=1e-3
+                )
         except Exception as error:  # noqa: BLE001 - spglib changes how it says that it failed
             logger.debug("spglib names no group: %s", error)
             return None
@@ -191,7 +195,7 @@ def _completed(operations: Operations) -> Operations | None:
     steps = translations * _STEPS
     if np.abs(np.rint(steps) - steps).max() > 1e-6 or np.abs(np.rint(rotations) - rotations).max():
         return None
-    listed = [
+    listed: list[Turn] = [
         (*turn, *(step % _STEPS for step in shift))
         for turn, shift in zip(
             np.rint(rotations).astype(int).reshape(-1, 9).tolist(),
@@ -199,8 +203,8 @@ def _completed(operations: Operations) -> Operations | None:
             strict=True,
         )
     ]
-    identity = (1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
-    elements = {identity: None}
+    identity: Turn = (1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
+    elements: dict[Turn, None] = {identity: None}
     generators: list[Turn] = []
     for operation in listed:
         if operation in elements:
