@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratus.crystals.checks import lattice_problem
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, lattice_from_cell
 from stratus.crystals.reading.cif_composition import differences
@@ -92,9 +91,6 @@ def _entry(
         )
     cell = _cell(block)
     lattice = lattice_from_cell(cell)
-    problem = lattice_problem(lattice)
-    if problem is not None:
-        raise Refusal(Code.BAD_LATTICE, problem, Stage.CHECKING)
     sites = read_sites(block)
     (rotations, translations), choices = operations(block, cell, lattice, sites)
     if len(sites.numbers) * len(rotations) > options.max_atoms * 200:

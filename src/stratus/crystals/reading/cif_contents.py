@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from stratus.crystals.checks import lattice_problem
 from stratus.crystals.elements import NUMBERS
 from stratus.crystals.reading.orbits import IMAGE_TOLERANCE, expand
 
@@ -59,6 +60,8 @@ def judged(
         sites: as listed.
         lattice: shape (3, 3), rows are vectors, in Å.
     """
+    if lattice_problem(lattice) is not None:  # refused later
+        return Verdict((0,), certain=False)
     contents = [_contents(group, sites, lattice) for group in groups]
     possible = [position for position, content in enumerate(contents) if content is not None]
     wanted = _stated(block)

@@ -23,6 +23,7 @@ from stratus.crystals.reading.cif_settings import (
 from stratus.crystals.reading.operation_groups import (
     CLOSE,
     LOOSE,
+    NEAR,
     Group,
     group_of,
     group_of_list,
@@ -67,6 +68,7 @@ _CODE_TAGS = (
     "_symmetry_it_coordinate_system_code",
 )
 
+_TAGS = (*_HALL_TAGS, *_NAME_TAGS, *_REFERENCE_TAGS, *_NUMBER_TAGS, *_CODE_TAGS)
 _MOST_RIVALS = 6
 
 
@@ -322,7 +324,7 @@ def _statements(lines: _Lines) -> tuple[Statement, ...]:
 def _fitting(settings: Sequence[Setting], case: _Case) -> list[Setting]:
     """Return the settings whose operations keep a cell: exactly, else nearly."""
     misfits = [setting.group.misfit(case.lattice) for setting in settings]
-    limit = CLOSE if min(misfits, default=0.0) < CLOSE else LOOSE
+    limit = CLOSE if min(misfits, default=0.0) < CLOSE else NEAR
     return [s for s, misfit in zip(settings, misfits, strict=True) if misfit < limit]
 
 
@@ -332,7 +334,8 @@ def _unfit(group: Group, case: _Case) -> list[str]:
     if misfit < CLOSE:
         return []
     if misfit < LOOSE:
-        return [f"{case.cell_text} keeps the symmetry operations to {misfit:.1%} only"]
+        note = f"{case.cell_text} keeps the symmetry operations to {misfit:.1%} only"
+        return [f"{note}: its own symmetry is lower"]
     raise Refusal(
         Code.NOT_A_STRUCTURE,
         f"the symmetry operations do not fit {case.cell_text}: they make axes alike that are not; "
@@ -349,25 +352,26 @@ def _completed(group: Group) -> list[str]:
 
 
 def _lines(block: Any) -> _Lines:
-    names = dict.fromkeys(_given(block, tag) for tag in _NAME_TAGS)
-    return _Lines(
-        _first(block, _HALL_TAGS),
-        tuple(name for name in names if name is not None),
-        _first(block, _NUMBER_TAGS),
-        _first(block, _REFERENCE_TAGS),
-        _first(block, _CODE_TAGS),
+    find = block.find_value
+    raw = [(tag, text) for tag in _TAGS if (text := find(tag)) is not None]
+    given = {tag: text for tag, value in raw if (text := _text(value))}
+    if not given:
+        return _NO_LINES
+    hall, number, reference, code = (
+        next((given[tag] for tag in tags if tag in given), None)
+        for tags in (_HALL_TAGS, _NUMBER_TAGS, _REFERENCE_TAGS, _CODE_TAGS)
     )
+    names = dict.fromkeys(given[tag] for tag in _NAME_TAGS if tag in given)
+    return _Lines(hall, tuple(names), number, reference, code)
 
 
-def _first(block: Any, tags: Sequence[str]) -> str | None:
-    return next((text for tag in tags if (text := _given(block, tag)) is not None), None)
+_NO_LINES = _Lines(None, (), None, None, None)
 
 
-def _given(block: Any, tag: str) -> str | None:
-    raw = block.find_value(tag)
-    if raw is None or raw in {"?", "."}:
-        return None
+@lru_cache(maxsize=4096)
+def _text(raw: str) -> str:
+    """Return a value without its quotes; nothing for a question mark or a dot."""
     import gemmi
 
-    text = str(gemmi.cif.as_string(raw)).strip()
-    return text if text not in {"", "?", "."} else None
+    text = "" if raw in {"?", "."} else str(gemmi.cif.as_string(raw)).strip()
+    return "" if text in {"?", "."} else text
