@@ -237,7 +237,7 @@ def test_operations_that_a_cell_does_not_keep_are_refused_and_the_cell_named(see
     text = cif(group, listed(triplets(group)) if seed % 2 else name(group.xhm()), cell=cell)
     found = read(text)
     assert isinstance(found, Reject)
-    assert found.code is Code.NOT_A_STRUCTURE
+    assert found.code is Code.DOUBTFUL_SYMMETRY
     assert f"a={cell[0]:.5g}"[:5] in found.detail
 
 

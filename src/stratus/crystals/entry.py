@@ -34,6 +34,7 @@ class Code(StrEnum):
     PARTIAL_OCCUPANCY = "partial-occupancy"
     DUMMY_SPECIES = "dummy-species"
     DOUBTFUL_ELEMENT = "doubtful-element"
+    DOUBTFUL_SYMMETRY = "doubtful-symmetry"
     BAD_LATTICE = "bad-lattice"
     BAD_COORDINATES = "bad-coordinates"
     OVERLAPPING_ATOMS = "overlapping-atoms"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import reduce
 from math import gcd
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from stratus.crystals.checks import lattice_problem
-from stratus.crystals.elements import NUMBERS
+from stratus.crystals.reading.cif_formula import stated_formula, stated_units
 from stratus.crystals.reading.orbits import IMAGE_TOLERANCE, expand
 
 if TYPE_CHECKING:
@@ -27,9 +25,8 @@ _NEAREST: Final = 0.5  # Å; no two atoms of a crystal are nearer
 _MOST_IMAGES: Final = 500_000
 _MOST_PLACES: Final = 5000
 _MOST_PAIRS: Final = 20  # of places that are near each other, for each place
+_HYDROGEN: Final = 1
 _WHOLE: Final = 1e-3
-_SUM = re.compile(r"(?:[A-Z][a-z]?[\d.]*\s*)+")
-_PAIR = re.compile(r"([A-Z][a-z]?)([\d.]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,32 +169,19 @@ def _agreement(content: Counter[int] | None, wanted: list[dict[int, float]]) -> 
 
 
 def _stated(block: Any) -> list[dict[int, float]]:
-    """Return the contents of the cell that the file's formula allows.
+    """Return the contents of the cell that the file's formula allows, hydrogens aside.
 
-    The sum is that of one formula unit, or, as many programs write it, of the cell.
+    The formula is that of one unit, or, as many programs write it, of the cell.
     """
-    import gemmi
-
-    raw, units = (
-        block.find_value(tag) for tag in ("_chemical_formula_sum", "_cell_formula_units_z")
-    )
-    text = gemmi.cif.as_string(raw).strip() if raw is not None else ""
-    if not _SUM.fullmatch(text):
+    formula, units = stated_formula(block), stated_units(block)
+    if formula is None or formula.amounts is None:
         return []
-    try:
-        count = float(units or 0)
-        amounts = {
-            NUMBERS[symbol]: float(amount or 1)
-            for symbol, amount in _PAIR.findall(text)
-            if symbol not in {"H", "D"}
-        }
-    except (KeyError, ValueError):
-        return []
-    whole = all(amount == int(amount) for amount in amounts.values())
-    divisor = reduce(gcd, (int(amount) for amount in amounts.values()), 0) if whole else 1
+    amounts = {number: n for number, n in formula.amounts.items() if number != _HYDROGEN}
     found = []
-    if count > 0:
-        found.append({number: amount * count for number, amount in amounts.items()})
-    if divisor > 1 and (count <= 0 or divisor % count == 0):
-        found.append(amounts)
+    if units is not None:
+        found.append({number: n * units for number, n in amounts.items()})
+    if all(n == int(n) for n in amounts.values()):
+        divisor = gcd(*(int(n) for n in amounts.values()))
+        if divisor > 1 and (units is None or divisor % units == 0):
+            found.append(amounts)
     return found

@@ -166,7 +166,7 @@ def _by_list(listed: tuple[str, ...], lines: _Lines, case: _Case) -> tuple[Group
         return taken.group, [note, *_unfit(taken.group, case)]
     if not verdict.certain and (inside or group.added or len(group.operations[0]) == 1):
         raise Refusal(
-            Code.NOT_A_STRUCTURE,
+            Code.DOUBTFUL_SYMMETRY,
             f"the {len(group.operations[0]) - group.added} listed symmetry operations are not "
             f"those of the space group {against.text!r}; list all of it, or leave out the list",
         )
@@ -229,7 +229,7 @@ def _by_name(lines: _Lines, case: _Case) -> tuple[Group, list[str]]:
     fitting = _fitting(settings, case)
     if not fitting:
         raise Refusal(
-            Code.NOT_A_STRUCTURE,
+            Code.DOUBTFUL_SYMMETRY,
             f"no setting of the space group {known[0].text!r} fits {case.cell_text}; "
             "correct the one or the other",
         )
@@ -285,7 +285,7 @@ def _disputed(known: Sequence[Statement], case: _Case, notes: list[str]) -> tupl
             )
             return taken.group, [*notes, note, *_unfit(taken.group, case)]
     raise Refusal(
-        Code.NOT_A_STRUCTURE,
+        Code.DOUBTFUL_SYMMETRY,
         f"the space groups {texts} contradict each other; leave the right one, or list the "
         "operations",
     )
@@ -337,7 +337,7 @@ def _unfit(group: Group, case: _Case) -> list[str]:
         note = f"{case.cell_text} keeps the symmetry operations to {misfit:.1%} only"
         return [f"{note}: its own symmetry is lower"]
     raise Refusal(
-        Code.NOT_A_STRUCTURE,
+        Code.DOUBTFUL_SYMMETRY,
         f"the symmetry operations do not fit {case.cell_text}: they make axes alike that are not; "
         "correct the one or the other",
     )

@@ -150,7 +150,7 @@ def group_of(operations: Operations) -> Group:
     completed = _completed(operations)
     if completed is None:
         raise Refusal(
-            Code.NOT_A_STRUCTURE,
+            Code.DOUBTFUL_SYMMETRY,
             f"the {len(operations[0])} listed symmetry operations form no space group; "
             "correct the list, or leave it out and name the space group",
         )
