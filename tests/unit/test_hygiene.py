@@ -127,6 +127,18 @@ def test_only_the_command_line_prints():
     assert not printing
 
 
+def test_tables_and_bars_are_printed_on_our_own_console():
+    others = [
+        str(path.relative_to(ROOT))
+        for path in SOURCE
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "rich.console"
+        and "Console" in {alias.name for alias in node.names}
+    ]
+    assert not others, "stratus.cli.console keeps text from outside from steering the terminal"
+
+
 def test_the_package_never_asserts():
     asserting = [
         f"{path.relative_to(ROOT)}:{node.lineno}"

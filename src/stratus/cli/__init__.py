@@ -7,6 +7,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage."""
+    from stratus.cli.streams import own_streams
+
+    own_streams()
     from stratus.cli.app import app
 
     app()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from stratus.cli.console import Console
 
 if TYPE_CHECKING:
     from stratus.studies.attention.job import Done

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from stratus.benchmarks.scores import board_metric
+from stratus.cli.console import Console
 from stratus.training.capped import footnotes
 from stratus.training.finetune.events import FoldEnded, FoldStarted
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stratus.cli.console import Console
 from stratus.cli.encode_report import known_total, print_rejects
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 FAILED, WRONG_USAGE = 1, 2
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+_STOPS = [each for each in (signal.SIGINT, signal.SIGTERM, _HANGUP) if each is not None]
 _tracebacks = False
 
 
@@ -49,9 +53,11 @@ def reported(hint: Callable[[], str] = str) -> Iterator[None]:
     try:
         with _signals_raise():
             yield
-            sys.stdout.flush()
+            if sys.stdout is not None:  # where a program without one calls a verb
+                sys.stdout.flush()
     except Interrupted as stop:
-        typer.echo(f"{_word(stop.signal_number)}. {hint()}".rstrip(), err=True)
+        with suppress(OSError):  # the terminal itself may be gone
+            typer.echo(f"{_word(stop.signal_number)}. {hint()}".rstrip(), err=True)
         raise typer.Exit(128 + stop.signal_number) from None
     except StratusError as error:
         if _tracebacks:
@@ -63,11 +69,11 @@ def reported(hint: Callable[[], str] = str) -> Iterator[None]:
         raise
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            _forget_output()
             raise typer.Exit(128 + signal.SIGPIPE) from None
         if _tracebacks:
             raise
-        _report_unexpected(error)
+        _report(error)
         raise typer.Exit(FAILED) from None
 
 
@@ -83,7 +89,18 @@ def _nobody_reads() -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _report_unexpected(error: Exception) -> None:
+def _forget_output() -> None:
+    """Let what is still to be printed go nowhere; else Python fails once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if error.filename is None:
+            _forget_output()
+        where = error.filename or "a file, or what standard output goes to"
+        typer.echo(f"Error: {where}: {error.strerror}; make room and repeat", err=True)
+        return
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     typer.echo(
         f"Error: unexpected {reason}. Run `stratus --debug ...` for the traceback and report it.",
@@ -97,7 +114,10 @@ def _word(signal_number: int) -> str:
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM unwind the program, so that workers are stopped; then restore."""
+    """Let signals unwind the program, so that workers stop and drafts go; then restore.
+
+    These are Ctrl-C, SIGTERM and, but under nohup, the end of the terminal.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -107,7 +127,9 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)  # once is enough: let it clean up
         raise Interrupted(signal_number)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _STOPS}
+    if before.get(_HANGUP) is signal.SIG_IGN:
+        del before[_HANGUP]
     for number in before:
         signal.signal(number, stop)
     try:

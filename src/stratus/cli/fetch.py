@@ -156,9 +156,9 @@ def mp(  # noqa: PLR0917 - one parameter for each flag
 def list_sets() -> None:
     """List the published files that can be fetched by name."""
     with reported():
-        from rich.console import Console
         from rich.table import Table
 
+        from stratus.cli.console import Console
         from stratus.corpora.sources.catalogue import catalogue
 
         console = Console(highlight=False)

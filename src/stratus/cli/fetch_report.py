@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 @contextmanager
 def rows_bar(*, shown: bool) -> Iterator[Callable[[Progress], None] | None]:
     """Draw a bar of the crystals that came, on stderr, if that is a terminal."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+
+    from stratus.cli.console import Console
 
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
@@ -47,10 +48,11 @@ def rows_bar(*, shown: bool) -> Iterator[Callable[[Progress], None] | None]:
 @contextmanager
 def download_bar(name: str, *, shown: bool) -> Iterator[Callable[[int, int | None], None] | None]:
     """Draw a bar of the bytes that came, on stderr, if that is a terminal."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
+
+    from stratus.cli.console import Console
 
     console = Console(stderr=True)
     if not shown or not console.is_terminal:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stratus.cli.console import Console
 from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
 from stratus.training.capped import footnotes

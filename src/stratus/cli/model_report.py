@@ -6,10 +6,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
+
+from stratus.cli.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

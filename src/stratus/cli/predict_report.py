@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stratus.cli.console import Console
 from stratus.cli.crystal_bar import CrystalBar, print_end
 from stratus.inference.columns import class_names
 from stratus.plots.interval_bar import Predicted as Shown

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from stratus.cli.console import Console
 from stratus.scope.vocabulary import Role
 from stratus.training.events import Started, Stepped, Validated
 
@@ -69,7 +69,7 @@ class Report:
             of_elements = "" if elements is None else f"{elements.accuracy:.4f}"
             table.add_row(name, f"{score.loss:.4f}", f"{score.accuracy:.4f}", of_elements)
         self._console.print(table)
-        self._console.print(f"Model: {self._run / 'bundle'}")
+        self._console.print(f"Model: {self._run / 'bundle'}", markup=False)
 
     def _start(self, event: Started) -> None:
         corpus, rows = event.corpus, event.corpus.rows

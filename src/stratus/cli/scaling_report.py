@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+
+from stratus.cli.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

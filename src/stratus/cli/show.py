@@ -10,8 +10,7 @@ import typer
 from stratus.cli.failures import reported
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from stratus.cli.console import Console
     from stratus.crystals.entry import Entry
     from stratus.scope import Scope, ScopeOptions
 
@@ -32,8 +31,7 @@ def show(
     Space group, generators, orbits, composition and tokens.
     """
     with reported():
-        from rich.console import Console
-
+        from stratus.cli.console import Console
         from stratus.crystals.symmetry import Backend
         from stratus.errors import InputError
         from stratus.scope import Scope, ScopeOptions, encode
@@ -77,6 +75,7 @@ def _choose(file: str, entry_id: str | None) -> Entry:
 
 
 def _print(console: Console, entry: Entry, scope: Scope, options: ScopeOptions) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from stratus.crystals.spacegroups import space_group
@@ -85,7 +84,8 @@ def _print(console: Console, entry: Entry, scope: Scope, options: ScopeOptions) 
     from stratus.scope.explain import generators_in_words
 
     group = space_group(scope.space_group)
-    console.print(f"[bold]{entry.id or scope.formula}[/bold]  {scope.formula}  ({entry.source})")
+    name, source = escape(entry.id or scope.formula), escape(entry.source)
+    console.print(f"[bold]{name}[/bold]  {scope.formula}  ({source})")
     console.print(
         f"Space group {group.number}, {group.symbol}, {group.crystal_system}; "
         f"{scope.n_atoms} atoms in the primitive cell, {len(entry)} in the cell as given"
@@ -109,7 +109,7 @@ def _print(console: Console, entry: Entry, scope: Scope, options: ScopeOptions) 
     amounts = ", ".join(f"{amount} {symbol}" for symbol, amount in scope.composition)
     console.print(f"\n[bold]Composition[/bold]  {amounts}")
     for note in entry.notes:
-        console.print(f"[yellow]Note[/yellow]  {note}")
+        console.print(f"[yellow]Note[/yellow]  {escape(note)}")
     text = str(scope)
     words = vocabulary()
     colours = {

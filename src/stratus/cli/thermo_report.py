@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stratus.cli.console import Console
 from stratus.cli.crystal_bar import CrystalBar, print_end
 from stratus.errors import InputError
 from stratus.models.thermo import UNITS
