@@ -71,8 +71,8 @@ def spread(elements: list[str], counts: list[int]) -> list[str]:
     return [symbol for symbol, n in zip(elements, counts, strict=True) for _ in range(n)]
 
 
-def is_refused(found: Entry | Reject) -> bool:
-    return isinstance(found, Reject) and found.code is Code.NOT_A_STRUCTURE
+def is_refused(found: Entry | Reject, code: Code = Code.NOT_A_STRUCTURE) -> bool:
+    return isinstance(found, Reject) and found.code is code
 
 
 @given(counted(), remarks, st.booleans(), st.data())
@@ -123,10 +123,12 @@ def test_labels_that_contradict_counts_or_the_first_line_are_refused(made, data)
     place = data.draw(st.integers(0, len(labels) - 1))
     other = data.draw(st.sampled_from(ELEMENTS).filter(lambda s: s not in {"F", labels[place]}))
     labels[place] = other
-    assert is_refused(read_one(poscar(" ".join(elements), counts, labels, selective=False)))
+    contradicted = poscar(" ".join(elements), counts, labels, selective=False)
+    assert is_refused(read_one(contradicted), Code.DOUBTFUL_ELEMENT)
     kind = next(k for k, end in enumerate(itertools.accumulate(counts)) if place < end)
     if counts[kind] > 1:
-        assert is_refused(read_one(poscar("slab", counts, labels, selective=False)))
+        mixed = poscar("slab", counts, labels, selective=False)
+        assert is_refused(read_one(mixed), Code.DOUBTFUL_ELEMENT)
 
 
 @given(counted(), st.data())

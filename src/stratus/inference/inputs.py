@@ -16,7 +16,8 @@ from stratus.corpora.encoding.job import default_work, processors
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.workers import WorkerPool, run_here
 from stratus.crystals.reading import ReadOptions, records
-from stratus.crystals.reading.formats import sniff, take_apart
+from stratus.crystals.reading.containers import by_content
+from stratus.crystals.reading.formats import take_apart
 from stratus.crystals.reading.tables import TABLES
 from stratus.crystals.symmetry import DEFAULT_SYMPREC
 from stratus.errors import InputError
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from stratus.corpora.encoding.rows import ChunkResult
-
-_SNIFFED: Final = 1 << 16
 
 
 class PredictOptions(BaseModel):
@@ -94,12 +93,8 @@ def _text_table(item: object, dialect: Dialect, options: PredictOptions) -> Iter
 
 def _format(path: Path) -> str | None:
     """Return the format of a file, which its first bytes tell where its name does not."""
-    name = take_apart(path.name)
-    if name.format is not None or name.compression is not None:
-        return name.format
     try:
-        with path.open("rb") as stream:
-            return sniff(stream.read(_SNIFFED))
+        return by_content(path, take_apart(path.name)).format
     except OSError:  # reading it will say what is wrong
         return None
 

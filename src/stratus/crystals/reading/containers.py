@@ -25,6 +25,7 @@ from stratus.crystals.reading.lmdb_store import lmdb_records
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.reading.tables import table_records
+from stratus.crystals.reading.text_stream import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +102,30 @@ def opened(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
 _COMPRESSED = {"gzip": "gzip", "bz2": "bz2", "xz": "xz"}
 
 
+def by_content(path: Path, name: Name) -> Name:
+    """Return the name of a file with what its first bytes say, where the name says no format.
+
+    ``salt.gz`` may be any format under gzip, or under no compression at all.
+
+    Raises:
+        OSError: the file can not be read.
+    """
+    if name.format is not None:
+        return name
+    with path.open("rb") as stream:
+        head = stream.read(_SNIFFED)
+        compression = _COMPRESSED.get(str(sniff(head)))
+        if compression is None:
+            return replace(name, format=sniff(head), compression=None)
+        stream.seek(0)
+        try:
+            budget = Budget(path.stat().st_size)
+            inner, _ = looked_into(decompressed(stream, compression, budget), _SNIFFED)
+        except BROKEN:  # reading it will say what is wrong
+            inner = b""
+    return replace(name, format=sniff(inner), compression=compression)
+
+
 def _sniffed(found: Found) -> Found:
     head, stream = looked_into(found.stream, _SNIFFED)
     return replace(
@@ -158,11 +183,11 @@ def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
     elif kind in {"csv", "tsv"}:
         yield from table_records(stream, kind, rows_of, source, options)
     elif kind == "json":
-        yield from json_records(stream, stem, source, options)
+        yield from json_records(utf8(stream), stem, source, options)
     elif kind == "jsonl":
-        yield from jsonl_records(stream, stem, source, options)
+        yield from jsonl_records(utf8(stream), stem, source, options)
     elif kind == "extxyz":
-        yield from extxyz_records(stream, stem, source, options)
+        yield from extxyz_records(utf8(stream), stem, source, options)
     elif kind == "asedb":
         content = found.path if found.path is not None else read_whole(stream, options)
         yield from ase_db_records(content, stem, source, options)

@@ -44,9 +44,10 @@ def parse_content(
     """
     try:
         if isinstance(value, str):
-            start = value.lstrip("\ufeff \t\r\n")[:1]
+            value = value.lstrip("\ufeff")
+            start = value.lstrip(" \t\r\n")[:1]
             if start in {"{", "["}:
-                value = decoded(value.lstrip("\ufeff"))
+                value = decoded(value)
             elif looks_like_poscar(value):
                 yield parse_poscar(
                     value, id=id, source=source, options=options, labels=labels, notes=notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -99,6 +100,7 @@ def parse_extxyz(
 def _frames(stream: BinaryIO, options: ReadOptions) -> Iterator[str]:
     frame = 0
     while line := stream.readline(_MAX_LINE):
+        line = line.removeprefix(codecs.BOM_UTF8)
         if not line.strip():
             continue
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 
 from stratus.crystals.reading.poscar import looks_like_poscar
@@ -97,10 +98,11 @@ def sniff(head: bytes) -> str | None:  # noqa: PLR0911 - one return for each for
         return "tar"
     if head[16:20] == b"\xde\xc0\xef\xbe":
         return "lmdb"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     encoding = encoding_of(head)
     if encoding.startswith(("utf-16", "utf-32")):
-        return _table(head, decoded(head, encoding).split("\n", 1)[0])
+        head = decoded(head, encoding).encode()
+    head = head.removeprefix(codecs.BOM_UTF8)
+    text = head.lstrip()
     if not text or b"\0" in text[:512]:
         return None
     if text[:1] in {b"{", b"["}:

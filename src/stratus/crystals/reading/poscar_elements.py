@@ -63,7 +63,7 @@ def old_elements(title: str, counts: Sequence[int], labels: Sequence[str]) -> tu
         for kind, (word, label) in enumerate(zip(words, told, strict=True), start=1):
             if label not in {"", word}:
                 raise Refusal(
-                    Code.NOT_A_STRUCTURE,
+                    Code.DOUBTFUL_ELEMENT,
                     f"the POSCAR (VASP 4) calls kind {kind} {word} in the first line and {label} "
                     f"behind coordinates; {_REMEDY}",
                 )
@@ -88,7 +88,7 @@ def _by_labels(counts: Sequence[int], labels: Sequence[str]) -> list[str]:
         symbols = {label.rstrip("0123456789") for label in labels[first:last] if label}
         if len(symbols) > 1:
             raise Refusal(
-                Code.NOT_A_STRUCTURE,
+                Code.DOUBTFUL_ELEMENT,
                 f"the POSCAR (VASP 4) has the labels {' and '.join(sorted(symbols))} behind atoms "
                 f"of kind {kind}, which are of one element; {_REMEDY}",
             )

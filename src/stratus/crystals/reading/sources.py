@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stratus.crystals.entry import Code, Reject
 from stratus.crystals.reading.archives import looked_into
-from stratus.crystals.reading.containers import ON_DISK, Found, opened
+from stratus.crystals.reading.containers import ON_DISK, Found, by_content, opened
 from stratus.crystals.reading.formats import Name, sniff, take_apart
 from stratus.crystals.reading.lmdb_store import is_lock
 from stratus.crystals.reading.record import Record
@@ -133,9 +132,8 @@ def _file(
         if name.format in ON_DISK:
             yield Record(name.stem, source, str(name.format), path)
             return
-        if name.format is None and not inside:
-            with path.open("rb") as stream:
-                name = replace(name, format=sniff(stream.read(_SNIFFED)))
+        if not inside:
+            name = by_content(path, name)
         with path.open("rb") as stream:
             found = Found(name, source, stream, path.stat().st_size, path, prefix=inside)
             yield from opened(found, options)
