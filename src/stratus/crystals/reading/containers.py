@@ -197,7 +197,7 @@ def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
                 Code.NOT_A_STRUCTURE,
                 "an LMDB store can not be read out of an archive or a compressed file; unpack it",
             )
-        yield from lmdb_records(found.path, stem, source)
+        yield from lmdb_records(found.path, stem, source, options.timeout_s)
     elif kind == "sheet":
         raise Refusal(
             Code.NOT_A_STRUCTURE,
