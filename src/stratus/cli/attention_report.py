@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
 from rich import box
 from rich.table import Table
 
-from stratus.cli.console import Console
+from stratus.cli.console import Console, say
 
 if TYPE_CHECKING:
     from stratus.studies.attention.job import Done
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 def print_report(done: Done) -> None:
     """Print the shares of each method beside chance and random weights, and the verdict."""
     report = done.report
-    typer.echo(
+    say(
         f"{report.crystals:,} crystals, {report.parts:.1f} tokens each, "
         f"{report.base_share:.1%} of them of the space group; layer {report.layer} of "
         f"{report.model}; gradients of {report.outputs}"
@@ -43,16 +42,16 @@ def print_report(done: Done) -> None:
     console.print(table)
     for name, method in report.methods.items():
         same = method.with_random
-        typer.echo(
+        say(
             f"{name}: rank correlation with random weights {same.mean:+.2f} "
             f"[{same.lo:+.2f}, {same.hi:+.2f}], with attention {method.with_attention.mean:+.2f}"
         )
     for sentence in report.verdict:
-        typer.echo(sentence)
+        say(sentence)
     for code, count in sorted(done.rejects.items()):
-        typer.echo(f"rejected       {count:,}   {code}")
+        say(f"rejected       {count:,}   {code}")
     for path in done.files:
-        typer.echo(str(path))
+        say(str(path))
 
 
 def _rate(rate: Rate) -> str:

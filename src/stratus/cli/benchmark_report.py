@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stratus.benchmarks.scores import board_metric
-from stratus.cli.console import Console
+from stratus.cli.console import line_console
 from stratus.training.capped import footnotes
 from stratus.training.finetune.events import FoldEnded, FoldStarted
 
@@ -31,7 +31,7 @@ class Report:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
+        self._console = line_console(quiet=quiet)
 
     def question(self, question: Question) -> None:
         """Show what is asked."""

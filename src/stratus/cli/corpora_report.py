@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stratus.cli.console import Console
+from stratus.cli.console import Console, say
 from stratus.cli.encode_report import known_total
 
 if TYPE_CHECKING:
@@ -62,22 +61,22 @@ def print_decontaminate(summary: DecontaminateSummary, removed: Path | None) -> 
     _line("removed", summary.removed, str(removed or ""))
     width = max(len(key) for key in summary.matches)
     names = [found.name for found in summary.against]
-    typer.echo("rows of the corpus that share a key; * marks the keys by which rows are removed")
-    typer.echo("  ".join([" " * (width + 2), f"{'any table':>12}", *(f"{n:>12}" for n in names)]))
+    say("rows of the corpus that share a key; * marks the keys by which rows are removed")
+    say("  ".join([" " * (width + 2), f"{'any table':>12}", *(f"{n:>12}" for n in names)]))
     for key, total in summary.matches.items():
         mark = "*" if key in summary.by else " "
         counts = [total, *(found.matches[key] for found in summary.against)]
         cells = [f"{c:>{max(12, len(n))},}" for c, n in zip(counts, ["", *names], strict=True)]
-        typer.echo("  ".join([f"{mark} {key:<{width}}", *cells]))
+        say("  ".join([f"{mark} {key:<{width}}", *cells]))
     for found in summary.against:
         notes = [f"{found.rows:,} crystals"]
         if found.without_id:
             notes.append(f"{found.without_id:,} without an id")
         if found.rejects:
             notes.append(f"{len(found.rejects):,} that could not be read, so not looked for")
-        typer.echo(f"{found.name}: {', '.join(notes)}")
+        say(f"{found.name}: {', '.join(notes)}")
         for reject in found.rejects[:_FIRST]:
-            typer.echo(f"  {reject.id}: {reject.detail}")
+            say(f"  {reject.id}: {reject.detail}")
     _time(summary.rows_in, summary.seconds)
 
 
@@ -89,30 +88,30 @@ def print_split(card: SplitCard, path: Path, table: LabelledTable) -> None:
         _line(f"{what}{name}", count, f"{count / total:.1%}")
     _line("rejects", card.rejects)
     for reject in table.rejects[:_FIRST]:
-        typer.echo(f"  {reject.id}: {reject.detail}")
+        say(f"  {reject.id}: {reject.detail}")
     tested = total if card.folds is not None else card.rows["test"]
-    typer.echo("test rows whose key is that of a training or validation row")
+    say("test rows whose key is that of a training or validation row")
     for key, count in card.leaks.items():
         _line(f"  {key}", count, f"{count / tested:.1%}" if tested else "")
-    typer.echo(f"split          {path}")
-    typer.echo(f"sha256         {card.sha256}")
+    say(f"split          {path}")
+    say(f"sha256         {card.sha256}")
 
 
 def print_card(card: DataCard, path: Path, what: str) -> None:
     """Print what a card says, and of which columns nobody said the unit."""
-    typer.echo(f"{path}: {what}")
+    say(f"{path}: {what}")
     for found in card.files:
         rows = "" if found.rows is None else f"{found.rows:,} rows, "
-        typer.echo(f"  {found.file}: {rows}{found.bytes:,} bytes, sha256 {found.sha256}")
+        say(f"  {found.file}: {rows}{found.bytes:,} bytes, sha256 {found.sha256}")
     without = [column.name for column in card.columns if column.unit is None]
     if without:
-        typer.echo(f"  no unit is said of {', '.join(without)}")
+        say(f"  no unit is said of {', '.join(without)}")
 
 
 def _line(name: str, count: int, note: str = "") -> None:
-    typer.echo(f"{name:<15}{count:>12,}   {note}".rstrip())
+    say(f"{name:<15}{count:>12,}   {note}".rstrip())
 
 
 def _time(rows: int, seconds: float) -> None:
     rate = rows / seconds if seconds else 0.0
-    typer.echo(f"{'time':<15}{seconds:>10,.1f} s   {rate:,.0f} rows/s")
+    say(f"{'time':<15}{seconds:>10,.1f} s   {rate:,.0f} rows/s")

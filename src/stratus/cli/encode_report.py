@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from stratus.cli.console import Console
+from stratus.cli.console import Console, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,22 +71,20 @@ def known_total(inputs: Sequence[str]) -> int | None:
 def print_rejects(rejects: Mapping[str, int], where: str = "") -> int:
     """Print how many rejects there are, of each code too, and return their number."""
     refused = sum(rejects.values())
-    typer.echo(f"rejects        {refused:>12,}   {where}".rstrip())
+    say(f"rejects        {refused:>12,}   {where}".rstrip())
     for code, count in sorted(rejects.items(), key=lambda pair: (-pair[1], pair[0])):
-        typer.echo(f"  {code:<20} {count:>5,}")
+        say(f"  {code:<20} {count:>5,}")
     return refused
 
 
 def print_summary(summary: EncodeSummary) -> None:
     """Print the counts of a finished job."""
     if summary.already_complete:
-        typer.echo(f"{summary.output} is complete already; nothing was done.")
-    typer.echo(f"rows in        {summary.rows_in:>12,}")
-    typer.echo(f"rows out       {summary.rows_out:>12,}   {summary.output}")
+        say(f"{summary.output} is complete already; nothing was done.")
+    say(f"rows in        {summary.rows_in:>12,}")
+    say(f"rows out       {summary.rows_out:>12,}   {summary.output}")
     print_rejects(summary.rejects, summary.rejects_file)
-    typer.echo(f"distinct SCOPE {summary.distinct:>12,}")
+    say(f"distinct SCOPE {summary.distinct:>12,}")
     if not summary.already_complete:
         resumed = f", after {summary.resumed:,} of an earlier run" if summary.resumed else ""
-        typer.echo(
-            f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s{resumed}"
-        )
+        say(f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s{resumed}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
+from stratus.cli.console import Console, say
 from stratus.cli.encode_report import print_rejects
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ def rows_bar(*, shown: bool) -> Iterator[Callable[[Progress], None] | None]:
     """Draw a bar of the crystals that came, on stderr, if that is a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
-
-    from stratus.cli.console import Console
 
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
@@ -52,8 +49,6 @@ def download_bar(name: str, *, shown: bool) -> Iterator[Callable[[int, int | Non
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
 
-    from stratus.cli.console import Console
-
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
         yield None
@@ -72,19 +67,19 @@ def print_file(done: Downloaded) -> None:
     """Print where a file is and how sure it is that it is the right one."""
     sure = "as published" if done.published else "no digest is published; kept to from now on"
     there = "" if done.url else ", was there already"
-    typer.echo(f"file           {done.path}   sha256 {done.sha256[:16]}... ({sure}{there})")
+    say(f"file           {done.path}   sha256 {done.sha256[:16]}... ({sure}{there})")
 
 
 def print_summary(summary: CollectSummary) -> None:
     """Print the counts of a finished table."""
     if summary.already_complete:
-        typer.echo(f"{summary.table} is complete already; nothing was done.")
-    typer.echo(f"crystals       {summary.rows_in:>12,}")
-    typer.echo(f"rows           {summary.rows_out:>12,}   {summary.table}")
+        say(f"{summary.table} is complete already; nothing was done.")
+    say(f"crystals       {summary.rows_in:>12,}")
+    say(f"rows           {summary.rows_out:>12,}   {summary.table}")
     print_rejects(summary.rejects, summary.rejects_file)
-    typer.echo(f"card                          {summary.card}")
+    say(f"card                          {summary.card}")
     for remark in summary.remarks:
-        typer.echo(f"note: {remark}")
+        say(f"note: {remark}")
     if not summary.already_complete:
         resumed = f", after {summary.resumed:,} of an earlier run" if summary.resumed else ""
-        typer.echo(f"time           {summary.seconds:>10,.1f} s{resumed}")
+        say(f"time           {summary.seconds:>10,.1f} s{resumed}")

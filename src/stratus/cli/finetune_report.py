@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from stratus.cli.console import Console
+from stratus.cli.console import line_console
 from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
 from stratus.training.capped import footnotes
@@ -34,7 +34,7 @@ class Report:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(highlight=False, soft_wrap=True, quiet=quiet)
+        self._console = line_console(quiet=quiet)
 
     def table(self, table: LabelledTable) -> None:
         """Show what was read."""

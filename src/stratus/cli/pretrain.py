@@ -68,7 +68,8 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     """Pre-train an encoder by letting it guess masked tokens.
 
     RUN gets the options, the token corpus, checkpoints, curves (logs/), the scores on the test
-    split beside three baselines (metrics.json) and the model with the least validation loss (bundle/).
+    split beside three baselines (metrics.json) and the model with the least validation loss
+    (bundle/).
     """
     flags = {
         "encoder": encoder,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stratus.cli.console import Console
+from stratus.cli.console import line_console
 from stratus.scope.vocabulary import Role
 from stratus.training.events import Started, Stepped, Validated
 
@@ -32,7 +32,7 @@ class Report:
     def __init__(self, run: Path, *, quiet: bool) -> None:
         self._run = run
         self._quiet = quiet
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = line_console()
         self._stack = ExitStack()
         self._bar: Progress | None = None
         self._task: TaskID | None = None

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from stratus.cli.console import Console
+from stratus.cli.console import Console, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,12 +43,12 @@ def print_plan(plan: Plan, path: Path) -> None:
     _console().print(table)
     sizes, tokens = plan.decades
     off = max(abs(run.counted - 1) for run in plan.runs)
-    typer.echo(f"runs           {len(plan.runs):,}   {path}")
-    typer.echo(f"decades        {sizes:.2f} in parameters, {tokens:.2f} in tokens")
-    typer.echo(f"compute        {sum(run.flops for run in plan.runs):.3e} FLOP in all")
-    typer.echo(f"FLOP counts    formula and torch's counter differ by {off:.2%} at most")
+    say(f"runs           {len(plan.runs):,}   {path}")
+    say(f"decades        {sizes:.2f} in parameters, {tokens:.2f} in tokens")
+    say(f"compute        {sum(run.flops for run in plan.runs):.3e} FLOP in all")
+    say(f"FLOP counts    formula and torch's counter differ by {off:.2%} at most")
     for note in plan.notes:
-        typer.echo(f"note           {note}")
+        say(f"note           {note}")
 
 
 class FitBar:
@@ -99,9 +99,9 @@ class PlanReport:
         if self._quiet:
             return
         if result is None:
-            typer.echo(f"{run.name}: {run.parameters:,} parameters, {run.tokens:,} tokens")
+            say(f"{run.name}: {run.parameters:,} parameters, {run.tokens:,} tokens")
             return
-        typer.echo(
+        say(
             f"{run.name}: loss {result.loss:.4f} after {result.steps:,} steps, "
             f"{result.seconds:,.0f} s"
         )
@@ -111,7 +111,7 @@ class PlanReport:
         for name, sentence in summary.failed.items():
             typer.echo(f"{name} failed: {sentence}", err=True)
         if not self._quiet:
-            typer.echo(f"{summary.finished} of {summary.planned} runs are in {summary.table}")
+            say(f"{summary.finished} of {summary.planned} runs are in {summary.table}")
 
 
 def print_law(fit: LawFit, path: Path) -> None:
@@ -122,10 +122,10 @@ def print_law(fit: LawFit, path: Path) -> None:
     _print_held_out(fit.held_out)
     for budget in fit.budgets:
         if budget.parameters is None or budget.tokens is None or budget.loss is None:
-            typer.echo(f"at {budget.flops:.3g} FLOP: {budget.refused}")
+            say(f"at {budget.flops:.3g} FLOP: {budget.refused}")
             continue
         where = "" if budget.inside else ", outside of what was measured"
-        typer.echo(
+        say(
             f"at {budget.flops:.3g} FLOP: {_words(budget.parameters)} parameters, "
             f"{_words(budget.tokens)} tokens, loss {_words(budget.loss)}{where}"
         )
@@ -142,14 +142,14 @@ def print_power(fit: PowerFit, path: Path) -> None:
             _print_constants(single.constants, single.profile, single.search.level, text)
             _print_held_out(single.held_out)
     if fit.floor_p is not None:
-        typer.echo(f"a floor is needed: p = {fit.floor_p:.2g} that there is none")
+        say(f"a floor is needed: p = {fit.floor_p:.2g} that there is none")
     for one in fit.at:
         if one.power is None:
-            typer.echo(f"at {fit.x} = {one.x:g}: {one.refused}")
+            say(f"at {fit.x} = {one.x:g}: {one.refused}")
             continue
         floor = one.power_with_floor
         text = f", with a floor {_words(floor)}" if floor else ""
-        typer.echo(f"at {fit.x} = {one.x:g}: loss {_words(one.power)}{text}")
+        say(f"at {fit.x} = {one.x:g}: loss {_words(one.power)}{text}")
     _print_notes(fit.notes, path)
 
 
@@ -174,7 +174,7 @@ def _print_constants(
 
 def _print_held_out(found: Iterable[HeldOut]) -> None:
     for one in found:
-        typer.echo(
+        say(
             f"held out {escape(one.run)}, {one.times_larger:.2g} times larger than the others: "
             f"measured {one.measured:.4g}, predicted {_words(one.predicted)}, "
             f"{one.error:+.2%}"
@@ -183,8 +183,8 @@ def _print_held_out(found: Iterable[HeldOut]) -> None:
 
 def _print_notes(notes: Iterable[str], path: Path) -> None:
     for note in notes:
-        typer.echo(f"note: {note}")
-    typer.echo(f"written to {path}")
+        say(f"note: {note}")
+    say(f"written to {path}")
 
 
 def _words(one: Interval) -> str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.markup import escape
 from rich.table import Table
 
-from stratus.cli.console import Console
+from stratus.cli.console import Console, say
 from stratus.cli.streams import Printable, printable
 
 STEERING = re.compile(
@@ -144,3 +144,17 @@ def test_a_full_disk_behind_standard_output_is_one_sentence():
     said = done.stderr.decode()
     assert said.startswith("Error: a file, or what standard output goes to: No space left")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_line_is_broken_between_words_on_a_terminal_and_nowhere_else(
+    terminal, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    numbers = [f"{k * 1.2345:.4f}," for k in range(30)]
+    say("loss    " + " ".join(numbers))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40 if terminal else len(lines) == 1
+    assert " ".join(lines).split()[1:] == numbers
+    assert lines[0].startswith("loss    ")
