@@ -7,12 +7,13 @@ dot, ``CuSO4.5H2O``, and the two look alike. A full stop
 - joins where no number can stand: before an element, a bracket, a fraction or a number with a
   point of its own, ``LiCl.H2O``, ``CaSO4.1/2H2O``, ``CaSO4.0.5H2O``;
 - is a decimal point where no unit follows, ``YBa2Cu3O6.5``, and where the number is written as no
-  coefficient is: with nothing or 0 before it, or three digits, or a 0 behind it;
+  coefficient is: with a 0 before the point, a 0 behind it, or three digits behind it;
 - is a decimal point where one side is a single element or an alloy: ``Fe.5Co.5``, ``Li.5CoO2``;
 - joins where both sides are neutral with the common oxidation states of their elements, or water,
   ammonia or hydrogen peroxide stands behind a compound, and nothing else in the formula is written
   as by who means decimals;
-- else can be either, and the formula is refused.
+- else can be either, also between a compound and a molecule of one element, ``C60.2C6H6``, and the
+  formula is refused.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ _WRITTEN_ONE = re.compile(r"[A-Za-z]\s*1(?![\d.])", re.ASCII)
 _SURE: Final = 3  # decimals with as many are no coefficient
 _SOLVENTS: Final = ({"H": 2, "O": 1}, {"N": 1, "H": 3}, {"H": 2, "O": 2})
 _OF_SOLVENTS: Final = ({"H", "O"}, {"N", "H"})
+_MOLECULES: Final = frozenset({"S8", "C60", "C70", "P4", "I2", "Br2", "N2", "Ar", "Kr", "Xe"})
 _LARGEST: Final = 24  # coefficients above are no double salt's
 _ELEMENTS: Final = 6  # of a unit with more it is not asked whether it is neutral
 
@@ -138,6 +140,8 @@ def _decide(text: str, plain: str, kinds: dict[int, _Kind]) -> None:
         elif not decimals and several and _is_compound(left) and _is_compound(right):
             salts = number <= _LARGEST and _is_neutral(left) and _is_neutral(right)
             (joins if salts else doubtful).add(at)
+        elif not decimals and _MOLECULES.intersection({left.strip(), right.strip()}):
+            doubtful.update({at} if _is_compound(left) or _is_compound(right) else ())
         if at in joins:
             kinds[at] = _Kind.JOIN
         elif at not in doubtful:

@@ -148,6 +148,8 @@ def test_joined_units_are_said_in_a_note(text: str, read_as: str) -> None:
         ("Na1Cl1.2H2O", "Na1Cl1·2H2O", "Na1Cl1.200H2O"),
         ("KH2.5PO4", "KH2·5PO4", "KH2.500PO4"),
         ("La3Sb.33SiS7", "La3Sb·33SiS7", "La3Sb0.33SiS7"),
+        ("C60.2C6H6", "C60·2C6H6", "C60.200C6H6"),
+        ("SbI3.3S8", "SbI3·3S8", "SbI3.300S8"),
         ("Na2CO3.1.5H2O", "Na2CO3·1.5H2O", "Na2CO3.1·5H2O"),
     ],
 )
@@ -160,7 +162,16 @@ def test_a_full_stop_that_can_be_either_is_refused(text: str, one: str, other: s
 
 @pytest.mark.parametrize(
     "text",
-    ["Fe.5Co.5", "Li.5CoO2", "La.7Sr.3MnO3", "Cd1Hg6.5As4Cl6", "Li0.84H1Fe1.14Se1O1", "GaAs.5P.5"],
+    [
+        "Fe.5Co.5",
+        "Li.5CoO2",
+        "La.7Sr.3MnO3",
+        "Cd1Hg6.5As4Cl6",
+        "EuMo6.35S8",
+        "Ca2CuCl2.15O2",
+        "Li0.84H1Fe1.14Se1O1",
+        "GaAs.5P.5",
+    ],
 )
 def test_amounts_of_solid_solutions_carry_no_note(text: str) -> None:
     assert read_noted(text) == (read_formula(text), ())
