@@ -391,3 +391,30 @@ def test_lines_that_contradict_each_other_end_in_a_note_or_a_reject(listing):
         found = read(cif(group, f"{lines}\n{listed(triplets(group))}" if listing else lines))
         said = found.detail if isinstance(found, Reject) else " ".join(found.notes)
         assert f"{str(other.number)!r}" in said
+
+
+def test_the_atoms_tell_the_origin_that_nothing_names():
+    """A formula of the cell decides, where the two origins give different amounts."""
+    told = 0
+    for group in TWO_ORIGINS:
+        expected = by_list(group.xhm())
+        other = by_list(f"{group.hm}:{'12'.replace(group.ext, '')}")
+        lines = f"{name(group.hm)}\n_chemical_formula_sum '{formula(expected)}'"
+        found = read(cif(group, lines))
+        assert isinstance(found, Entry)
+        assert any("origin" in note for note in found.notes)
+        if len(expected) != len(other):
+            told += 1
+            assert same(found, expected), group.xhm()
+    assert told > 20
+
+
+def test_a_symbol_with_something_unknown_behind_it_still_speaks_against_a_list():
+    for group in random.Random(3).sample([g for g in TABLE if g.number > 2], 100):
+        if nearest(by_list(group.xhm())) < 0.5:
+            continue
+        symbol = f"{group.hm} foo"
+        found = read(cif(group, f"{name(symbol)}\n{listed(['x,y,z'])}"))
+        said = found.detail if isinstance(found, Reject) else " ".join(found.notes)
+        assert repr(symbol) in said
+        assert isinstance(found, Reject) or same(found, by_list(group.xhm()))

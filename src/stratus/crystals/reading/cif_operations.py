@@ -87,7 +87,10 @@ def magnetic_operations(block: Any) -> Operations | None:
         return rotations, translations
     shifts = parse_operations(centrings)[1]
     every = (translations[:, None, :] + shifts[None, :, :]) % 1.0
-    return np.repeat(rotations, len(shifts), axis=0), every.reshape(-1, 3)
+    turned = np.repeat(rotations, len(shifts), axis=0)
+    rows = np.concatenate([turned.reshape(-1, 9), every.reshape(-1, 3)], axis=1)
+    first = np.sort(np.unique(rows.round(6), axis=0, return_index=True)[1])
+    return turned[first], every.reshape(-1, 3)[first]
 
 
 @lru_cache(maxsize=2048)

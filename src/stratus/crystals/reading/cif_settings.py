@@ -13,7 +13,11 @@ from stratus.crystals.reading.operation_groups import Group, group_of_hall
 TWO_ORIGINS: Final = ("1", "2")
 _AXES: Final = ("H", "R")
 _FIRST_CODES: Final = {"abc": "", "a1": "a", "b1": "b", "c1": "c"}
-_NUMBER: Final = re.compile(r"(\d{1,3})(?:\.0*)?(?!\d)\s*(.*)", re.DOTALL)
+_LONGEST: Final = 100  # characters of a symbol with what stands behind it
+_REPEATED: Final = re.compile(
+    r"[(\[]\s*(\d{2,3})\s*[)\]]|(?:\b(?:no|nr|number)\b|#)[\s.:]*(\d{1,3})\b", re.IGNORECASE
+)
+_NUMBER: Final = re.compile(r"(\d{1,3})(?:\.0*)?(?![\de])\s*(.*)", re.DOTALL)
 _FULL_PART: Final = re.compile(r"(?:2|21)/([a-e]|[mn])")
 _FULL_FIRST: Final = re.compile(r"(?:[246]|21|4[123])/([a-e]|[mn])")
 
@@ -58,6 +62,7 @@ class Statement:
             settings of the same group, for cells that those do not fit.
         explicit: whether the text itself says which origin or axes are meant.
         unread: the part of the text that was not understood.
+        hinted: the settings of the symbol before what was not understood.
     """
 
     text: str
@@ -65,6 +70,7 @@ class Statement:
     spelled: int = 0
     explicit: bool = False
     unread: str | None = None
+    hinted: tuple[Setting, ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -81,18 +87,23 @@ def stated_by_hall(text: str) -> Statement:
 @lru_cache(maxsize=2048)
 def stated_by_symbol(text: str) -> Statement:
     """Return what a Hermann-Mauguin symbol means, with all that stands behind it."""
-    core, tail = split_symbol(text)
+    core, tail = split_symbol(text[:_LONGEST])
     if _closed_up(text) in _by_symbol():  # P 21212(a)
         core, tail = text, ""
     spelled = _spelled(core)
     if not spelled:
-        return Statement(text, (), unread=text)
-    choice = read_choice(tail)
-    if choice is None:
-        return Statement(text, (), unread=tail)
+        parts = core.split()
+        starts = (_spelled(" ".join(parts[:count])) for count in range(len(parts) - 1, 1, -1))
+        return Statement(text, (), unread=text, hinted=next((s for s in starts if s), ()))
     first = spelled[0]
     strange = {s.axes for s in spelled if s.number != first.number}  # C 1 1 2 is of group 3
     spelled = tuple(s for s in spelled if s.number == first.number)
+    repeated = _REPEATED.search(tail)
+    if repeated is not None and int(repeated[1] or repeated[2]) == first.number:
+        tail = tail[: repeated.start()] + tail[repeated.end() :]
+    choice = read_choice(tail)
+    if choice is None or len(text) > _LONGEST:
+        return Statement(text, (), unread=tail, hinted=spelled)
     others: tuple[Setting, ...] = ()
     if _is_short(core) and any(setting.axes in {"b", "b1"} for setting in spelled):
         axes = {code[0] for code in strange}
@@ -104,7 +115,7 @@ def stated_by_symbol(text: str) -> Statement:
     named = _narrowed(spelled, choice)
     others = _narrowed(others, choice)
     if not named and not others:
-        return Statement(text, (), unread=tail)
+        return Statement(text, (), unread=tail, hinted=spelled)
     extended = first.extension and len(spelled) == 1
     return Statement(text, named + others, len(named), bool(tail) or bool(extended))
 
@@ -112,7 +123,7 @@ def stated_by_symbol(text: str) -> Statement:
 @lru_cache(maxsize=1024)
 def stated_by_number(text: str) -> Statement | None:
     """Return what a number of International Tables means; ``None`` where it is none, such as 0."""
-    match = _NUMBER.fullmatch(text.strip())
+    match = _NUMBER.fullmatch(text[:_LONGEST].strip())
     if match is None or not 1 <= int(match[1]) <= 230:
         return None
     choice = read_choice(match[2])
@@ -134,7 +145,7 @@ def stated_by_reference(text: str) -> Statement:
 
 def narrowed_by_code(statement: Statement, code: str) -> Statement | None:
     """Return a statement with what an ``_space_group_IT_coordinate_system_code`` leaves of it."""
-    choice = read_choice(code)
+    choice = read_choice(code[:_LONGEST])
     settings = () if choice is None else _narrowed(statement.settings, choice)
     if not settings:
         return None

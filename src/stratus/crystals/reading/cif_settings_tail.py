@@ -10,7 +10,7 @@ _SCREW: Final = re.compile(r"(?<!-)([2346])\((\d)\)")
 _MARKS: Final = re.compile(r"[_~]|</?sub>|sub|\$|\{|\}")
 _DASHES: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2212", "-----")
 _END: Final = re.compile(
-    r"[:(\[,;]|\b(?:origin|orig|org|setting|choice|axes|unique|cell|hexagonal|rhombohedral)\b",
+    r"[:(\[,;#]|\b(?:no\b|nr\b|origin|orig|org|setting|choice|axes|unique|cell|hexagonal|rhombohedral)\b",
     re.IGNORECASE,
 )
 _SUFFIX: Final = re.compile(r"(.*\S)\s*?(HR|[SZHR]|O\s?R?\s?[12])", re.IGNORECASE | re.DOTALL)
@@ -28,6 +28,7 @@ _RULES: Final = (
         re.compile(
             r"\borigin\s*(?:choice\s*)?(?:is|=|:)?\s*\b(?:at|on|in)\s*(?:the\s+)?"
             r"((?:inversion\s+)?cent(?:re|er)(?:\s+of\s+(?:inversion|symmetry))?\b"
+            r"(?:\s*\((?:-1|-3m?|[24]/m)\))?"
             r"|[-\d/mn ]*[-\d/mn](?![\w,]))"
         ),
     ),
@@ -101,7 +102,7 @@ def split_symbol(text: str) -> tuple[str, str]:
     plain = " ".join(_MARKS.sub("", plain).split())
     end = _END.search(plain)
     core, tail = (plain[: end.start()], plain[end.start() :]) if end else (plain, "")
-    core = core.strip()
+    core = core.strip(" -/|")
     suffix = _SUFFIX.fullmatch(core)
     if suffix is not None:
         core, tail = suffix[1].strip(), f"{suffix[2]} {tail}".strip()

@@ -70,6 +70,7 @@ _CODE_TAGS = (
 
 _TAGS = (*_HALL_TAGS, *_NAME_TAGS, *_REFERENCE_TAGS, *_NUMBER_TAGS, *_CODE_TAGS)
 _MOST_RIVALS = 6
+_LONGEST = 300  # characters of a line that is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def _by_list(listed: tuple[str, ...], lines: _Lines, case: _Case) -> tuple[Group
     against, remarks = _compared(listed, lines)
     if against is None:
         return group, [*notes, *remarks]
-    named = _fitting(against.settings, case)
+    named = _fitting(against.settings or against.hinted, case)
     inside = [setting for setting in named if group.keys < setting.group.keys]
     rivals = (inside or named)[:_MOST_RIVALS]
     verdict = judged(
@@ -183,14 +184,14 @@ def _compared(listed: tuple[str, ...], lines: _Lines) -> tuple[Statement | None,
     group = group_of_list(listed)
     remarks = []
     for statement in _statements(lines):
-        if not statement.settings:
-            if statement.text != lines.hall:
-                remarks.append(f"{statement.text!r} is not understood: the list is taken")
-            continue
-        if any(setting.group.keys == group.keys for setting in statement.settings):
+        settings = statement.settings
+        if not settings:
+            settings = statement.hinted if len(group.operations[0]) == 1 else ()
+            remarks.append(f"{statement.text!r} is not understood: the list is taken")
+        if not settings or any(setting.group.keys == group.keys for setting in settings):
             continue
         spelled = statement.settings[: statement.spelled]
-        if group.number not in {setting.number for setting in statement.settings} or any(
+        if group.number not in {setting.number for setting in settings} or any(
             group.keys < setting.group.keys for setting in spelled
         ):
             return statement, tuple(remarks)
@@ -233,7 +234,7 @@ def _by_name(lines: _Lines, case: _Case) -> tuple[Group, list[str]]:
             f"no setting of the space group {known[0].text!r} fits {case.cell_text}; "
             "correct the one or the other",
         )
-    setting, choice = _chosen(known[0], fitting, case)
+    setting, choice = _chosen(known, fitting, case)
     return setting.group, [*notes, *choice, *_unfit(setting.group, case)]
 
 
@@ -243,11 +244,11 @@ def _reason(statement: Statement) -> str:
 
 
 def _chosen(
-    statement: Statement, fitting: Sequence[Setting], case: _Case
+    known: Sequence[Statement], fitting: Sequence[Setting], case: _Case
 ) -> tuple[Setting, list[str]]:
     """Return one of the settings that fit a cell, and a note where others do as well."""
-    first, text = fitting[0], repr(statement.text)
-    spelled = {setting.symbol for setting in statement.settings[: statement.spelled]}
+    first, text = fitting[0], repr(known[0].text)
+    spelled = {s.symbol for statement in known for s in statement.settings[: statement.spelled]}
     if first.symbol not in spelled:
         rivals = [s for s in fitting if s.axes.lstrip("-")[:1] == first.axes.lstrip("-")[:1]]
         first = rivals[_judged(rivals, case)]
@@ -354,7 +355,7 @@ def _completed(group: Group) -> list[str]:
 def _lines(block: Any) -> _Lines:
     find = block.find_value
     raw = [(tag, text) for tag in _TAGS if (text := find(tag)) is not None]
-    given = {tag: text for tag, value in raw if (text := _text(value))}
+    given = {tag: text for tag, value in raw if (text := _text(value[:_LONGEST]))}
     if not given:
         return _NO_LINES
     hall, number, reference, code = (

@@ -119,12 +119,18 @@ class Group:
 
 @lru_cache(maxsize=1024)
 def group_of_hall(symbol: str) -> Group | None:
-    """Return the group of a Hall symbol, or ``None`` if it is none."""
+    """Return the group of a Hall symbol, or ``None`` if it is none.
+
+    One with a change to a cell of another volume is none either: gemmi does not add its centring.
+    """
     import gemmi
 
+    change = symbol.partition("(")[2].rstrip(") ")
     try:
+        if "," in change:
+            parse_operations((change,))
         operations = gemmi.symops_from_hall(symbol)
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, Refusal):
         return None
     return Group(parse_operations(tuple(operation.triplet() for operation in operations)))
 
