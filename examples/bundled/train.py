@@ -145,6 +145,17 @@ def formulas_to_leave(sources: dict[str, Any], data: Path, out: Path) -> set[str
     return found
 
 
+def at_hand(strings: list[dict[str, Any]], data: Path) -> list[dict[str, Any]]:
+    """Return the tables of strings that are there; the others are named, and learned from no more.
+
+    Every other table is needed.
+    """
+    lost = [source["name"] for source in strings if not (data / source["file"]).exists()]
+    if lost:
+        print(f"not there, so without their strings: {', '.join(lost)}")
+    return [source for source in strings if source["name"] not in lost]
+
+
 def tasks_of(names: tuple[str, ...], sources: dict[str, Any]) -> list[Task]:
     """Return the tasks of some targets."""
     return [make_task({"column": name, **sources["targets"][name]}) for name in names]
@@ -241,6 +252,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not given.data.is_dir():
         sys.exit(f"{given.data} is no folder; name the folder of the tables: --data")
+    sources["strings"] = at_hand(sources["strings"], given.data)
     leave = formulas_to_leave(sources, given.data, out)
     table = read_tables(sources, given.data)
     print(f"{len(table)} unlike strings; labels {table.labelled}")
