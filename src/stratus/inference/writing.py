@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 import torch
 
 from stratus.corpora.encoding.precautions import check_apart, check_place
-from stratus.corpora.encoding.rows import writable
 from stratus.errors import InputError, StratusError
+from stratus.files.text import writable
 from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:

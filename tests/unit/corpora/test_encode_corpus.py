@@ -443,3 +443,30 @@ def test_text_that_is_no_utf8_does_not_stop_a_run() -> None:
     crystal = Entry("caf\udce9", np.eye(3), np.array([1]), np.zeros((1, 3)), source="caf\udce9.cif")
     rows.accept(crystal, stand_ins.ToyScope("s"))
     assert rows.result().batch().column("id").to_pylist() == ["caf\\udce9"]
+
+
+@pytest.mark.parametrize(("workers", "ending"), [(0, "parquet"), (2, "csv")])
+def test_names_that_are_no_utf8_are_spelt_out(tmp_path: Path, workers: int, ending: str) -> None:
+    folder = tmp_path / "d\udcff"
+    try:
+        folder.mkdir()
+        (folder / "x\udcfe.cif").write_text("no cif")
+    except OSError:
+        pytest.skip("the file system takes UTF-8 alone")
+    write_corpus(tmp_path / "t", 6).rename(folder / "t\udcfd.parquet")
+    structure = {"lattice": np.diag([4, 4, 4]).tolist(), "species": ["Cs"], "coords": [[0, 0, 0]]}
+    row = {"material_id": "a\ud800b", "lab\udc00el": "v\ud801", "structure": structure}
+    (folder / "j.json").write_text(json.dumps([row]))
+    out = tmp_path / f"out.{ending}"
+    found = encode_corpus([folder], out, EncodeOptions(workers=workers, chunk_rows=4))
+    assert found.rows_in == 6 + 1 + 1
+    [reject] = rejects_of(found)
+    assert (reject["id"], reject["source"]) == (r"x\udcfe", f"{tmp_path}/" + r"d\udcff/x\udcfe.cif")
+    table = pq.read_table(out) if ending == "parquet" else pa_csv.read_csv(out)
+    [odd] = [row for row in table.to_pylist() if row["id"] == r"a\ud800b"]
+    assert odd[r"lab\udc00el"] == r"v\ud801"
+
+
+def test_an_output_that_arrow_can_not_open_is_refused_at_once(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no UTF-8"):
+        encode_corpus([corpus], tmp_path / "out\udcff.csv", SMALL)

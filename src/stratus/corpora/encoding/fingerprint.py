@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratus.errors import InputError, ResumeError
+from stratus.files.text import writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,11 +91,12 @@ def _describe(item: object) -> dict[str, Any]:
     if not isinstance(item, str | os.PathLike):
         return {"kind": "objects in memory"}
     path = Path(item)
+    name = writable(str(path))
     try:
         status = path.stat()
         if path.is_dir():
             files, listing = _listing(path)
-            return {"kind": "directory", "path": str(path), "files": files, "listing": listing}
+            return {"kind": "directory", "path": name, "files": files, "listing": listing}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path") from None
     except OSError as error:
@@ -103,7 +105,7 @@ def _describe(item: object) -> dict[str, Any]:
         raise InputError(f"{path} can not be read: permission denied")
     return {
         "kind": "file",
-        "path": str(path),
+        "path": name,
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stratus.errors import InputError
+from stratus.files.text import writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,8 @@ def check_output(output: Path, rejects: Path) -> None:
         )
     for path in (output, rejects):
         check_place(path)
+        if writable(str(path)) != str(path):  # Arrow opens no such file
+            raise InputError(f"{path} has a name that is no UTF-8; choose another one")
 
 
 def check_place(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stratus.crystals.entry import Reject
+from stratus.files.text import writable, writable_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,13 +71,9 @@ class ChunkResult:
             return reader.read_next_batch()
 
 
-def writable(text: str) -> str:
-    """Return a text that UTF-8 can hold: a file name may carry bytes that are none."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def label_name(name: str) -> str:
     """Return the column of a label: its own name, prefixed where that is one of ours."""
+    name = writable(name)
     while name in _OWN_NAMES:
         name = LABEL_PREFIX + name
     return name
@@ -149,18 +146,34 @@ def _label_columns(labels: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
 def label_array(values: list[Any]) -> pa.Array:
     """Return a column of labels: numbers, texts and lists as they are, the rest as JSON text."""
     try:
-        array = pa.array(values)
+        array = _array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return pa.array([as_text(v) for v in values], type=pa.string())
-    if pa.types.is_struct(array.type) or pa.types.is_map(array.type):
+    if pa.types.is_struct(array.type) or pa.types.is_map(array.type) or _has_nothing(array.type):
         return pa.array([as_text(v) for v in values], type=pa.string())
     return array
 
 
+def _has_nothing(kind: pa.DataType) -> bool:
+    """Whether a mapping without a key is somewhere inside, which Parquet can not hold."""
+    if pa.types.is_struct(kind) and not kind.num_fields:
+        return True
+    return any(_has_nothing(kind.field(k).type) for k in range(kind.num_fields))
+
+
+def _array(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except UnicodeEncodeError:
+        return pa.array(writable_value(values))
+
+
 def as_text(value: Any) -> str | None:
     """Return a label as text: itself, bytes as hexadecimal digits, the rest as JSON."""
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return writable(value)
     if isinstance(value, bytes):
         return value.hex()
     if hasattr(value, "tolist"):

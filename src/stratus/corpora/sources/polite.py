@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.corpora.sources.source import SourceError
+from stratus.crystals.reading.json_text import loads
 from stratus.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class PoliteClient:
         def once() -> Any:
             body = self._body(url, params)
             try:
-                return json.loads(body)
+                return loads(body)
             except (ValueError, RecursionError) as error:
                 start = " ".join(body[:60].decode("utf-8", "replace").split())
                 raise PassingError(f"{shown(url)} answers no JSON ({error}): {start!r}") from error

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stratus.corpora.encoding.merge import METADATA_KEY
-from stratus.corpora.encoding.rows import as_text, writable
+from stratus.corpora.encoding.rows import as_text
 from stratus.crystals.elements import SYMBOLS
 from stratus.errors import StratusError
+from stratus.files.text import writable
 from stratus.files.whole import whole_file
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
+from stratus.crystals.reading.json_text import loads
 from stratus.crystals.reading.periodicity import periodic_notes
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
@@ -137,7 +137,7 @@ def _axes(bits: Any) -> list[bool] | None:
 
 def _labels(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text) if isinstance(text, str) else {}
+        found = loads(text) if isinstance(text, str) else {}
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

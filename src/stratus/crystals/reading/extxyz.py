@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,6 +12,7 @@ from stratus.crystals.elements import deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.cif_symbols import species_of
+from stratus.crystals.reading.json_text import loads
 from stratus.crystals.reading.periodicity import periodic_notes
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
@@ -128,7 +128,7 @@ def _comment(line: str) -> dict[str, Any]:
             info[match["key"].strip('"')] = value[1:-1]
         else:
             try:
-                info[match["key"].strip('"')] = json.loads(value)
+                info[match["key"].strip('"')] = loads(value)
             except ValueError:
                 info[match["key"].strip('"')] = value
     for key in list(info):

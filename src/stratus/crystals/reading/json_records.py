@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stratus.crystals.entry import Code
+from stratus.crystals.reading.json_text import without_halves
 from stratus.crystals.reading.mapping import is_structure
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
@@ -159,8 +160,9 @@ class _JsonText:
         while True:
             try:
                 value, end = self._scan(self._text, self._at)
-            except (json.JSONDecodeError, RecursionError) as error:
-                if isinstance(error, RecursionError) or self._ended:
+                value = without_halves(value, self._text, self._at, end)
+            except (ValueError, RecursionError) as error:  # also a number of too many digits
+                if not isinstance(error, json.JSONDecodeError) or self._ended:
                     raise Refusal(Code.UNREADABLE, f"the JSON is broken: {error}") from error
             else:
                 if end < len(self._text) or self._ended:  # a number may go on in the next chunk

@@ -6,7 +6,6 @@ LMDB maps the file into memory and believes what it holds, so another process do
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.ase_db import crystal_of_row
+from stratus.crystals.reading.json_text import loads
 from stratus.crystals.reading.lmdb_child import LEAST_PAIR
 from stratus.crystals.reading.lmdb_process import BATCH, StoreEndedError, StoreProcess
 from stratus.crystals.reading.record import Record
@@ -248,7 +248,7 @@ def _decoded(value: bytes) -> Any:
             value = stream.decompress(value, _LARGEST)
             if stream.unconsumed_tail:
                 raise Refusal(Code.UNSAFE_ARCHIVE, f"the row is larger than {_LARGEST:,} bytes")
-        return json.loads(value)
+        return loads(value)
     except (zlib.error, ValueError, RecursionError) as error:
         raise Refusal(Code.UNREADABLE, f"the row is no JSON under zlib: {error}") from error
 

@@ -5,7 +5,6 @@ The lattice and the sites are taken as numbers; a class that a file names is nev
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from stratus.crystals.elements import SYMBOLS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional, lattice_from_cell
 from stratus.crystals.reading.cif_symbols import species_name, species_of
+from stratus.crystals.reading.json_text import loads
 from stratus.crystals.reading.periodicity import periodic_notes
 from stratus.crystals.reading.refusal import Refusal
 
@@ -185,6 +185,6 @@ def decoded(text: str | bytes) -> Any:
         Refusal: it is no JSON.
     """
     try:
-        return json.loads(text)
+        return loads(text)
     except (ValueError, RecursionError) as error:
         raise Refusal(Code.UNREADABLE, f"the JSON is broken: {error}") from error

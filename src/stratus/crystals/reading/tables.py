@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,6 +13,7 @@ from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.reading.table_columns import find_columns
 from stratus.crystals.reading.table_rows import TableSlice
+from stratus.files.text import writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +83,10 @@ def _batches(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(file) as table:
+    with ExitStack() as stack:
+        if isinstance(file, Path) and writable(str(file)) != str(file):  # Arrow opens no such name
+            file = stack.enter_context(file.open("rb"))
+        table = stack.enter_context(pq.ParquetFile(file))
         yield pa.RecordBatch.from_pylist([], schema=table.schema_arrow)
         # one row group at a time: Arrow keeps the nesting levels of list columns of all of them
         for group in range(table.num_row_groups):
