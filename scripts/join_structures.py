@@ -119,9 +119,7 @@ def main() -> None:
         found = join(labels, column, structures).drop(columns="energy")
         found = found.merge(apart, left_on="mp_id_inferred", right_index=True, how="left")
         known = found["join_check_abs_de_eform"].dropna()
-        near = ", ".join(
-            f"{100 * (known < most).mean():.1f} % within {most}" for most in (0.03, 0.1)
-        )
+        near = ", ".join(f"{100 * (known < most).mean():.1f} % within {most}" for most in NEAR)
         print(f"{name}: {len(found):,} of {len(labels):,} rows; of {len(known):,} energies {near}")
         if name == "mp_e_form":
             plain = [
