@@ -62,7 +62,9 @@ def experiments(model: Model, tables: Path, path: Path) -> None:
             same = (crystals["formula"] == formula) & (crystals["space_group"] == group)
             crystal = crystals[same].iloc[0]
             level = 0.9 if model.calibration is not None else None
-            curve = model.thermo(crystal["scope"], grid, per="formula", interval=level)
+            curve = model.thermo(
+                crystal["scope"], grid, per="formula", interval=level, imposed=False
+            )
             axis.axhline(3 * GAS_CONSTANT * atoms, color=GREY, lw=0.6, ls=":")
             if curve.cv.lo is not None and np.isfinite(curve.cv.lo).all():
                 axis.fill_between(grid, curve.cv.lo[0], curve.cv.hi[0], color=COLOURS[0], alpha=0.2)

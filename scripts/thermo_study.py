@@ -187,7 +187,9 @@ def predictions(run: Run, path: Path, fold: Fold, bundle: Path, done: Any) -> pd
     parts = []
     if run.law in LAWS:
         model = load_bundle(bundle)
-        curves = model.thermo(rows["scope"].tolist(), TEMPERATURES_K, per="atom", interval=LEVEL)
+        curves = model.thermo(
+            rows["scope"].tolist(), TEMPERATURES_K, per="atom", interval=LEVEL, imposed=False
+        )
         given = {
             (quantity, kelvin): [ends[:, k] for ends in (curve.value, curve.lo, curve.hi)]
             for quantity, curve in curves.curves.items()

@@ -6,7 +6,8 @@ For each target and for each kind of knowledge (the whole crystal, formula and s
 alone): the mean absolute error, that of the mean of the labels, and the share of labels inside the
 50, 80, 90 and 95 % intervals with the mean width of the 90 % one. Whole crystals are also shown
 with their parts hidden, so the kinds can be compared on the same rows. Curves of thermodynamics are
-held against densities of states, temperature by temperature. What the simple models reach is in the
+held against densities of states, temperature by temperature. All are as the heads have it, without
+identities and limits (`limits.py` measures these). What the simple models reach is in the
 metrics of the bundle (`stratus model info`).
 """
 
@@ -69,7 +70,7 @@ def show(model: Model, title: str, table: LabelledTable, means: dict[str, float]
             here = np.sort(np.random.default_rng(0).choice(here, MOST, replace=False))
         for kind in Known if len(here) else ():
             rows = [hide(table.scopes[k], kind) for k in here]
-            found = [model.predict(rows, interval=level)[name] for level in LEVELS]
+            found = [model.predict(rows, interval=x, imposed=False)[name] for x in LEVELS]
             bounds = [(each.lo, each.hi) for each in found]
             cells = numbers(found[0].value, bounds, labels[here], means[name])
             print(f"| {name} | {kind} | {len(here):,} | {cells}", flush=True)
@@ -84,7 +85,7 @@ def show_curves(
     here = np.flatnonzero(np.isfinite(labels[columns[0][0]]))
     rows = [table.scopes[k] for k in here]
     kelvins = wanted["temperatures_k"]
-    found = [model.thermo(rows, kelvins, interval=level).curves for level in LEVELS]
+    found = [model.thermo(rows, kelvins, interval=x, imposed=False).curves for x in LEVELS]
     print(f"\nCurves of {len(rows)} crystals never learned from, beside densities of states\n")
     print(f"| quantity | T in K | {HEADS} |")
     print("|---" * 9 + "|")

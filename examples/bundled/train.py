@@ -199,7 +199,8 @@ def learn(
     save_bundle(  # without the predictions of the test rows, which are larger than the weights
         folder, members=found.members, architecture=found.architecture, dialect=found.dialect,
         vocabulary=found.vocabulary, max_length=found.view.max_length, card=found.card,
-        metrics=found.metrics, calibration=found.calibration, replace=True,
+        metrics=found.metrics, calibration=found.calibration, domain=found.domain,
+        seen=found.seen, replace=True,
     )  # fmt: skip
 
 

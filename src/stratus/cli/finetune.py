@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stratus.corpora import LabelledTable
+    from stratus.models.model import Model
     from stratus.tasks.task import Task
+    from stratus.training.finetune.options import FinetuneOptions
+
+FROM_SCRATCH = "none"
+"""The name of no model; a folder of that name is ``./none``."""
 
 
 def finetune(  # noqa: PLR0917 - one parameter for each flag
@@ -80,7 +85,8 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="BUNDLE", help="Model to start from, or bundled; without, from scratch."
+            metavar="BUNDLE",
+            help="Model to start from; none: from scratch.  [default: bundled, if it fits]",
         ),
     ] = None,
     keep_heads: Annotated[
@@ -149,11 +155,12 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.cli.finetune_report import Report
         from stratus.corpora import from_column, kfold
         from stratus.corpora.splits.files import is_split_file, with_split
-        from stratus.models.loading import load
         from stratus.scope import ScopeOptions
         from stratus.training.finetune.run import finetune as run
 
-        loaded = load(model) if model is not None else None
+        report = Report(quiet=quiet)
+        loaded, reason = _start(model, options, dialect)
+        report.start(options, loaded, reason)
         reads = loaded.dialect if loaded is not None else Dialect.ORBIT
         split_file = Path(split) if split is not None and is_split_file(split) else None
         columns = {
@@ -177,11 +184,27 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             if split is not None
             else kfold(read, 5 if folds is None else folds, options.seed)
         )
-        report = Report(quiet=quiet)
         report.table(read)
+        if loaded is not None:
+            report.seen(read, loaded)
         result = run(read, made, tasks, options, model=loaded, on_progress=report.show)
         result.save(output, card=card_values)
         report.finish(result, output)
+
+
+def _start(
+    model: str | None, options: FinetuneOptions, dialect: Dialect | None
+) -> tuple[Model | None, str]:
+    """Return the model to start from, or None and why there is none."""
+    from stratus.models.loading import load
+    from stratus.scope import Dialect as Way
+    from stratus.training.finetune.start import default_model
+
+    if model == FROM_SCRATCH:
+        return None, ""
+    if model is not None:
+        return load(model), ""
+    return default_model(options, Way(str(dialect or Dialect.ORBIT)))
 
 
 def _read(

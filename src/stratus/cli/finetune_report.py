@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stratus.cli.console import line_console
+from stratus.encoders.table import DEFAULT_ENCODER, DEFAULT_PRESET, in_words
 from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
 from stratus.training.capped import footnotes
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stratus.corpora import LabelledTable
+    from stratus.models.model import Model
     from stratus.tasks.task import Task
     from stratus.training.finetune.events import Event
+    from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.result import FinetuneResult
 
 
@@ -35,6 +38,35 @@ class Report:
 
     def __init__(self, *, quiet: bool) -> None:
         self._console = line_console(quiet=quiet)
+
+    def start(self, options: FinetuneOptions, model: Model | None, reason: str) -> None:
+        """Show the encoder and where its weights are from, in the first line.
+
+        Args:
+            options: of the run.
+            model: whose weights they are; None for fresh ones.
+            reason: why they are fresh, where the default would have been the bundled model.
+        """
+        if model is not None:
+            text = f"{model.architecture}, from the model {model.card.name}"
+        else:
+            name, preset = options.encoder or DEFAULT_ENCODER, options.preset or DEFAULT_PRESET
+            text = f"{in_words(name, preset, options.model)}, from scratch"
+            text += f": {reason}" if reason else ""
+        self._console.print(f"encoder     {text}", markup=False)
+
+    def seen(self, table: LabelledTable, model: Model) -> None:
+        """Show how many formulas of the table are no news to the weights."""
+        formulas = set(table.compositions)
+        text = f"formulas    {len(formulas):,}"
+        if model.seen is None:
+            text += f"; nobody knows which of them {model.card.name} has seen"
+        else:
+            count = model.seen.count(formulas)
+            text += f", of which {model.card.name} has seen {count:,}"
+            if count:
+                text += "; errors of test rows with these are those of known formulas"
+        self._console.print(text, markup=False)
 
     def table(self, table: LabelledTable) -> None:
         """Show what was read."""

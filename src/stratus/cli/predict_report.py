@@ -15,13 +15,14 @@ from stratus.cli.crystal_bar import CrystalBar, print_end
 from stratus.inference.columns import class_names
 from stratus.plots.interval_bar import Predicted as Shown
 from stratus.plots.interval_bar import rounded
+from stratus.tasks.predicted import notes_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stratus.inference import PredictSummary, Window
     from stratus.models.model import Model
-    from stratus.models.predicting import Predicted
+    from stratus.tasks.predicted import Predicted
     from stratus.tasks.task import Task
 
 _FIRST: Final = 10
@@ -80,7 +81,10 @@ def print_one(model: Model, found: Mapping[str, Predicted], level: float) -> Non
     table.add_column("unit")
     for name, task in model.tasks.items():
         table.add_row(*map(escape, (name, *_cell(task, found[name], 0), task.unit)))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    for note in notes_on(found, 0):
+        console.print(note, markup=False)
 
 
 def _cell(task: Task, found: Predicted, place: int) -> tuple[str, str, str]:

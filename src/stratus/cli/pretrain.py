@@ -20,7 +20,7 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
         typer.Option("--output", "-o", metavar="RUN", help="Folder of the run, new or resumed."),
     ],
     encoder: Annotated[
-        str | None, typer.Option(help="Architecture: cloud or orbit-set.  [default: cloud]")
+        str | None, typer.Option(help="Architecture: orbit-set or cloud.  [default: orbit-set]")
     ] = None,
     preset: Preset = None,
     config: Config = None,

@@ -75,6 +75,7 @@ class Report:
         corpus, rows = event.corpus, event.corpus.rows
         counts = f"{corpus.duplicates:,} duplicates, {corpus.too_long:,} too long"
         lines = [
+            f"encoder     {event.encoder}, from scratch",
             f"rows        {corpus.rows_in:,}: {corpus.kept:,} crystals, {counts}",
             "splits      " + ", ".join(f"{name} {count:,}" for name, count in rows.items()),
             f"parameters  {event.parameters:,}",

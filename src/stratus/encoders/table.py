@@ -24,6 +24,12 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
     {kind.name: kind for kind in (CLOUD, ORBIT_SET, ROOST)}
 )
 
+DEFAULT_ENCODER: Final = "orbit-set"
+"""The architecture of fresh weights, of pre-training and of fine-tuning, where none is named."""
+
+DEFAULT_PRESET: Final = "nano"
+"""Its sizes."""
+
 
 def architecture(name: str) -> Architecture:
     """Return an architecture.
@@ -48,6 +54,12 @@ def configure(name: str, preset: str, **overrides: object) -> BaseModel:
     """
     values = pick(architecture(name).presets, preset, f"preset of {name}")
     return read_config(name, {**values, **overrides})
+
+
+def in_words(name: str, preset: str, overrides: Mapping[str, object]) -> str:
+    """Say what is built: ``orbit-set, nano with hidden 32``."""
+    changed = ", ".join(f"{key} {value}" for key, value in overrides.items())
+    return f"{name}, {preset}" + (f" with {changed}" if changed else "")
 
 
 def read_config(name: str, values: Mapping[str, Any]) -> BaseModel:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from stratus.inference.row import Row
     from stratus.inference.windows import Window
-    from stratus.models.predicting import Predicted
+    from stratus.tasks.predicted import Predicted
     from stratus.tasks.task import Task
 
 Cell: TypeAlias = "str | float | int | None"

@@ -133,6 +133,8 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             card=validated(Card, stated, "the card"),
             metrics=model.metrics,
             calibration=model.calibration,
+            domain=model.domain,
+            seen=model.seen,
             replace=replace,
         )
 

@@ -15,7 +15,6 @@ from stratus.inference.inputs import PredictOptions, rows
 from stratus.inference.samples import seen_rows
 from stratus.inference.thermo_columns import HEADER, cells
 from stratus.inference.writing import check_output, write_windows
-from stratus.models.given import atoms_of
 from stratus.models.thermo import check_temperatures, require_law, thermo_samples
 from stratus.physics.amounts import PER
 from stratus.tasks.conformal import check_level
@@ -167,14 +166,18 @@ def _windows(
         curves = thermo_samples(
             model,
             seen.samples,
-            atoms_of(seen.given),
-            [one.known for one in seen.given],
+            seen.given,
             at,
             per=per,
             level=interval,
             batch_size=batch,
         )
-        yield ThermoWindow(seen.rows, seen.where, seen.given, curves)
+        notes = {
+            number: (f"The curves are {why}.",)
+            for number, place in enumerate(seen.where.tolist())
+            if place >= 0 and (why := curves.notes[place] if curves.notes else "")
+        }
+        yield ThermoWindow(seen.rows, seen.where, seen.given, curves, notes)
 
 
 def thermo_corpus(  # noqa: PLR0913 - options of one job

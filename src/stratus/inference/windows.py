@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from stratus.inference.inputs import PredictOptions, rows
 from stratus.inference.samples import seen_rows
-from stratus.models.given import atoms_of
 from stratus.models.predicting import predict_samples, require_tasks
 from stratus.tasks.conformal import check_level
+from stratus.tasks.predicted import notes_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stratus.inference.row import Row
     from stratus.models.model import Model
-    from stratus.models.predicting import Predicted
+    from stratus.tasks.predicted import Predicted
 
 _BATCHES: Final = 4
 """Batches of a window: enough to sort by length. A window of 4 x 64 crystals is half of what two
@@ -84,9 +84,13 @@ def predict_rows(
         predicted = predict_samples(
             model,
             seen.samples,
-            atoms_of(seen.given),
-            [one.known for one in seen.given],
+            seen.given,
             level=interval,
             batch_size=batch_size,
         )
-        yield Window(seen.rows, seen.where, predicted)
+        notes = {
+            number: said
+            for number, place in enumerate(seen.where.tolist())
+            if place >= 0 and (said := notes_on(predicted, place))
+        }
+        yield Window(seen.rows, seen.where, predicted, notes)

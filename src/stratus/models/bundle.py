@@ -28,11 +28,13 @@ from stratus.models.law_head import law_head
 from stratus.models.layout import WEIGHTS_FILE, check_layout, read_layout
 from stratus.models.member import check_alike, prefixed, tasks_of
 from stratus.models.model import Model
+from stratus.models.seen import SEEN_FILE, SeenFormulas, read_seen, write_seen
 from stratus.models.skeleton import build_skeleton
 from stratus.models.weights import fill, layout, write_weights
 from stratus.scope.vocabulary import Vocabulary
 from stratus.sealed import MANIFEST, sealing, verify
 from stratus.tasks.conformal import Calibration
+from stratus.tasks.domain import Domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,11 +46,12 @@ if TYPE_CHECKING:
 VOCABULARY_FILE: Final = "vocabulary.json"
 METRICS_FILE: Final = "metrics.json"
 CALIBRATION_FILE: Final = "calibration.json"
+DOMAIN_FILE: Final = "domain.json"
 CARRIED: Final = ("predictions.csv", "options.yaml")
 """Files for people that a bundle may hold; they are sealed with it, and never read."""
 
 _ALWAYS: Final = frozenset({DESCRIPTION_FILE, WEIGHTS_FILE, VOCABULARY_FILE, CARD_FILE})
-_SOMETIMES: Final = frozenset({METRICS_FILE, CALIBRATION_FILE, *CARRIED})
+_SOMETIMES: Final = frozenset({METRICS_FILE, CALIBRATION_FILE, DOMAIN_FILE, SEEN_FILE, *CARRIED})
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -63,6 +66,8 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     card: Card,
     metrics: Mapping[str, Any] = _NOTHING,
     calibration: Calibration | None = None,
+    domain: Domain | None = None,
+    seen: SeenFormulas | None = None,
     carried: Mapping[str, str] = _NOTHING,
     replace: bool = False,
 ) -> None:
@@ -79,6 +84,8 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
         card: what a person must know about it.
         metrics: plain values for ``metrics.json``, which is written if there are any.
         calibration: what intervals are made from, for ``calibration.json``.
+        domain: what its heads learned from, for ``domain.json``.
+        seen: the formulas that its weights have seen, for ``seen.safetensors``.
         carried: text of the files of :data:`CARRIED` that go with it, by name.
         replace: whether a folder that is there already is replaced.
 
@@ -109,6 +116,8 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     check_layout(layout(modules), layout(prefixed(skeleton.members)), where)
     if calibration is not None:
         _check_calibration(calibration, skeleton.members, where)
+    if domain is not None:
+        _check_domain(domain, skeleton.members, where)
     with sealing(folder, replace=replace) as draft:
         _write(draft / DESCRIPTION_FILE, description.model_dump_json(indent=1))
         _write(draft / VOCABULARY_FILE, vocabulary.to_json())
@@ -117,6 +126,10 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
             _write(draft / METRICS_FILE, _metrics_text(metrics))
         if calibration is not None:
             _write(draft / CALIBRATION_FILE, calibration.model_dump_json())
+        if domain is not None:
+            write_domain(draft, domain)
+        if seen is not None:
+            write_seen(draft, seen)
         for name, text in carried.items():
             (draft / name).write_text(text, encoding="utf-8", newline="")
         write_weights(draft, modules)
@@ -146,6 +159,8 @@ def load_bundle(folder: str | Path) -> Model:
     card = read_card(folder)
     metrics = read_metrics(folder)
     calibration = _read_calibration(folder, skeleton.members)
+    domain = _read_domain(folder, skeleton.members)
+    seen = read_seen(folder)
     fill(prefixed(skeleton.members), folder / WEIGHTS_FILE)
     return Model(
         members=skeleton.members,
@@ -156,6 +171,8 @@ def load_bundle(folder: str | Path) -> Model:
         architecture=description.architecture,
         metrics=metrics,
         calibration=calibration,
+        domain=domain,
+        seen=seen,
     )
 
 
@@ -215,6 +232,29 @@ def _read_calibration(folder: Path, members: Sequence[Member]) -> Calibration | 
     calibration = validated(Calibration, read_json(path), path)
     _check_calibration(calibration, members, path)
     return calibration
+
+
+def write_domain(folder: Path, domain: Domain) -> None:
+    """Write ``domain.json``."""
+    _write(folder / DOMAIN_FILE, domain.model_dump_json(indent=1, exclude_none=True))
+
+
+def _read_domain(folder: Path, members: Sequence[Member]) -> Domain | None:
+    path = folder / DOMAIN_FILE
+    if not path.exists():
+        return None
+    domain = validated(Domain, read_json(path), path)
+    _check_domain(domain, members, path)
+    return domain
+
+
+def _check_domain(domain: Domain, members: Sequence[Member], where: object) -> None:
+    known = tasks_of(members[0].heads)
+    for name in domain.targets:
+        if name not in known:
+            raise InputError(f"{where}: {name!r} was learned from something, but is no head")
+    if domain.law is not None and law_head(members[0].heads) is None:
+        raise InputError(f"{where}: curves were learned, but there is no head of a law")
 
 
 def _check_calibration(calibration: Calibration, members: Sequence[Member], where: object) -> None:

@@ -25,6 +25,7 @@ from stratus.models.exporting_graph import (
 from stratus.models.law_head import LawHead
 from stratus.models.member import Member
 from stratus.models.target_head import TargetHead
+from stratus.tasks.identities import IMPOSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -151,7 +152,7 @@ def _members(model: Model, member: int | None) -> tuple[Member, ...]:
 
 
 def _left_out(model: Model) -> tuple[str, ...]:
-    """Return what a graph does not hold: some heads, deviations, intervals."""
+    """Return what a graph does not hold: some heads, deviations, intervals, identities."""
     heads = property_heads(model.heads)
     others = {name: head for name, head in model.heads.items() if name not in heads}
     found = [f"the head {name}, which {_reason(head)}" for name, head in others.items()]
@@ -162,6 +163,11 @@ def _left_out(model: Model) -> tuple[str, ...]:
         found.append("the standard deviations over the members")
     if model.calibration is not None:
         found.append("the calibration of the intervals")
+    if model.domain is not None:
+        found.append("what the heads learned from, and so no prediction says that it is out of it")
+    imposed = [name for name in heads if name in IMPOSED]
+    if imposed:
+        found.append(f"the identities that stratus imposes on {', '.join(imposed)}")
     return tuple(sorted(found))
 
 

@@ -12,7 +12,7 @@ import torch
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.errors import StratusError
 from stratus.models.exporting_graph import CRYSTAL, property_heads
-from stratus.models.predicting import predict_samples
+from stratus.models.predicting import predict_by_heads
 from stratus.scope import Dialect, encode
 from stratus.scope.partial import Known, hide
 from stratus.tasks.atoms import Atoms
@@ -103,7 +103,7 @@ def differences(
 ) -> dict[str, float]:
     """Compare a graph with torch.
 
-    Torch predicts as ``Model.predict`` does, with the batch of the view as it is and with values
+    Torch predicts as the heads of the model do, with the batch of the view as it is and with values
     that NumPy makes from what the heads give; so the graph shares with it the weights alone.
 
     Args:
@@ -150,7 +150,7 @@ def expected(
     if heads:
         kinds = [Known.WHOLE] * len(made)
         both = Atoms(cell=atoms, formula=np.zeros_like(atoms))  # none is of a formula
-        predicted = predict_samples(replace(model, members=tuple(members)), samples, both, kinds)
+        predicted = predict_by_heads(replace(model, members=tuple(members)), samples, both, kinds)
         for name, head in heads.items():
             values = predicted[name].value
             spread = head.normaliser.restore_spread(np.ones(len(made)), atoms)

@@ -64,6 +64,7 @@ def keep_tasks(model: Model, names: Iterable[str]) -> Model:
         card=_without_metrics(model.card, dropped),
         metrics=_without(dict(model.metrics), dropped),
         calibration=made,
+        domain=None if model.domain is None else model.domain.only(kept),
     )
 
 

@@ -13,12 +13,10 @@ import numpy as np
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError, StratusError
 from stratus.models.batching import by_length
-from stratus.models.given import Given, atoms_of, given
+from stratus.models.given import Given, given
 from stratus.models.member import tasks_of
 from stratus.models.predicting import (
-    Predicted,
     evaluating,
-    joined,
     predict_samples,
     require_finite,
     require_tasks,
@@ -33,6 +31,7 @@ from stratus.models.thermo import (
 )
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope
+from stratus.tasks.predicted import Predicted, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,8 +43,10 @@ if TYPE_CHECKING:
 
     from stratus.models.card import Card
     from stratus.models.member import Member
+    from stratus.models.seen import SeenFormulas
     from stratus.scope.vocabulary import Vocabulary
     from stratus.tasks.conformal import Calibration
+    from stratus.tasks.domain import Domain
     from stratus.tasks.task import Task
     from stratus.views.view import Sample, View
 
@@ -71,6 +72,8 @@ class Model:
         architecture: name of the design.
         metrics: what was measured, as plain values.
         calibration: what intervals are made from; None where there is none.
+        domain: what its heads learned from; None where nobody knows.
+        seen: the formulas that its weights have seen; None where nobody knows.
     """
 
     members: tuple[Member, ...]
@@ -81,6 +84,8 @@ class Model:
     architecture: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     calibration: Calibration | None = None
+    domain: Domain | None = None
+    seen: SeenFormulas | None = None
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -169,6 +174,7 @@ class Model:
         return_std: Literal[False] = False,
         interval: None = None,
         batch_size: int = 256,
+        imposed: bool = True,
     ) -> dict[str, npt.NDArray[np.float64]]: ...
 
     @overload
@@ -179,6 +185,7 @@ class Model:
         return_std: Literal[True],
         interval: None = None,
         batch_size: int = 256,
+        imposed: bool = True,
     ) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]: ...
 
     @overload
@@ -189,6 +196,7 @@ class Model:
         return_std: bool = False,
         interval: float,
         batch_size: int = 256,
+        imposed: bool = True,
     ) -> dict[str, Predicted]: ...
 
     def predict(
@@ -198,6 +206,7 @@ class Model:
         return_std: bool = False,
         interval: float | None = None,
         batch_size: int = 256,
+        imposed: bool = True,
     ) -> Any:
         """Predict every property of the model for crystals, in the order given.
 
@@ -210,11 +219,15 @@ class Model:
             return_std: whether to return pairs of value and standard deviation.
             interval: share of crystals that the intervals are to hold, such as 0.9.
             batch_size: crystals that go through an encoder together.
+            imposed: whether identities are imposed, such as a formation energy of 0 of elements,
+                and intervals widened where nothing was learned
+                (``docs/reference/identities.md``); False gives what the heads give.
 
         Returns:
             by target, in the unit of the target: an array of values; with ``return_std`` a pair of
             arrays, value and standard deviation; with ``interval`` a :class:`Predicted` with
-            ``value``, ``std``, ``lo`` and ``hi``, which says what they are and when they are NaN.
+            ``value``, ``std``, ``lo``, ``hi`` and ``notes``, which says what they are and when
+            they are NaN.
             The value of a binary target is the probability of class 1, those of a multiclass one
             are the probabilities of its classes, ``[n, classes]``. Of a target per cell it is NaN
             where the atoms of the cell are unknown.
@@ -234,10 +247,10 @@ class Model:
                 predict_samples(
                     self,
                     [sample for _, sample in window],
-                    atoms_of([what for what, _ in window]),
-                    [what.known for what, _ in window],
+                    [what for what, _ in window],
                     level=interval,
                     batch_size=batch_size,
+                    imposed=imposed,
                 )
             )
         whole = joined(parts)
@@ -255,6 +268,7 @@ class Model:
         per: str = "atom",
         interval: float | None = None,
         batch_size: int = 256,
+        imposed: bool = True,
     ) -> ThermoCurves:
         """Give heat capacity, internal energy, entropy and free energy over temperature.
 
@@ -269,6 +283,8 @@ class Model:
             interval: share of crystals that the intervals are to hold at any one temperature, such
                 as 0.9.
             batch_size: crystals that go through an encoder together.
+            imposed: whether intervals are kept within what can be, and widened where too little
+                was learned; False gives those that were calibrated.
 
         Returns:
             the curves, ``[n, t]`` each, with the effective Debye temperatures ``[n]``.
@@ -289,12 +305,12 @@ class Model:
                 thermo_samples(
                     self,
                     [sample for _, sample in window],
-                    atoms_of([what for what, _ in window]),
-                    [what.known for what, _ in window],
+                    [what for what, _ in window],
                     at,
                     per=per,
                     level=interval,
                     batch_size=batch_size,
+                    imposed=imposed,
                 )
             )
         return joined_curves(parts)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 
 from stratus.errors import InputError
 from stratus.models.batching import by_length
+from stratus.models.given import atoms_of
 from stratus.models.target_head import TargetHead
+from stratus.physics.bounds import STIFFEST_IS, stiffest
 from stratus.tasks.conformal import check_level, intervals, moments
+from stratus.tasks.contents import contents_of
+from stratus.tasks.domain import FREQUENCY, Domain, too_stiff, widened
+from stratus.tasks.identities import impose
+from stratus.tasks.predicted import Draft, Predicted
 from stratus.tasks.predictions import mixture
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.scope.partial import Known
     from stratus.tasks.atoms import Atoms
@@ -31,44 +37,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_REACH_LEVEL: Final = 0.9
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Predicted:
-    """What is predicted of one property, for n crystals, in float64.
-
-    Attributes:
-        value: of a regression ``[n]``, in the unit of the task; of a binary task ``[n]``, the
-            probability of class 1; of a multiclass task ``[n, classes]``, probabilities in the
-            order of the classes of the task.
-        std: like ``value``, how far the members differ; with a ``gaussian`` loss the spread that
-            the heads give is in it too (as of a mixture, Lakshminarayanan et al. 2017,
-            arXiv:1612.01474). NaN where there is one member that says nothing about its spread.
-        lo: ``[n]``, lower end of the interval; None where none was asked for, and of classes.
-            NaN where nothing is calibrated, infinite where too little is.
-        hi: ``[n]``, upper end of the interval, likewise.
-    """
-
-    value: Floats
-    std: Floats
-    lo: Floats | None = None
-    hi: Floats | None = None
-
-
-def joined(parts: Sequence[dict[str, Predicted]]) -> dict[str, Predicted]:
-    """Return predictions for crystals after one another, at least one part, as one."""
-    return {
-        name: Predicted(
-            *(_end_to_end([getattr(p[name], f.name) for p in parts]) for f in fields(Predicted))
-        )
-        for name in parts[0]
-    }
-
-
-def _end_to_end(arrays: list[Floats | None]) -> Any:
-    there = [array for array in arrays if array is not None]
-    return np.concatenate(there) if there else None
 
 
 def require_tasks(model: Model) -> dict[str, Task]:
@@ -102,15 +72,56 @@ def sample_of(model: Model, text: str) -> Sample:
 def predict_samples(
     model: Model,
     samples: Sequence[Sample],
+    given: Sequence[Given],
+    *,
+    level: float | None = None,
+    batch_size: int = 256,
+    imposed: bool = True,
+) -> dict[str, Predicted]:
+    """Predict with all members, and impose what is known without any model.
+
+    Intervals of what is out of that which was learned are widened, then all identities are imposed
+    (:mod:`stratus.tasks.identities`); notes say so. Crystals of like length go through the members
+    together. Where a property is per cell (or formula) and the atoms of it are unknown, everything
+    is NaN.
+
+    Args:
+        model: one with property heads.
+        samples: n crystals as the view of the model gives them.
+        given: ``[n]``, what is known of each.
+        level: share of crystals that the intervals are to hold; no intervals if None.
+        batch_size: crystals that go through an encoder together.
+        imposed: whether any of this is done; else it is :func:`predict_by_heads`.
+
+    Returns:
+        what is predicted, by the name of the task.
+
+    Raises:
+        stratus.errors.InputError: the model predicts nothing, or the level can not be.
+    """
+    atoms, kinds = atoms_of(given), [one.known for one in given]
+    values, found = _by_heads(model, samples, atoms, kinds, level, batch_size)
+    if not imposed:
+        return found
+    tasks, domain = model.tasks, model.domain or Domain()
+    contents = contents_of([one.text for one in given], kinds, model.dialect)
+    found = widened(found, tasks, contents, domain)
+    if tells_reach(model):
+        reach = reach_of(model, values[FREQUENCY], kinds)
+        found = _with_stiff_modes(found, tasks, atoms, reach, too_stiff(reach, domain))
+    return impose(found, tasks, contents, atoms, domain.metal_below)
+
+
+def predict_by_heads(
+    model: Model,
+    samples: Sequence[Sample],
     atoms: Atoms,
     kinds: Sequence[Known],
     *,
     level: float | None = None,
     batch_size: int = 256,
 ) -> dict[str, Predicted]:
-    """Predict with all members; crystals of like length go through them together.
-
-    Where a property is per cell (or formula) and the atoms of it are unknown, everything is NaN.
+    """Predict with all members, and impose nothing: what was measured of the heads is of these.
 
     Args:
         model: one with property heads.
@@ -120,12 +131,73 @@ def predict_samples(
         level: share of crystals that the intervals are to hold; no intervals if None.
         batch_size: crystals that go through an encoder together.
 
-    Returns:
-        what is predicted, by the name of the task.
-
     Raises:
         stratus.errors.InputError: the model predicts nothing, or the level can not be.
     """
+    return _by_heads(model, samples, atoms, kinds, level, batch_size)[1]
+
+
+def tells_reach(model: Model) -> bool:
+    """Whether a model says how high modes reach, and learned its curves of none above some end."""
+    task = model.tasks.get(FREQUENCY)
+    known = model.domain is not None and model.domain.modes_end_per_cm is not None
+    return known and task is not None and task.kind == "regression" and task.unit == "1/cm"
+
+
+def reach_of(model: Model, values: Floats, kinds: Sequence[Known]) -> Floats:
+    """Return how high the modes of crystals may reach, in 1/cm: the upper end of the 90 % interval.
+
+    Args:
+        model: one that tells it.
+        values: ``[members, n]``, of its target of the highest frequency.
+        kinds: ``[n]``, how much is known of each crystal.
+
+    Returns:
+        ``[n]``; the prediction itself where nothing was calibrated.
+    """
+    mean: Floats = values.mean(axis=0)
+    if model.calibration is None:
+        return mean
+    _, hi = _interval(model, model.tasks[FREQUENCY], values, kinds, _REACH_LEVEL)
+    return np.where(np.isfinite(hi), hi, mean)
+
+
+def _with_stiff_modes(
+    found: dict[str, Predicted],
+    tasks: dict[str, Task],
+    atoms: Atoms,
+    reach: Floats,
+    reasons: dict[int, str],
+) -> dict[str, Predicted]:
+    """Let intervals of a law hold what modes above those that were learned from can make."""
+    rows = np.isin(np.arange(len(reach)), list(reasons))
+    for name, task in tasks.items():
+        if task.physics is None or not reasons:
+            continue
+        of, at = task.physics.quantity, np.array(task.physics.temperature_k)
+        count = atoms.of(task)
+        times = (1.0 if count is None else count) / task.physics.factor(task.unit)
+        end = stiffest(of, reach, at) * times
+        draft = Draft(found[name])
+        if STIFFEST_IS[of] == "lowest":
+            draft.widen(rows, end, -np.inf)
+        else:
+            draft.widen(rows, np.inf, end)
+        for place, reason in reasons.items():
+            draft.say(np.arange(len(reach)) == place, reason)
+        found[name] = draft.done()
+    return found
+
+
+def _by_heads(
+    model: Model,
+    samples: Sequence[Sample],
+    atoms: Atoms,
+    kinds: Sequence[Known],
+    level: float | None,
+    batch_size: int,
+) -> tuple[dict[str, Floats], dict[str, Predicted]]:
+    """Return the values of each member, and what all of them predict, by task."""
     tasks = require_tasks(model)
     if level is not None:
         check_level(level)
@@ -137,7 +209,7 @@ def predict_samples(
         if level is not None and task.kind == "regression":
             lo, hi = _interval(model, task, values[name], kinds, level)
         found[name] = Predicted(value, std, lo, hi)
-    return found
+    return values, found
 
 
 def _of_members(

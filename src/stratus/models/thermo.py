@@ -10,13 +10,17 @@ import torch
 
 from stratus.errors import InputError
 from stratus.models.batching import by_length
+from stratus.models.curve_limits import CurveLimits
+from stratus.models.given import atoms_of
 from stratus.models.law_head import law_head
-from stratus.models.predicting import evaluating, require_finite
+from stratus.models.predicting import evaluating, reach_of, require_finite, tells_reach
+from stratus.models.target_head import TargetHead
 from stratus.physics.effective import debye_temperature
 from stratus.physics.laws import Parameters, evaluate
 from stratus.physics.quantities import QUANTITIES
 from stratus.tasks.conformal import check_level, moments
 from stratus.tasks.curves import half_widths
+from stratus.tasks.domain import FREQUENCY
 from stratus.views.names import pick
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.models.given import Given
     from stratus.models.law_head import LawHead
     from stratus.models.model import Model
     from stratus.physics.quantities import Quantity
@@ -48,7 +53,6 @@ THETA_AT_K: Final = 300.0
 """The temperature at which effective Debye temperatures have the heat capacity of the curve."""
 
 _SCALE: Final[dict[Quantity, float]] = {"cv": 1.0, "u": 1e-3, "s": 1.0, "f": 1e-3}
-_NEVER_NEGATIVE: Final = frozenset({"cv", "s"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,8 @@ class ThermoCurves:
         theta_k: ``[n]``, effective Debye temperature, in K: that of the Debye solid whose heat
             capacity at 300 K is that of the curve.
         theta_std_k: ``[n]``, how far those of the members differ, in K; NaN for one member.
+        notes: ``[n]``, why a crystal is ``out`` of what the law was learned from; empty texts, or
+            no texts at all, where none is.
     """
 
     temperature_k: Floats
@@ -94,6 +100,7 @@ class ThermoCurves:
     f: Curve
     theta_k: Floats
     theta_std_k: Floats
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of crystals."""
@@ -144,13 +151,13 @@ def check_temperatures(temperatures_k: Iterable[float]) -> Floats:
 def thermo_samples(
     model: Model,
     samples: Sequence[Sample],
-    atoms: Atoms,
-    kinds: Sequence[Known],
+    given: Sequence[Given],
     temperatures_k: Iterable[float],
     *,
     per: str = "atom",
     level: float | None = None,
     batch_size: int = 256,
+    imposed: bool = True,
 ) -> ThermoCurves:
     """Give the curves of crystals; those of like length go through the members together.
 
@@ -159,13 +166,14 @@ def thermo_samples(
     Args:
         model: one with the head of a law.
         samples: n crystals as the view of the model gives them.
-        atoms: of the primitive cells and formula units, of :func:`stratus.models.given.atoms_of`.
-        kinds: ``[n]``, how much is known of each.
+        given: ``[n]``, what is known of each.
         temperatures_k: t temperatures, not negative, in K.
         per: ``atom``, ``formula`` or ``cell``.
         level: share of crystals that the intervals are to hold at any one temperature; no
             intervals if None.
         batch_size: crystals that go through an encoder together.
+        imposed: whether intervals are kept within what can be, and widened where too little was
+            learned; False gives those that were calibrated.
 
     Raises:
         stratus.errors.InputError: the model has no law, or temperatures, ``per`` or level can not
@@ -177,30 +185,48 @@ def thermo_samples(
     if level is not None:
         check_level(level)
     n, t = len(samples), len(at)
+    atoms, kinds = atoms_of(given), [one.known for one in given]
     ends = 2 if level is None else 4
     arrays: dict[Quantity, list[Floats]] = {
         name: [np.empty((n, t)) for _ in range(ends)] for name in QUANTITIES
     }
     theta, theta_std = np.empty(n), np.empty(n)
+    reach = np.full(n, np.nan)
     count = {"cell": atoms.cell, "formula": atoms.formula}.get(per, np.ones(n))
     times = np.where(count >= 1, count, np.nan)[:, np.newaxis]
     modules = [module for m in model.members for module in (m.encoder, *m.heads.values())]
     with evaluating(*modules):
         for rows, batch in by_length(model, samples, batch_size):
+            vectors = [member.encoder(batch).crystal for member in model.members]
             parameters = [
-                _parameters(member.heads, member.encoder(batch).crystal) for member in model.members
+                _parameters(member.heads, vector)
+                for member, vector in zip(model.members, vectors, strict=True)
             ]
             known = [kinds[row] for row in rows.tolist()]
+            if tells_reach(model):
+                reach[rows] = reach_of(model, _frequencies(model, vectors, atoms.take(rows)), known)
             theta[rows], theta_std[rows] = _effective(model, parameters)
             for name, into in arrays.items():
                 values = _values(model, parameters, name, at)
                 for array, found in zip(
                     into, _summary(model, name, values, known, at, level), strict=True
                 ):
-                    array[rows] = found * _SCALE[name] * times[rows]
-    curves = {name: Curve(*into) for name, into in arrays.items()}
+                    array[rows] = found
+    limits = CurveLimits.of(model, given, reach) if imposed else None
+    curves: dict[Quantity, Curve] = {}
+    for name, parts in arrays.items():
+        value, std, *interval = parts
+        if limits is not None and interval:
+            interval = limits.widened(name, at, value, *interval)
+        scale = _SCALE[name] * times
+        curves[name] = Curve(*(part * scale for part in (value, std, *interval)))
     return ThermoCurves(
-        temperature_k=at, per=chosen, theta_k=theta, theta_std_k=theta_std, **curves
+        temperature_k=at,
+        per=chosen,
+        theta_k=theta,
+        theta_std_k=theta_std,
+        notes=() if limits is None else limits.notes,
+        **curves,
     )
 
 
@@ -225,7 +251,25 @@ def joined_curves(parts: Sequence[ThermoCurves]) -> ThermoCurves:
         **{name: end_to_end(name) for name in first.curves},
         theta_k=np.concatenate([part.theta_k for part in parts]),
         theta_std_k=np.concatenate([part.theta_std_k for part in parts]),
+        notes=_all_notes(parts),
     )
+
+
+def _all_notes(parts: Sequence[ThermoCurves]) -> tuple[str, ...]:
+    if not any(part.notes for part in parts):
+        return ()
+    return tuple(text for part in parts for text in part.notes or ("",) * len(part))
+
+
+def _frequencies(model: Model, vectors: Sequence[torch.Tensor], atoms: Atoms) -> Floats:
+    """Return the highest frequency by each member, ``[members, b]``, in 1/cm."""
+    found = []
+    for member, vector in zip(model.members, vectors, strict=True):
+        head = member.heads[FREQUENCY]
+        if not isinstance(head, TargetHead):
+            raise InputError(f"the head {FREQUENCY} predicts no property")
+        found.append(head.predictions(head(vector).float(), atoms.of)[FREQUENCY].values)
+    return np.stack(found)
 
 
 def _parameters(heads: object, crystal: torch.Tensor) -> Parameters:
@@ -268,7 +312,7 @@ def _summary(
         half = half_widths(model.calibration, quantity, group, kinds, at, sigma, level)
         lo += (mu - half) / len(names)
         hi += (mu + half) / len(names)
-    return [*found, np.maximum(lo, 0) if quantity in _NEVER_NEGATIVE else lo, hi]
+    return [*found, lo, hi]
 
 
 def _effective(model: Model, parameters: Sequence[Parameters]) -> tuple[Floats, Floats]:

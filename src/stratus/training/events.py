@@ -16,6 +16,7 @@ class Started:
     """Training is about to begin, or to go on.
 
     Attributes:
+        encoder: architecture and sizes of the encoder.
         corpus: counts of the token corpus.
         parameters: trained values of encoder and head.
         tokens_per_epoch: real tokens of the training split.
@@ -26,6 +27,7 @@ class Started:
         precision: ``32`` or ``bf16``.
     """
 
+    encoder: str
     corpus: CorpusInfo
     parameters: int
     tokens_per_epoch: int

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.corpora.documents import read_yaml
 from stratus.encoders.architecture import MASKED_TOKENS
-from stratus.encoders.table import ARCHITECTURES, architecture
+from stratus.encoders.table import ARCHITECTURES, DEFAULT_ENCODER, DEFAULT_PRESET, architecture
 from stratus.errors import InputError, ResumeError
 from stratus.training.grammar import from_layers
 from stratus.training.masking import MaskingOptions
@@ -34,8 +34,8 @@ class PretrainOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    encoder: str = Field("cloud", description="Architecture: cloud or orbit-set.")
-    preset: str = Field("nano", description="Its sizes: nano, small or base.")
+    encoder: str = Field(DEFAULT_ENCODER, description="Architecture: orbit-set or cloud.")
+    preset: str = Field(DEFAULT_PRESET, description="Its sizes: nano, small or base.")
     model: dict[str, int | float] = Field(
         default_factory=dict, description="Values of its config that differ from the preset."
     )

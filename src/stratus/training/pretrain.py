@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from stratus.encoders.table import architecture, configure
+from stratus.encoders.table import architecture, configure, in_words
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
@@ -283,6 +283,7 @@ def _started(setup: _Setup, first_step: int, trainer: Trainer, precision: str) -
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     train = setup.corpora.train
     return Started(
+        encoder=in_words(setup.options.encoder, setup.options.preset, setup.options.model),
         corpus=setup.corpora.info,
         parameters=n_parameters(setup.module),
         tokens_per_epoch=int(train.lengths.sum()),

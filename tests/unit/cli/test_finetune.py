@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import stratus as package
 from stratus.cli.app import app
 from stratus.physics import debye
+from stratus.scope.partial import partial_scope
 
 ELEMENTS = ("Ti", "Sn", "Pb", "Ge", "Mn", "V", "Cr", "Ru", "Ir", "Os", "Mo", "W", "Nb", "Ta", "Re")
 RUTILE = "i1 bOOO gDDD cDDD | {} 2a {} 4f | {} 2 {} 1 | 6"
@@ -67,8 +68,9 @@ def test_a_table_becomes_models_predictions_and_metrics(table, config, tmp_path)
     for row in ("gap [eV]: test rows of 3 folds", "model", "kernel ridge", "majority class"):
         assert row in done.output
     assert sorted(p.name for p in run.iterdir()) == [
-        "MANIFEST.json", "calibration.json", "card.yaml", "metrics.json", "model.json",
-        "options.yaml", "predictions.csv", "vocabulary.json", "weights.safetensors",
+        "MANIFEST.json", "calibration.json", "card.yaml", "domain.json", "metrics.json",
+        "model.json", "options.yaml", "predictions.csv", "seen.safetensors", "vocabulary.json",
+        "weights.safetensors",
     ]  # fmt: skip
     with (run / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -114,6 +116,53 @@ def test_a_simple_model_that_did_not_learn_from_all_rows_says_so(
     capped = {"kernel ridge on composition": {"of": 22, "most": 10, "each": ""}}
     assert fold["capped"] == {"heat": capped}
     assert "gradient boosting on element properties" in fold["scores"]["heat"]
+
+
+def first_line(done) -> str:
+    return done.output.splitlines()[0]
+
+
+def test_the_bundled_weights_are_the_start_unless_none_is_said(table, tmp_path):
+    words = [table, "--target", "heat", "--folds", 2, "--epochs", 1]
+    done = stratus(*words, "-o", tmp_path / "one")
+    assert done.exit_code == 0, done.output
+    assert first_line(done) == "encoder     orbit-set, from the model stratus-bundled"
+    bundled = package.load("bundled")
+    texts = [partial_scope(f"{a}{b}2") for a in ELEMENTS for b in ("F", "O", "S")]
+    formulas = {text.split(" | ")[2] for text in texts}
+    seen = bundled.seen.count(formulas)
+    assert 0 < seen < 45
+    assert f"formulas    45, of which stratus-bundled has seen {seen}; errors of" in done.output
+    metrics = json.loads((tmp_path / "one/metrics.json").read_text())
+    assert metrics["start"] == "stratus-bundled"
+    assert metrics["formulas"] == {"table": 45, "seen": seen}
+    model = package.load(tmp_path / "one")
+    assert model.seen.count(formulas) == 45
+    assert len(model.seen) == len(bundled.seen) + 45 - seen
+    assert set(model.domain.targets["heat"].elements) == {*ELEMENTS, "O", "F", "S"}
+    fresh = stratus(*words, "-o", tmp_path / "two", "--model", "none")
+    assert fresh.exit_code == 0, fresh.output
+    assert first_line(fresh) == "encoder     orbit-set, nano, from scratch"
+    assert "has seen" not in fresh.output
+    metrics = json.loads((tmp_path / "two/metrics.json").read_text())
+    assert (metrics["start"], metrics["formulas"]["seen"]) == ("from scratch", 0)
+    assert len(package.load(tmp_path / "two").seen) == 45
+
+
+def test_what_the_bundled_model_is_not_is_from_scratch_and_said(table, config, tmp_path):
+    words = [table, "--target", "heat", "--folds", 2, "--epochs", 1, "--train-share", 0.1]
+    done = stratus(*words, "--config", config, "-o", tmp_path / "one")
+    assert done.exit_code == 0, done.output
+    assert first_line(done) == (
+        "encoder     orbit-set, nano with feed_forward 16, heads 2, hidden 16, layers 1, from "
+        "scratch: the model 'stratus-bundled' has feed_forward 512, but the options ask for 16"
+    )
+    done = stratus(*words, "--encoder", "roost", "-o", tmp_path / "two")
+    assert done.exit_code == 0, done.output
+    assert first_line(done) == (
+        "encoder     roost, nano, from scratch: the model 'stratus-bundled' is of the architecture "
+        "orbit-set, but encoder is roost"
+    )
 
 
 def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):

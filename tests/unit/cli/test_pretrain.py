@@ -60,6 +60,8 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(table, config, tmp_p
     assert (written["epochs"], written["batch_size"], written["seed"]) == (1, 8, 0)
     assert (written["masking"]["ratio"], written["masking"]["whole_orbits"]) == (0.3, True)
     assert written["learning_rate"] == 0.01
+    sizes = "feed_forward 16, heads 2, hidden 16, layers 1"
+    assert done.output.startswith(f"encoder     orbit-set, nano with {sizes}, from scratch\n")
     for said in ("45 crystals, 0 duplicates", "parameters", "device      cpu", "validation loss"):
         assert said in done.output
     for row in ("model, step", "unigram", "same position", "copied element"):
@@ -75,7 +77,7 @@ def test_quiet_prints_nothing(table, config, tmp_path):
     ("flags", "sentence"),
     [
         (["--encoder", "clod"], "there is no architecture 'clod'; did you mean cloud"),
-        (["--preset", "huge"], "there is no preset of cloud 'huge'; choose nano, small, base"),
+        (["--preset", "huge"], "there is no preset of orbit-set 'huge'; choose nano, small, base"),
         (["--precision", "fp8"], "precision can not be 'fp8'"),
         (["--strategy", "fsdp"], "strategy fsdp needs GPUs with CUDA and there is none here"),
         (["--batch-size", "2", "--devices", "4"], "2 crystals can not be shared by 4 devices"),

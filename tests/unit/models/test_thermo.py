@@ -14,6 +14,7 @@ from stratus.models.heads import make_target_heads
 from stratus.models.member import Member
 from stratus.models.thermo import UNITS, joined_curves
 from stratus.physics import debye
+from stratus.physics.bounds import harmonic_bounds
 from stratus.physics.quantities import GAS_CONSTANT
 from stratus.scope.partial import Known, partial_scope
 from stratus.scope.vocabulary import vocabulary
@@ -191,9 +192,13 @@ def test_intervals_are_interpolated_between_calibrated_temperatures(tmp_path):
         )
         curve = curves.curves[name]
         middle = sum(per_group[g].curves[name].value for g in ("a", "b")) / 2
-        assert np.allclose(curve.hi, middle + half, rtol=1e-6), name
-        lower = np.maximum(middle - half, 0) if name == "cv" else middle - half
+        lowest, highest = (bound * scale for bound in harmonic_bounds(name, at))
+        upper, lower = np.minimum(middle + half, highest), np.maximum(middle - half, lowest)
+        assert np.allclose(curve.hi, upper, rtol=1e-6), name
         assert np.allclose(curve.lo, lower, rtol=1e-6, atol=1e-9), name
+        free = made.thermo(SCOPES, at, interval=0.9, imposed=False).curves[name]
+        assert np.allclose(free.hi, middle + half, rtol=1e-6), name
+        assert np.allclose(free.lo, middle - half, rtol=1e-6, atol=1e-9), name
     assert (curves.cv.hi[:, 0] == 0).all()
     assert np.isnan(curves.s.lo).all()
     assert np.isnan(curves.f.hi).all()

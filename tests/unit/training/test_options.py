@@ -38,7 +38,7 @@ def test_what_is_written_is_read_back(tmp_path):
         ({"masking": {"ration": 0.1}}, "there is no option 'ration'; did you mean ratio"),
         ({"encoder": "claud"}, "there is no architecture 'claud'; did you mean cloud"),
         ({"encoder": "roost"}, "encoder roost can not be pre-trained on masked tokens"),
-        ({"preset": "nono"}, "there is no preset of cloud 'nono'; choose nano, small, base"),
+        ({"preset": "nono"}, "there is no preset of orbit-set 'nono'; choose nano, small, base"),
         ({"batch_size": 0}, "batch_size can not be 0: "),
         ({"precision": "16"}, "precision can not be '16': "),
         ({"masking": {"ratio": 2}}, "masking.ratio can not be 2: "),

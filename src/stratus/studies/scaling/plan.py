@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from stratus.views.view import View
 
 FORMAT: Final = 1
+ENCODER: Final = "cloud"
+"""The architecture of the runs, unless said otherwise; the sizes are those of the paper too."""
+
 TOKENS: Final = (1e6, 3e6, 1e7, 3e7)
 """Token budgets, unless said otherwise."""
 
@@ -106,7 +109,7 @@ class Plan(BaseModel):
             "steps": run.steps,
             "seed": run.seed,
         }
-        return make_options(self.options, own)
+        return make_options({"encoder": ENCODER}, self.options, own)
 
     @property
     def decades(self) -> tuple[float, float]:
@@ -161,7 +164,7 @@ def make_plan(
         stratus.errors.InputError: the table, an option or a number can not be used.
         stratus.errors.StratusError: the two counts of operations do not agree.
     """
-    table, given = Path(table), dict(options or {})
+    table, given = Path(table), {"encoder": ENCODER, **(options or {})}
     _check(given, sizes, tokens, shares)
     for name in ("model", "steps", "epochs", "learning_rate", "seed", "preset"):
         if name in given:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stratus.encoders.table import architecture
+from stratus.encoders.table import DEFAULT_ENCODER, architecture
 from stratus.training.grammar import from_layers
 from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-DEFAULT_ENCODER: Final = "orbit-set"
-DEFAULT_PRESET: Final = "nano"
 
 
 class FinetuneOptions(BaseModel):

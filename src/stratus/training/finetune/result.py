@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.models.bundle import save_bundle
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.corpora.labelled.disjoint import Overlap
+    from stratus.models.seen import SeenFormulas
     from stratus.physics.quantities import Quantity
     from stratus.scope.partial import Known
     from stratus.tasks.comparison import Comparison, Spread
     from stratus.tasks.conformal import Scores as ConformalScores
+    from stratus.tasks.domain import Domain
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.predictions import Prediction
     from stratus.tasks.task import Task
@@ -135,12 +137,18 @@ class FinetuneResult:
         options: of the run.
         start: where it started.
         folds: one a fold, in order.
+        domain: what the heads learned from.
+        seen: the formulas that the weights have seen; None where nobody knows.
+        formulas: how many the ``table`` has, and how many of these the start had ``seen``.
     """
 
     tasks: tuple[Task, ...]
     options: FinetuneOptions
     start: Start
     folds: tuple[FoldResult, ...]
+    domain: Domain | None = None
+    seen: SeenFormulas | None = None
+    formulas: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -210,6 +218,7 @@ class FinetuneResult:
         """Return what was measured, as plain values that JSON can hold."""
         return {
             "start": self.start.name,
+            "formulas": dict(self.formulas),
             "options": self.options.model_dump(mode="json"),
             "folds": [fold.summary() for fold in self.folds],
             "tasks": {
@@ -263,6 +272,8 @@ class FinetuneResult:
             card=make_card(self, card),
             metrics=self.summary(),
             calibration=self.calibration,
+            domain=self.domain,
+            seen=self.seen,
             carried={
                 "predictions.csv": predictions_csv(self),
                 "options.yaml": options_yaml(self.options),

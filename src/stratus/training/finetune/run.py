@@ -8,6 +8,7 @@ from stratus.corpora.labelled.disjoint import check_disjoint
 from stratus.errors import InputError
 from stratus.training.finetune.fold import learn_fold, with_share
 from stratus.training.finetune.labels import check_tasks, read_samples
+from stratus.training.finetune.learned import count_formulas, learned_by, seen_by
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.result import FinetuneResult
 from stratus.training.finetune.start import make_start
@@ -72,7 +73,15 @@ def finetune(
         )
         for fold, overlap in zip(used, overlaps, strict=True)
     ]
-    return FinetuneResult(tasks, options, start, tuple(results))
+    return FinetuneResult(
+        tasks,
+        options,
+        start,
+        tuple(results),
+        domain=learned_by(table, used, tasks, start),
+        seen=seen_by(table, used, start),
+        formulas=count_formulas(table, start),
+    )
 
 
 def _check_folds(folds: Sequence[Fold]) -> None:

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 
-from stratus.encoders.table import ARCHITECTURES, architecture, configure, read_config
+from stratus.encoders.table import (
+    ARCHITECTURES,
+    DEFAULT_ENCODER,
+    DEFAULT_PRESET,
+    architecture,
+    configure,
+    read_config,
+)
 from stratus.errors import InputError
 from stratus.models.heads import make_target_heads
 from stratus.models.law_head import HIGHEST_K, LOWEST_K, law_head, law_of
+from stratus.models.loading import BUNDLED, load
 from stratus.models.model import Model
 from stratus.models.task_head import TaskHead
+from stratus.physics.laws import LAWS
 from stratus.scope import Dialect
 from stratus.training.finetune.network import PropertyNet
-from stratus.training.finetune.options import DEFAULT_ENCODER, DEFAULT_PRESET
 from stratus.views.names import pick
 from stratus.views.table import view as make_view
 
@@ -27,7 +35,9 @@ if TYPE_CHECKING:
 
     from stratus.models.card import Card
     from stratus.models.member import Member
+    from stratus.models.seen import SeenFormulas
     from stratus.models.target_head import TargetHead
+    from stratus.tasks.domain import Domain
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.task import Task
     from stratus.training.finetune.options import FinetuneOptions
@@ -52,6 +62,8 @@ class Start:
             none where weights are fresh.
         card: of the model that is given; None where there is none.
         kept: names of the heads that are taken over.
+        domain: what the heads of that model learned from; None where nobody knows.
+        seen: the formulas that its weights have seen; None where nobody knows.
     """
 
     architecture: str
@@ -61,6 +73,13 @@ class Start:
     members: tuple[Member, ...] = ()
     card: Card | None = None
     kept: frozenset[str] = frozenset()
+    domain: Domain | None = None
+    seen: SeenFormulas | None = None
+
+    @property
+    def keeps_law(self) -> bool:
+        """Whether the head of a law is taken over."""
+        return any(name in LAWS for name in self.kept)
 
     @property
     def name(self) -> str:
@@ -124,6 +143,27 @@ class Start:
         return {name: cast("TargetHead", given[name]) for name in sorted(self.kept)}
 
 
+def default_model(options: FinetuneOptions, dialect: Dialect) -> tuple[Model | None, str]:
+    """Return the model to start from where none is named: the bundled one, if it is as asked for.
+
+    Args:
+        options: of the run.
+        dialect: of the strings that are to be read.
+
+    Returns:
+        the model, or None with the reason in words.
+    """
+    try:
+        model = load(BUNDLED)
+    except InputError:
+        return None, "no model comes with this installation"
+    try:
+        _check(options, model, dialect)
+    except InputError as error:
+        return None, str(error).partition(";")[0]
+    return model, ""
+
+
 def make_start(
     options: FinetuneOptions,
     model: Model | None,
@@ -167,6 +207,8 @@ def make_start(
         members=tuple(each for each in model.members if each.group == model.members[0].group),
         card=model.card,
         kept=_kept(model, tasks) if options.keep_heads else frozenset(),
+        domain=model.domain,
+        seen=model.seen,
     )
 
 

@@ -48,7 +48,7 @@ def test_sizes_are_read_and_the_papers_are_twelve():
 
 def test_parameters_without_embeddings_are_those_of_the_blocks():
     size = parse_size("3x4x32")
-    counted = count(make_options({"model": size.model}), TEXT)
+    counted = count(make_options({"encoder": "cloud", "model": size.model}), TEXT)
     d, layers = 32, 3
     block = 4 * d * d + 4 * d + 8 * d * d + 5 * d + 4 * d  # weights, biases, norms
     assert counted.parameters == layers * block + 2 * d  # and the norm of the embeddings
@@ -67,7 +67,7 @@ def test_counts_that_differ_are_an_error(monkeypatch):
 
     monkeypatch.setattr(sizes, "_measure", lambda *_: 10**9)
     with pytest.raises(StratusError, match="by torch's counter and"):
-        count(make_options({"model": parse_size("1x1x8").model}), TEXT)
+        count(make_options({"encoder": "cloud", "model": parse_size("1x1x8").model}), TEXT)
 
 
 def test_a_plan_has_each_size_with_each_budget_and_is_read_back(plan, tmp_path):
