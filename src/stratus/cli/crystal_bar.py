@@ -57,6 +57,14 @@ class Ended(Protocol):
     """The part of a summary that all such jobs have."""
 
     @property
+    def output(self) -> str:
+        """The table, if one was written."""
+
+    @property
+    def rejects_file(self) -> str:
+        """The table of rejects, if one was asked for."""
+
+    @property
     def rejects(self) -> Mapping[str, int]:
         """Number of rejects by code."""
 
@@ -75,9 +83,12 @@ class Ended(Protocol):
 
 def print_end(summary: Ended) -> None:
     """Print the rejects of a job, the first of them in words, and how long it took."""
-    refused = print_rejects(summary.rejects)
+    refused = print_rejects(summary.rejects, summary.rejects_file)
     for line in summary.first_rejects:
         typer.echo(f"  {line}")
     if refused > len(summary.first_rejects):
-        typer.echo("  ... stratus encode writes the reasons of all of them to a file")
+        where = f"the column detail of {summary.output} has"
+        if summary.rejects_file or not summary.output:
+            where = f"{summary.rejects_file or '--rejects FILE'} has"
+        typer.echo(f"  ... {where} the reasons of all {refused:,}")
     typer.echo(f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s")

@@ -17,6 +17,8 @@ from stratus.cli.flags import (
     Progress,
     Quiet,
     Resume,
+    SafeCells,
+    Strict,
     StructureColumn,
     Symprec,
     Timeout,
@@ -62,9 +64,8 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     workers: Workers = None,
     resume: Resume = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first reject, with exit code 1.")
-    ] = False,
+    strict: Strict = False,
+    safe_cells: SafeCells = False,
     max_atoms: MaxAtoms = None,
     structure: StructureColumn = None,
     id_column: IdColumn = None,
@@ -94,6 +95,7 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
             "workers": workers,
             "resume": resume,
             "strict": strict,
+            "safe_cells": safe_cells,
             "timeout_s": timeout,
             "engine": engine.value,
         }

@@ -56,6 +56,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         list[str] | None,
         typer.Option(metavar="COL=VALUE", help="Predict nothing below it, such as gap=0."),
     ] = None,
+    functional: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL=NAME", help="Functional of the labels, such as gap=PBE."),
+    ] = None,
     physics: Annotated[
         str | None,
         typer.Option(metavar="LAW", help="debye or mixture: by it targets such as cv@300K."),
@@ -175,6 +179,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         of = {
             "kind": _by_column("kind", kind, "binary"),
             "minimum": _by_column("minimum", minimum, "0"),
+            "functional": _by_column("functional", functional, "PBE"),
         }
         read, tasks = _read(table, target, of, per_cell or [], columns, law)
         if split_file is not None:
@@ -226,11 +231,13 @@ def _read(
     learned = {task.column: task for task in given if task.physics is None}
     for column in (*of["kind"], *of["minimum"], *per_cell):
         pick(learned, column, "target")
+    for column in of["functional"]:
+        pick({task.column: task for task in given}, column, "target")
     others = {task.atoms for task in of_law.values() if task.atoms is not None}
     wanted = dict.fromkeys([*(task.column for task in given), *sorted(others)])
     table = read_tables(paths, list(wanted), kinds=of["kind"], **columns)
     return table, [
-        task
+        task.model_copy(update={"functional": of["functional"].get(task.column, "")})
         if task.physics is not None
         else make_task(
             {
@@ -238,6 +245,7 @@ def _read(
                 "unit": task.unit,
                 "kind": of["kind"].get(task.column, "regression"),
                 "minimum": of["minimum"].get(task.column),
+                "functional": of["functional"].get(task.column, ""),
                 "per": "cell" if task.column in per_cell else "crystal",
                 "classes": table.classes.get(task.column, ()),
             }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from stratus.inference import PredictOptions
+    from stratus.inference import PredictOptions, WriteOptions
 
 _T = TypeVar("_T")
 
@@ -32,6 +32,12 @@ Inputs = Annotated[
     typer.Argument(
         metavar="INPUT...",
         help="Crystal files, tables, archives or folders of them; - reads standard input.",
+    ),
+]
+OutputTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="OUT", help="The table: .csv, .parquet, .jsonl or .xlsx."
     ),
 ]
 StructureColumn = Annotated[
@@ -76,6 +82,23 @@ Folds = Annotated[
 Members = Annotated[
     int | None, typer.Option(help="Nets for each fold, with other seeds.  [default: 1]")
 ]
+Digits = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Significant digits.  [default: by the interval; 9 in files]"),
+]
+SafeCells = Annotated[
+    bool,
+    typer.Option("--safe-cells", help="Put a ' before texts that a spreadsheet would run."),
+]
+RejectsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A table of the rejects with their reasons.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first reject, with exit code 1.")
+]
+KeepColumns = Annotated[
+    bool, typer.Option("--keep-columns", help="Write the other columns of the inputs too.")
+]
 PictureKind = Annotated[str, typer.Option("--format", metavar="KIND", help="png, svg or pdf.")]
 
 
@@ -110,7 +133,12 @@ def made(make: Callable[[], _T]) -> _T:
 
 
 def predict_options(
-    read: dict[str, Any], *, symprec: float, workers: int | None, timeout: float
+    read: dict[str, Any],
+    *,
+    symprec: float,
+    workers: int | None,
+    timeout: float,
+    keep_columns: bool = False,
 ) -> PredictOptions:
     """Return how crystals are read and encoded that are to be predicted.
 
@@ -119,5 +147,28 @@ def predict_options(
     """
     from stratus.inference import PredictOptions
 
-    values = {"read": read, "symprec": symprec, "workers": workers, "timeout_s": timeout}
+    values = {
+        "read": read,
+        "symprec": symprec,
+        "workers": workers,
+        "timeout_s": timeout,
+        "keep_columns": keep_columns,
+    }
     return made(lambda: PredictOptions.model_validate(values))
+
+
+def write_options(**values: Any) -> WriteOptions:
+    """Return how a table of predictions is written.
+
+    Raises:
+        stratus.errors.InputError: a value was refused.
+    """
+    from stratus.inference import WriteOptions
+
+    return made(lambda: WriteOptions.model_validate(values))
+
+
+def end(rows: int, rejects: Mapping[str, int]) -> None:
+    """End with exit code 1 if every crystal was rejected."""
+    if rows and sum(rejects.values()) == rows:
+        raise typer.Exit(1)

@@ -10,18 +10,31 @@ import typer
 from stratus.cli.failures import reported
 from stratus.cli.flags import (
     Bundle,
+    Digits,
     IdColumn,
     Interval,
+    KeepColumns,
     MaxAtoms,
+    OutputTable,
     Progress,
     Quiet,
+    RejectsFile,
+    SafeCells,
+    Strict,
     StructureColumn,
     Symprec,
     Timeout,
     Workers,
+    end,
     predict_options,
     read_flags,
+    write_options,
 )
+
+_FIRST, _SHOWN = 10, 20
+"""Rows that are shown beside a table, and without one."""
+
+_FILES = {".cif", ".csv", ".parquet", ".xlsx", ".json", ".vasp", ".zip"}
 
 
 def predict(  # noqa: PLR0917 - one parameter for each flag
@@ -32,20 +45,25 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
             help="Crystal files, tables, archives or folders of them; - reads standard input.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help="The table to write, .csv."),
-    ] = None,
+    output: OutputTable = None,
     model: Bundle = "bundled",
     interval: Interval = 0.9,
     formula: Annotated[
-        str | None,
-        typer.Option(metavar="FORMULA", help="Predict for a formula, instead of INPUT."),
+        list[str] | None,
+        typer.Option(metavar="FORMULA...", help="Predict for formulas, instead of INPUT."),
     ] = None,
     space_group: Annotated[
-        str | None,
-        typer.Option(metavar="GROUP", help="Its space group, by number or symbol, if known."),
+        list[str] | None,
+        typer.Option(metavar="GROUP", help="Space group of the formulas, by number or symbol."),
     ] = None,
+    digits: Digits = None,
+    units: Annotated[
+        bool, typer.Option("--units", help="Write GPa beside log10(GPa), and the like.")
+    ] = False,
+    keep_columns: KeepColumns = False,
+    rejects: RejectsFile = None,
+    strict: Strict = False,
+    safe_cells: SafeCells = False,
     symprec: Symprec = 0.01,
     workers: Workers = None,
     max_atoms: MaxAtoms = None,
@@ -58,49 +76,74 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
     """Predict the properties of crystals, with intervals.
 
     OUT gets one row for each crystal, in the order of the inputs, those that can not be read
-    included; it appears when it is whole. Tables of SCOPE strings or of formulas are inputs too.
-    With --formula the predictions for one formula are printed.
+    included; it appears when it is whole. Without it the first rows are printed. Tables of SCOPE
+    strings or of formulas are inputs too. Formulas may also follow --formula, one or several.
     """
     with reported(lambda: "Nothing was written."):
-        from stratus.errors import InputError
-
-        if space_group is not None and formula is None:
-            raise InputError("--space-group belongs to --formula; give both")
-        if bool(inputs) == (formula is not None):
-            raise InputError("give files or folders of crystals, or else --formula FORMULA")
-        if formula is not None:
-            if output is not None:
-                raise InputError("--formula prints its predictions; leave out --output")
-            _predict_formula(formula, space_group, model, interval)
-            return
-        if output is None:
-            raise InputError("name the table to write with -o OUT.csv")
         from stratus.cli.predict_report import Report
-        from stratus.inference import predict_corpus
+        from stratus.inference import predict_corpus, predict_formulas
         from stratus.models.loading import load
 
+        formulas = _formulas(inputs or [], formula, space_group)
         read = read_flags(structure, id_column, max_atoms)
-        options = predict_options(read, symprec=symprec, workers=workers, timeout=timeout)
+        options = predict_options(
+            read, symprec=symprec, workers=workers, timeout=timeout, keep_columns=keep_columns
+        )
+        write = write_options(
+            digits=digits, units=units, safe_cells=safe_cells, rejects=rejects, strict=strict
+        )
         loaded = load(model)
-        with Report(loaded, inputs or [], progress=progress, quiet=quiet) as report:
-            summary = predict_corpus(
-                inputs or [],
-                output,
-                loaded,
-                interval=interval,
-                options=options,
-                on_window=report.window,
-            )
+        named = [] if formulas else inputs or []
+        report = Report(
+            loaded,
+            named,
+            interval,
+            units=units,
+            digits=digits,
+            first=_SHOWN if output is None else _FIRST,
+            progress=progress,
+            quiet=quiet,
+        )
+        with report:
+            if formulas:
+                summary = predict_formulas(
+                    formulas,
+                    output,
+                    loaded,
+                    space_groups=space_group or (),
+                    interval=interval,
+                    write=write,
+                    on_window=report.window,
+                )
+            else:
+                summary = predict_corpus(
+                    named,
+                    output,
+                    loaded,
+                    interval=interval,
+                    options=options,
+                    write=write,
+                    on_window=report.window,
+                )
         report.finish(summary)
+        end(summary.rows, summary.rejects)
 
 
-def _predict_formula(formula: str, space_group: str | None, bundle: str, interval: float) -> None:
-    from stratus.cli.predict_report import print_one
-    from stratus.models.loading import load
-    from stratus.scope.partial import noted_scope
+def _formulas(
+    inputs: list[str], formulas: list[str] | None, space_groups: list[str] | None
+) -> list[str]:
+    """Return the formulas behind the flag: click takes the second of several for an input."""
+    from stratus.errors import InputError
 
-    text, notes = noted_scope(formula, space_group)
-    for note in notes:
-        typer.echo(f"{formula}: {note}", err=True)
-    model = load(bundle)
-    print_one(model, model.predict(text, interval=interval), interval)
+    if not formulas:
+        if space_groups:
+            raise InputError("--space-group belongs to --formula; give both")
+        if not inputs:
+            raise InputError("give files or folders of crystals, or else --formula FORMULA")
+        return []
+    for item in inputs:
+        if item == "-" or Path(item).exists() or Path(item).suffix.lower() in _FILES:
+            raise InputError(
+                f"give files or folders of crystals, or else --formula FORMULA; {item} is a file"
+            )
+    return [*formulas, *inputs]

@@ -10,26 +10,32 @@ import typer
 from stratus.cli.failures import reported
 from stratus.cli.flags import (
     Bundle,
+    Digits,
     IdColumn,
     Inputs,
     Interval,
+    KeepColumns,
     MaxAtoms,
+    OutputTable,
     Progress,
     Quiet,
+    RejectsFile,
+    SafeCells,
+    Strict,
     StructureColumn,
     Symprec,
     Timeout,
     Workers,
+    end,
     predict_options,
     read_flags,
+    write_options,
 )
 
 
 def thermo(  # noqa: PLR0917 - one parameter for each flag
     inputs: Inputs,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The table to write, .csv.")
-    ],
+    output: OutputTable = None,
     t_min: Annotated[float, typer.Option(metavar="K", help="Lowest temperature, in K.")] = 0.0,
     t_max: Annotated[float, typer.Option(metavar="K", help="Highest temperature, in K.")] = 1500.0,
     step: Annotated[float, typer.Option(metavar="K", help="From one to the next, in K.")] = 10.0,
@@ -42,6 +48,11 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
         typer.Option(metavar="OUT", help="A picture of the first seven, .png, .svg or .pdf."),
     ] = None,
     model: Bundle = "bundled",
+    digits: Digits = None,
+    keep_columns: KeepColumns = False,
+    rejects: RejectsFile = None,
+    strict: Strict = False,
+    safe_cells: SafeCells = False,
     symprec: Symprec = 0.01,
     workers: Workers = None,
     max_atoms: MaxAtoms = None,
@@ -55,7 +66,8 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
 
     They are of the vibrations of a crystal of fixed volume: C_v, not C_p. OUT gets a line for each
     crystal and temperature, and one for each crystal that can not be read; it appears when it is
-    whole. The model needs the head of a law (stratus finetune --physics).
+    whole. Without it the first crystals are printed. The model needs the head of a law (stratus
+    finetune --physics).
     """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.thermo_report import Report
@@ -68,10 +80,16 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
         if plot is not None:
             check_output(inputs, plot, (".png", ".svg", ".pdf"))
         read = read_flags(structure, id_column, max_atoms)
-        options = predict_options(read, symprec=symprec, workers=workers, timeout=timeout)
+        options = predict_options(
+            read, symprec=symprec, workers=workers, timeout=timeout, keep_columns=keep_columns
+        )
+        write = write_options(digits=digits, safe_cells=safe_cells, rejects=rejects, strict=strict)
         loaded = load(model)
         require_law(loaded)
-        with Report(per, interval, inputs, progress=progress, quiet=quiet) as report:
+        report = Report(
+            per, interval, inputs, loaded, digits=digits, progress=progress, quiet=quiet
+        )
+        with report:
             summary = thermo_corpus(
                 inputs,
                 output,
@@ -80,8 +98,10 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
                 per=per,
                 interval=interval,
                 options=options,
+                write=write,
                 on_window=report.window,
             )
         report.finish(summary)
         if plot is not None:
             report.draw(plot)
+        end(summary.crystals, summary.rejects)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from stratus.cli.console import Console
 from stratus.cli.crystal_bar import CrystalBar, print_end
+from stratus.cli.wide_table import print_wide
 from stratus.errors import InputError
+from stratus.models.functionals import functional_of
 from stratus.models.thermo import UNITS
 from stratus.physics.amounts import PER
 from stratus.physics.quantities import GAS_CONSTANT, QUANTITIES
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from stratus.inference.thermo import ThermoSummary, ThermoWindow
     from stratus.models.given import Given
+    from stratus.models.model import Model
     from stratus.models.thermo import ThermoCurves
 
     Floats = NDArray[np.float64]
@@ -56,6 +56,9 @@ class Report(CrystalBar):
         per: what a mole is of.
         interval: share of crystals that the intervals are to hold.
         inputs: those of the job.
+        model: what predicts.
+        digits: significant digits; as many as the interval allows if None.
+        first: how many crystals are shown.
         progress: whether to draw a bar, if stderr is a terminal.
         quiet: whether to show nothing.
 
@@ -64,36 +67,49 @@ class Report(CrystalBar):
     """
 
     def __init__(
-        self, per: str, interval: float, inputs: Sequence[str], *, progress: bool, quiet: bool
+        self,
+        per: str,
+        interval: float,
+        inputs: Sequence[str],
+        model: Model,
+        *,
+        digits: int | None = None,
+        first: int = _FIRST,
+        progress: bool = True,
+        quiet: bool = False,
     ) -> None:
         super().__init__(inputs, progress=progress, quiet=quiet)
         self._mole = pick(PER, per, "value of per")
         self._per = per
         self._interval = interval
+        self._model = model
+        self._digits = digits
+        self._most = first
         self._first: list[_Crystal] = []
+        self._notes: list[str] = []
 
     def window(self, window: ThermoWindow) -> None:
         """Take in some curves."""
         self.advance(len(window.rows))
-        for row, place in zip(window.rows, window.where.tolist(), strict=True):
-            if len(self._first) == _FIRST:
+        for number, (row, place) in enumerate(zip(window.rows, window.where.tolist(), strict=True)):
+            if len(self._first) == self._most:
                 return
+            self._notes += [f"{row.id}: {n}" for n in (*row.notes, *window.notes.get(number, ()))]
             if row.reject is None and np.isfinite(window.curves.cv.value[place]).any():
                 atoms = _atoms(window.given[place], self._per)
                 self._first.append(_crystal(row.id, window.curves, place, atoms))
 
     def finish(self, summary: ThermoSummary) -> None:
         """Print the first crystals near 300 K, if stdout is a terminal, units and counts."""
+        if self._first and (not summary.output or (Console().is_terminal and not self.quiet)):
+            self._print_table(summary)
         if self.quiet:
             return
-        console = Console(highlight=False)
-        if console.is_terminal and self._first:
-            console.print(self._table())
         units = "; ".join(f"{name} in {UNITS[name]}" for name in QUANTITIES)
         typer.echo(f"units          {units}; {self._mole}")
+        where = f"{summary.output}: {summary.lines:,} lines, " if summary.output else ""
         typer.echo(
-            f"crystals       {summary.crystals:>12,}   {summary.output}: {summary.lines:,} lines, "
-            f"{summary.temperatures:,} temperatures"
+            f"crystals       {summary.crystals:>12,}   {where}{summary.temperatures:,} temperatures"
         )
         print_end(summary)
 
@@ -127,17 +143,36 @@ class Report(CrystalBar):
         if not self.quiet:
             typer.echo(f"picture        {len(shown):>12,}   {path}")
 
-    def _table(self) -> Table:
+    def _print_table(self, summary: ThermoSummary) -> None:
         at = self._first[0].temperature_k
         nearest = int(np.abs(at - _SHOWN_AT_K).argmin())
-        table = Table("id", box=box.SIMPLE, caption=f"at {at[nearest]:g} K, {self._mole}")
-        table.add_column("θ\nK", justify="right")
-        for name in QUANTITIES:
-            table.add_column(f"{name}\n{UNITS[name]}", justify="right")
+        header = ["id", self._heading("θ", "theta_k", "K")]
+        header += [self._heading(name, name, UNITS[name]) for name in QUANTITIES]
+        rows = []
         for one in self._first:
-            cells = [_cell(name, one.bands[name], one.stds[name], nearest) for name in QUANTITIES]
-            table.add_row(escape(one.name), f"{one.theta_k:.0f}", *cells)
-        return table
+            cells = [self._cell(name, one, nearest) for name in QUANTITIES]
+            rows.append([one.name, f"{one.theta_k:.0f}", *cells])
+        print_wide(header, rows)
+        typer.echo(f"At {at[nearest]:g} K, {self._mole}; below each value its interval.")
+        good = summary.crystals - sum(summary.rejects.values())
+        if good > len(self._first):
+            more = "" if summary.output else "; -o OUT writes all of them"
+            typer.echo(f"These are the first {len(self._first)} of {good:,} crystals{more}.")
+        for note in self._notes:
+            Console(highlight=False).print(note, markup=False)
+
+    def _heading(self, shown: str, name: str, unit: str) -> str:
+        functional = functional_of(self._model, name)
+        return "\n".join((shown, unit, *filter(None, (functional,))))
+
+    def _cell(self, name: str, one: _Crystal, place: int) -> str:
+        band = one.bands[name]
+        numbers = (
+            float("nan") if part is None else float(np.asarray(part)[place])
+            for part in (band.value, one.stds[name], band.lo, band.hi)
+        )
+        value, _, ends = rounded(Predicted(name, "", *numbers), self._digits)
+        return f"{value}\n{ends}"
 
 
 def _crystal(name: str, curves: ThermoCurves, place: int, atoms: int) -> _Crystal:
@@ -154,15 +189,6 @@ def _crystal(name: str, curves: ThermoCurves, place: int, atoms: int) -> _Crysta
 
 def _atoms(given: Given, per: str) -> int:
     return {"formula": given.formula_atoms, "cell": given.n_atoms}.get(per, 1)
-
-
-def _cell(name: str, band: Band, std: Floats, place: int) -> str:
-    numbers = (
-        float("nan") if part is None else float(np.asarray(part)[place])
-        for part in (band.value, std, band.lo, band.hi)
-    )
-    value, _, ends = rounded(Predicted(name, "", *numbers))
-    return f"{value}\n{ends}"
 
 
 def _short(name: str) -> str:

@@ -60,6 +60,7 @@ class Reject:
         stage: where it stopped.
         code: why, as a word for programs.
         detail: why, as one sentence for people.
+        labels: the other columns of its table, if it came from one and they are known.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Reject:
     stage: Stage
     code: Code
     detail: str
+    labels: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stratus.inference.inputs import PredictOptions
-    from stratus.inference.job import PredictSummary, predict_corpus
+    from stratus.inference.job import PredictSummary, predict_corpus, predict_formulas
     from stratus.inference.row import Row
     from stratus.inference.thermo import (
         ThermoSummary,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         thermo_windows,
     )
     from stratus.inference.windows import Window, predict_windows
+    from stratus.inference.writing import WriteOptions
 
 __all__ = [
     "PredictOptions",
@@ -28,7 +29,9 @@ __all__ = [
     "ThermoSummary",
     "ThermoWindow",
     "Window",
+    "WriteOptions",
     "predict_corpus",
+    "predict_formulas",
     "predict_windows",
     "temperature_range",
     "thermo_corpus",
@@ -40,6 +43,7 @@ _HOME = {
     "Row": "stratus.inference.row",
     "PredictSummary": "stratus.inference.job",
     "predict_corpus": "stratus.inference.job",
+    "predict_formulas": "stratus.inference.job",
     "ThermoSummary": "stratus.inference.thermo",
     "ThermoWindow": "stratus.inference.thermo",
     "temperature_range": "stratus.inference.thermo",
@@ -47,6 +51,7 @@ _HOME = {
     "thermo_windows": "stratus.inference.thermo",
     "Window": "stratus.inference.windows",
     "predict_windows": "stratus.inference.windows",
+    "WriteOptions": "stratus.inference.writing",
 }
 
 

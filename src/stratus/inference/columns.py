@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+import numpy as np
+
+from stratus.models.functionals import functional_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from stratus.inference.row import Row
     from stratus.inference.windows import Window
+    from stratus.models.model import Model
     from stratus.tasks.predicted import Predicted
     from stratus.tasks.task import Task
+
+    Floats = NDArray[np.float64]
 
 Cell: TypeAlias = "str | float | int | None"
 """A text, a number, or nothing: None, an empty text and NaN."""
@@ -23,11 +33,14 @@ class Column(NamedTuple):
         name: as it stands in the header.
         kind: ``text``, ``number`` or ``whole``.
         unit: of its numbers; empty where they have none.
+        functional: the density functional that the labels were computed with; empty where none
+            was, or nobody says.
     """
 
     name: str
     kind: str = "text"
     unit: str = ""
+    functional: str = ""
 
 
 OWN: Final = (
@@ -42,6 +55,9 @@ OWN: Final = (
 )
 """The columns before those of the targets."""
 
+_PLAIN: Final = ("", "_lo", "_hi")
+_LOGARITHM: Final = re.compile(r"log10\((.+)\)")
+
 _SUFFIXES: Final = {
     "regression": ("", "_std", "_lo", "_hi"),
     "binary": ("", "_std"),
@@ -49,20 +65,54 @@ _SUFFIXES: Final = {
 }
 
 
-def header(tasks: Mapping[str, Task]) -> list[Column]:
-    """Return the columns of the table."""
-    return [*OWN, *(column for task in tasks.values() for column in _of(task))]
+def header(model: Model, *, units: bool = False) -> list[Column]:
+    """Return the columns of the table.
+
+    Args:
+        model: what predicts.
+        units: whether a target in a logarithm of a unit has columns in the unit itself too.
+    """
+    found = list(OWN)
+    for task in model.tasks.values():
+        functional = functional_of(model, task.name)
+        found += (column._replace(functional=functional) for column in _of(task))
+        plain = plain_target(task, model.tasks) if units else None
+        if plain is not None:
+            name, unit = plain
+            found += (Column(name + end, "number", unit, functional) for end in _PLAIN)
+    return found
 
 
-def cells(window: Window, tasks: Mapping[str, Task]) -> Iterator[list[Cell]]:
-    """Yield the row of each crystal of a window."""
+def plain_target(task: Task, others: Container[str]) -> tuple[str, str] | None:
+    """Return name and unit of what a target in a logarithm is the logarithm of.
+
+    Args:
+        task: such as ``log10_bulk_modulus`` in ``log10(GPa)``.
+        others: names that are taken.
+
+    Returns:
+        ``bulk_modulus`` and ``GPa``; None for a target that is no logarithm.
+    """
+    found = _LOGARITHM.fullmatch(task.unit) if task.kind == "regression" else None
+    if found is None:
+        return None
+    name = task.name.removeprefix("log10_").removeprefix("log_")
+    return (f"{task.name}_in_{found[1]}" if name in others else name), found[1]
+
+
+def cells(
+    window: Window, tasks: Mapping[str, Task], *, units: bool = False
+) -> Iterator[tuple[Row, list[Cell]]]:
+    """Yield each row of a window with its cells."""
     columns = [
-        column for name, task in tasks.items() for column in _columns(task, window.predicted[name])
+        column
+        for name, task in tasks.items()
+        for column in _columns(task, window.predicted[name], tasks, units=units)
     ]
     nothing: list[Cell] = [None] * len(columns)
     for number, (row, place) in enumerate(zip(window.rows, window.where.tolist(), strict=True)):
         values = nothing if row.reject is not None else [column[place] for column in columns]
-        yield [*own_cells(row, window.notes.get(number, ())), *values]
+        yield row, [*own_cells(row, window.notes.get(number, ())), *values]
 
 
 def own_cells(row: Row, notes: Sequence[str] = ()) -> list[Cell]:
@@ -91,15 +141,31 @@ def _of(task: Task) -> Iterator[Column]:
         yield Column(task.name + end, "text" if is_class else "number", unit)
 
 
-def _columns(task: Task, predicted: Predicted) -> Iterator[Sequence[Cell]]:
+def _columns(
+    task: Task, predicted: Predicted, tasks: Container[str], *, units: bool
+) -> Iterator[Sequence[Cell]]:
     value = predicted.value
     if task.kind == "multiclass":
         names = class_names(task)
         yield [names[place] for place in value.argmax(axis=1).tolist()]
         yield value.max(axis=1).tolist()
         return
+    ends = (predicted.lo, predicted.hi)
     yield value.tolist()
     yield predicted.std.tolist()
     if task.kind == "regression":
-        for end in (predicted.lo, predicted.hi):
-            yield [None] * len(value) if end is None else end.tolist()
+        yield from (_filled(end, len(value)) for end in ends)
+    if units and plain_target(task, tasks) is not None:
+        yield power(value).tolist()
+        yield from (_filled(None if end is None else power(end), len(value)) for end in ends)
+
+
+def power(logarithms: Floats) -> Floats:
+    """Return what some numbers are the decadic logarithms of; infinity where that is too large."""
+    with np.errstate(over="ignore"):
+        found: Floats = 10.0**logarithms
+    return found
+
+
+def _filled(numbers: Floats | None, count: int) -> Sequence[Cell]:
+    return [None] * count if numbers is None else numbers.tolist()

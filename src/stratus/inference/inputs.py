@@ -6,7 +6,7 @@ import os
 import sys
 from itertools import chain, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from stratus.corpora.encoding.chunks import chunked
 from stratus.corpora.encoding.fingerprint import STANDARD_INPUT
 from stratus.corpora.encoding.job import default_work, processors
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.rows import label_name
 from stratus.corpora.encoding.workers import WorkerPool, run_here
 from stratus.crystals.reading import ReadOptions, records
 from stratus.crystals.reading.containers import by_content
@@ -28,6 +29,8 @@ from stratus.scope import Dialect, ScopeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
 
     from stratus.corpora.encoding.rows import ChunkResult
 
@@ -46,6 +49,9 @@ class PredictOptions(BaseModel):
         description="Worker processes; 0 works in this one, by default one for each processor.",
     )
     timeout_s: float = Field(60.0, gt=0, description="Longest time for one crystal, in seconds.")
+    keep_columns: bool = Field(
+        default=False, description="Rows carry the other columns of their tables."
+    )
 
 
 def rows(
@@ -88,7 +94,7 @@ def _text_table(item: object, dialect: Dialect, options: PredictOptions) -> Iter
     path = Path(item)
     if not path.is_file() or _format(path) not in TABLES:
         return None
-    return text_table(path, dialect, options.read)
+    return text_table(path, dialect, options.read, keep=options.keep_columns)
 
 
 def _format(path: Path) -> str | None:
@@ -106,34 +112,47 @@ def _encoded(inputs: Sequence[object], dialect: Dialect, options: PredictOptions
         workers=options.workers,
         timeout_s=options.timeout_s,
     )
-    work = default_work(encode)
+    work, keep = default_work(encode), options.keep_columns
     found = records(list(inputs), options.read.within(options.timeout_s), _standard_input(inputs))
     chunks = chunked(found, encode.chunk_rows)
     workers = processors() if options.workers is None else options.workers
     if workers == 0:
         results = run_here(chunks, work)
-        yield from chain.from_iterable(map(_in_order, results))
+        yield from chain.from_iterable(_in_order(result, keep=keep) for result in results)
         return
     with WorkerPool(work, workers, options.timeout_s) as pool:
-        yield from chain.from_iterable(map(_in_order, pool.run(chunks)))
+        results = pool.run(chunks)
+        yield from chain.from_iterable(_in_order(result, keep=keep) for result in results)
 
 
 def _standard_input(inputs: Sequence[object]) -> BinaryIO | None:
     return sys.stdin.buffer if STANDARD_INPUT in inputs else None
 
 
-def _in_order(result: ChunkResult) -> Iterator[Row]:
+def _in_order(result: ChunkResult, *, keep: bool) -> Iterator[Row]:
     """Yield the rows and rejects of a chunk where they stood in it."""
     batch = result.batch()
     good = iter(zip(*(batch.column(name).to_pylist() for name in _TAKEN), strict=True))
+    own = iter(_own(batch) if keep else [{}] * batch.num_rows)
     bad = dict(result.rejects)
     for place in range(result.outcomes):
         if place in bad:
-            yield Row(bad[place].id, None, bad[place], bad[place].source)
+            one = bad[place]
+            labels = {label_name(name): value for name, value in one.labels.items()}
+            yield Row(one.id, None, one, one.source, own=labels if keep else {})
         else:
             id, scope, n_atoms, source, formula, group, notes = next(good)  # noqa: A001 - its name
-            told = (source, formula, group, (notes,) if notes else ())
-            yield Row(id, Given(scope, n_atoms), None, *told)
+            said = (notes,) if notes else ()
+            yield Row(id, Given(scope, n_atoms), None, source, formula, group, said, next(own))
+
+
+def _own(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return the user's columns of each row."""
+    names = [name for name in batch.schema.names if label_name(name) == name]
+    if not names:
+        return [{}] * batch.num_rows
+    columns = [batch.column(name).to_pylist() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 _TAKEN: Final = ("id", "scope", "n_atoms", "source", "formula", "space_group", "notes")

@@ -1,4 +1,4 @@
-"""The predict job: any pile of crystals to one CSV of predictions."""
+"""The predict job: any pile of crystals to one table of predictions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from stratus.errors import InputError
 from stratus.inference.columns import cells, header
-from stratus.inference.windows import predict_windows
-from stratus.inference.writing import check_output, write_windows
+from stratus.inference.inputs import PredictOptions
+from stratus.inference.row import formula_rows
+from stratus.inference.windows import predict_rows, predict_windows
+from stratus.inference.writing import WriteOptions, about_table, check_files, write_windows
+from stratus.models.predicting import require_tasks
+from stratus.scope import Dialect
+from stratus.tasks.conformal import check_level
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
-    from stratus.inference.inputs import PredictOptions
     from stratus.inference.windows import Window
     from stratus.models.model import Model
 
@@ -24,7 +30,8 @@ class PredictSummary(BaseModel):
     """What a predict job did.
 
     Attributes:
-        output: the table.
+        output: the table; empty where none was asked for.
+        rejects_file: the table of rejects; empty where none was asked for.
         rows: its rows, one for each crystal met.
         rejects: number of rejects by code.
         first_rejects: source and reason of the first of them.
@@ -34,6 +41,7 @@ class PredictSummary(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     output: str
+    rejects_file: str = ""
     rows: int
     rejects: dict[str, int]
     first_rejects: tuple[str, ...]
@@ -47,15 +55,16 @@ class PredictSummary(BaseModel):
 
 def predict_corpus(
     inputs: Sequence[object],
-    output: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None,
     model: Model,
     *,
     interval: float | None = 0.9,
     options: PredictOptions | None = None,
+    write: WriteOptions | None = None,
     batch_size: int = 64,
     on_window: Callable[[Window], None] | None = None,
 ) -> PredictSummary:
-    """Predict for crystals and write a CSV with one row for each, in the order of the inputs.
+    """Predict for crystals and write a table with one row for each, in the order of the inputs.
 
     Nothing is at ``output`` before the table is whole; an older table there is replaced at that
     moment. Memory does not grow with the number of crystals.
@@ -63,10 +72,12 @@ def predict_corpus(
     Args:
         inputs: files, folders, archives, tables or objects that :func:`stratus.read` takes; tables
             of SCOPE strings or formulas as well.
-        output: where the table goes, ``.csv``.
+        output: where the table goes: ``.csv``, ``.parquet``, ``.jsonl``, ``.ndjson`` or ``.xlsx``;
+            no table is written if None.
         model: one with property heads.
         interval: share of crystals that the intervals are to hold; their cells are empty if None.
         options: how crystals are read and encoded.
+        write: how the table is written.
         batch_size: crystals that go through an encoder together.
         on_window: called with the predictions of some crystals, in order.
 
@@ -75,18 +86,87 @@ def predict_corpus(
 
     Raises:
         stratus.errors.InputError: an input, the output, the model or the interval can not be used.
+        stratus.errors.StrictError: a crystal was rejected and ``strict`` was asked for.
         stratus.errors.StratusError: writing failed, or a worker can not start.
     """
-    started = time.monotonic()
-    path = check_output(inputs, output)
+    options, write = options or PredictOptions(), write or WriteOptions()
+    path = check_files(inputs, output, write)
     windows = predict_windows(
         inputs, model, interval=interval, options=options, batch_size=batch_size
     )
+    return _write(
+        path, model, windows, write, interval=interval, keep=options.keep_columns, then=on_window
+    )
+
+
+def predict_formulas(
+    formulas: Sequence[str],
+    output: str | os.PathLike[str] | None,
+    model: Model,
+    *,
+    space_groups: Sequence[str | int | None] = (),
+    interval: float | None = 0.9,
+    write: WriteOptions | None = None,
+    on_window: Callable[[Window], None] | None = None,
+) -> PredictSummary:
+    """Predict for formulas, as :func:`predict_corpus` does for crystals.
+
+    Args:
+        formulas: the formulas, which are the ids of their rows too.
+        output: where the table goes; no table is written if None.
+        model: one of the ``orbit`` dialect with property heads.
+        space_groups: none, one for all formulas, or one for each, by number or symbol.
+        interval: share of crystals that the intervals are to hold; their cells are empty if None.
+        write: how the table is written.
+        on_window: called with the predictions of some formulas, in order.
+
+    Raises:
+        stratus.errors.InputError: the output, the model, the interval or the space groups can not
+            be used; or the only formula can not be read.
+        stratus.errors.StrictError: a formula was rejected and ``strict`` was asked for.
+        stratus.errors.StratusError: writing failed.
+    """
+    require_tasks(model)
+    if interval is not None:
+        check_level(interval)
+    if model.dialect != Dialect.ORBIT:
+        raise InputError(
+            f"formulas can be written in the {Dialect.ORBIT} dialect alone, and the model "
+            f"{model.card.name!r} reads {model.dialect}"
+        )
+    write = write or WriteOptions()
+    path = check_files([], output, write)
+    rows = list(formula_rows(formulas, space_groups))
+    if len(rows) == 1 and rows[0].reject is not None:
+        raise InputError(rows[0].reject.detail)
+    windows = predict_rows(rows, model, interval)
+    return _write(path, model, windows, write, interval=interval, keep=False, then=on_window)
+
+
+def _write(
+    path: Path | None,
+    model: Model,
+    windows: Iterable[Window],
+    write: WriteOptions,
+    *,
+    interval: float | None,
+    keep: bool,
+    then: Callable[[Window], None] | None,
+) -> PredictSummary:
+    started = time.monotonic()
     written = write_windows(
-        path, header(model.tasks), windows, lambda window: cells(window, model.tasks), on_window
+        path,
+        header(model, units=write.units),
+        windows,
+        lambda window: cells(window, model.tasks, units=write.units),
+        then,
+        options=write,
+        keep_columns=keep,
+        about=about_table(model, interval),
     )
     return PredictSummary(
-        output=str(path),
+        output=str(path or ""),
+        rejects_file=str(write.rejects or ""),
         rows=written.crystals,
         rejects=written.rejects,
         first_rejects=written.first_rejects,

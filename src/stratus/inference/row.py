@@ -7,15 +7,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stratus.crystals.composition import reduce_composition, reduced_formula
+from stratus.crystals.entry import Code, Reject, Stage
+from stratus.errors import InputError
+from stratus.models.given import Given
 from stratus.scope import Dialect, PaperScope
-from stratus.scope.partial import group_number, read_amounts
+from stratus.scope.partial import check_partial, group_number, noted_scope, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from stratus.crystals.entry import Reject
-    from stratus.models.given import Given
+    from collections.abc import Iterator, Mapping, Sequence
 
 _REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -60,3 +60,33 @@ def told(text: str, dialect: Dialect) -> tuple[str, int | None]:
         return "", PaperScope.parse(text).space_group
     group, _, composition, _ = text.split(f" {SEPARATOR} ")
     return reduced_formula(reduce_composition(read_amounts(composition))), group_number(group)
+
+
+def formula_rows(
+    formulas: Sequence[str], space_groups: Sequence[str | int | None] = ()
+) -> Iterator[Row]:
+    """Yield a row for each of some formulas; one that can not be read is a reject.
+
+    Args:
+        formulas: what is known of the crystals.
+        space_groups: none, one for all, or one for each, by number or symbol.
+
+    Raises:
+        stratus.errors.InputError: there are more or fewer space groups than that.
+    """
+    groups = list(space_groups) or [None]
+    if len(groups) not in {1, len(formulas)}:
+        raise InputError(
+            f"there are {len(groups)} space groups for {len(formulas)} formulas; give one for all, "
+            "or one for each"
+        )
+    for place, formula in enumerate(formulas):
+        source = f"formula {place}"
+        try:
+            text, notes = noted_scope(formula, groups[place % len(groups)])
+        except InputError as error:
+            reject = Reject(formula, source, Stage.READING, Code.BAD_FORMULA, str(error))
+            yield Row(formula, None, reject, source, formula)
+        else:
+            known = Given(text, 0, check_partial(text))
+            yield Row(formula, known, None, source, *told(text, Dialect.ORBIT), notes)

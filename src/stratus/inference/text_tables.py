@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stratus.corpora.labelled.formulas import Formulas
 from stratus.corpora.labelled.gathering import with_column
 from stratus.corpora.labelled.layout import find_layout
 from stratus.crystals.entry import Reject, Stage
 from stratus.crystals.reading import records
-from stratus.crystals.reading.table_rows import TableSlice, row_ids
+from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
 from stratus.inference.row import Row, told
 from stratus.models.given import Given
 
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from stratus.scope import Dialect
 
 
-def text_table(path: Path, dialect: Dialect, read: ReadOptions) -> Iterator[Row] | None:
+def text_table(
+    path: Path, dialect: Dialect, read: ReadOptions, *, keep: bool = False
+) -> Iterator[Row] | None:
     """Return what is known of each row of a table, or why nothing is.
 
     Args:
         path: the table.
         dialect: of the strings.
         read: the columns of ids and structures, where the caller named them.
+        keep: whether rows carry the other columns.
 
     Returns:
         None for a table of structures, which have to be encoded, and for what is no table.
@@ -38,10 +41,12 @@ def text_table(path: Path, dialect: Dialect, read: ReadOptions) -> Iterator[Row]
             the dialect.
     """
     reader = find_layout(path, read, (), dialect=dialect).reader
-    return None if reader is None else _rows(path, read, reader, dialect)
+    return None if reader is None else _rows(path, read, reader, dialect, keep=keep)
 
 
-def _rows(path: Path, read: ReadOptions, reader: RowReader, dialect: Dialect) -> Iterator[Row]:
+def _rows(
+    path: Path, read: ReadOptions, reader: RowReader, dialect: Dialect, *, keep: bool
+) -> Iterator[Row]:
     for record in records([path], with_column(read, reader.column)):
         if isinstance(record, Reject):
             yield Row(record.id, None, record, record.source)
@@ -50,14 +55,25 @@ def _rows(path: Path, read: ReadOptions, reader: RowReader, dialect: Dialect) ->
             ids, sources, notes = _names(part, record.id)
             found = reader.rows(part.batch, sources.__getitem__)
             given = _as_given(part, reader)
+            own = _own(part) if keep else [{}] * len(ids)
             for place, (name, source, row) in enumerate(zip(ids, sources, found, strict=True)):
+                said = (*notes[place], *row.notes)
                 if row.code is not None:
                     reject = Reject(name, source, Stage.READING, row.code, row.text)
-                    yield Row(name, None, reject, source, given[place], None, notes[place])
+                    yield Row(name, None, reject, source, given[place], None, said, own[place])
                 else:
                     known = Given(row.text, row.n_atoms, row.known)
-                    told_here = told(row.text, dialect)
-                    yield Row(name, known, None, source, *told_here, (*notes[place], *row.notes))
+                    what = told(row.text, dialect)
+                    yield Row(name, known, None, source, *what, said, own[place])
+
+
+def _own(part: TableSlice) -> list[dict[str, Any]]:
+    """Return the user's columns of each row, the id left out; texts as they are written."""
+    names = [name for name in part.batch.schema.names if name != part.columns.id]
+    columns = [label_column(part.batch, name).to_pylist() for name in names]
+    if not names:
+        return [{}] * part.batch.num_rows
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _as_given(part: TableSlice, reader: RowReader) -> list[str]:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from stratus.errors import InputError
 from stratus.inference.inputs import PredictOptions, rows
 from stratus.inference.samples import seen_rows
-from stratus.inference.thermo_columns import HEADER, cells
-from stratus.inference.writing import check_output, write_windows
+from stratus.inference.thermo_columns import cells, header
+from stratus.inference.writing import WriteOptions, about_table, check_files, write_windows
 from stratus.models.thermo import check_temperatures, require_law, thermo_samples
 from stratus.physics.amounts import PER
 from stratus.tasks.conformal import check_level
@@ -64,7 +64,8 @@ class ThermoSummary(BaseModel):
     """What a thermo job did.
 
     Attributes:
-        output: the table.
+        output: the table; empty where none was asked for.
+        rejects_file: the table of rejects; empty where none was asked for.
         crystals: crystals met, rejects among them.
         temperatures: how many temperatures each crystal has.
         lines: of the table, without its header.
@@ -76,6 +77,7 @@ class ThermoSummary(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     output: str
+    rejects_file: str = ""
     crystals: int
     temperatures: int
     lines: int
@@ -182,17 +184,18 @@ def _windows(
 
 def thermo_corpus(  # noqa: PLR0913 - options of one job
     inputs: Sequence[object],
-    output: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None,
     model: Model,
     temperatures_k: Iterable[float],
     *,
     per: str = "atom",
     interval: float | None = 0.9,
     options: PredictOptions | None = None,
+    write: WriteOptions | None = None,
     batch_size: int = 64,
     on_window: Callable[[ThermoWindow], None] | None = None,
 ) -> ThermoSummary:
-    """Write a CSV with a line for each crystal and temperature, in the order of the inputs.
+    """Write a table with a line for each crystal and temperature, in the order of the inputs.
 
     A reject has one line. Nothing is at ``output`` before the table is whole; an older table there
     is replaced at that moment.
@@ -200,13 +203,15 @@ def thermo_corpus(  # noqa: PLR0913 - options of one job
     Args:
         inputs: files, folders, archives, tables or objects that :func:`stratus.read` takes; tables
             of SCOPE strings or formulas as well.
-        output: where the table goes, ``.csv``.
+        output: where the table goes: ``.csv``, ``.parquet``, ``.jsonl``, ``.ndjson`` or ``.xlsx``;
+            no table is written if None.
         model: one with the head of a law.
         temperatures_k: t temperatures, not negative, in K.
         per: what a mole is of: ``atom``, ``formula`` or ``cell``, the primitive one.
         interval: share of crystals that the intervals are to hold at any one temperature; their
             cells are empty if None.
         options: how crystals are read and encoded.
+        write: how the table is written.
         batch_size: crystals that go through an encoder together.
         on_window: called with the curves of some crystals, in order.
 
@@ -216,17 +221,29 @@ def thermo_corpus(  # noqa: PLR0913 - options of one job
     Raises:
         stratus.errors.InputError: an input, the output, the model, temperatures, ``per`` or the
             interval can not be used.
+        stratus.errors.StrictError: a crystal was rejected and ``strict`` was asked for.
         stratus.errors.StratusError: writing failed, or a worker can not start.
     """
     started = time.monotonic()
-    path = check_output(inputs, output)
+    options, write = options or PredictOptions(), write or WriteOptions()
+    path = check_files(inputs, output, write)
     at = check_temperatures(temperatures_k)
     windows = thermo_windows(
         inputs, model, at, per=per, interval=interval, options=options, batch_size=batch_size
     )
-    written = write_windows(path, HEADER, windows, cells, on_window)
+    written = write_windows(
+        path,
+        header(model),
+        windows,
+        cells,
+        on_window,
+        options=write,
+        keep_columns=options.keep_columns,
+        about=about_table(model, interval, per=per),
+    )
     return ThermoSummary(
-        output=str(path),
+        output=str(path or ""),
+        rejects_file=str(write.rejects or ""),
         crystals=written.crystals,
         temperatures=len(at),
         lines=written.lines,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stratus.inference.columns import OWN, Column, own_cells
+from stratus.models.functionals import functional_of
 from stratus.models.thermo import UNITS
 from stratus.physics.quantities import QUANTITIES
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stratus.inference.columns import Cell
+    from stratus.inference.row import Row
     from stratus.inference.thermo import ThermoWindow
+    from stratus.models.model import Model
 
 _ENDS: Final = ("", "_lo", "_hi")
 
@@ -25,15 +28,24 @@ HEADER: Final = (
 """The columns."""
 
 
-def cells(window: ThermoWindow) -> Iterator[list[Cell]]:
-    """Yield the lines of a window: one for each crystal and temperature."""
+def header(model: Model) -> list[Column]:
+    """Return the columns, with the functional of what a model learned from."""
+    return [column._replace(functional=_functional(model, column)) for column in HEADER]
+
+
+def _functional(model: Model, column: Column) -> str:
+    return functional_of(model, column.name.removesuffix("_lo").removesuffix("_hi"))
+
+
+def cells(window: ThermoWindow) -> Iterator[tuple[Row, list[Cell]]]:
+    """Yield the lines of a window, one for each crystal and temperature, with their rows."""
     curves = window.curves
     at = curves.temperature_k.tolist()
     theta = curves.theta_k.tolist()
     for number, (row, place) in enumerate(zip(window.rows, window.where.tolist(), strict=True)):
         own = own_cells(row, window.notes.get(number, ()))
         if row.reject is not None:
-            yield [*own, *[None] * (len(HEADER) - len(OWN))]
+            yield row, [*own, *[None] * (len(HEADER) - len(OWN))]
             continue
         columns = [
             [None] * len(at) if part is None else part[place].tolist()
@@ -41,4 +53,4 @@ def cells(window: ThermoWindow) -> Iterator[list[Cell]]:
             for part in (curve.value, curve.lo, curve.hi)
         ]
         for line in zip(at, *columns, strict=True):
-            yield [*own, *line, theta[place]]
+            yield row, [*own, *line, theta[place]]

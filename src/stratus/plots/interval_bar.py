@@ -61,12 +61,22 @@ def common_ranges(predictions: Iterable[Predicted]) -> dict[tuple[str, str], Ran
     }
 
 
-def rounded(found: Predicted) -> tuple[str, str, str]:
+def rounded(found: Predicted, digits: int | None = None) -> tuple[str, str, str]:
     """Return value, standard deviation and interval as texts with as many digits as they deserve.
 
     Value and ends have two digits of half the interval, or where there is none of the standard
     deviation; the standard deviation has two digits of its own, and no fewer places.
+
+    Args:
+        found: the numbers.
+        digits: significant digits of each number, instead.
     """
+    if digits is not None:
+        value, std, low, high = (
+            _fixed(number, _places(abs(number), digits) if _is_long(number) else 0)
+            for number in (found.value, found.std, found.low, found.high)
+        )
+        return value, std, f"{low} to {high}" if found.has_interval else _ABSENT
     spread = (found.high - found.low) / 2 if found.is_bounded else found.std
     if not (math.isfinite(spread) and spread > 0):
         spread = found.std
@@ -81,6 +91,10 @@ def rounded(found: Predicted) -> tuple[str, str, str]:
     own = math.isfinite(found.std) and found.std > 0
     of_std = max(places, _places(found.std, 2)) if own else places
     return _fixed(found.value, places), _fixed(found.std, of_std), ends
+
+
+def _is_long(number: float) -> bool:
+    return math.isfinite(number) and number != 0
 
 
 def _places(number: float, digits: int) -> int:

@@ -93,6 +93,7 @@ class Task(BaseModel):
     minimum: float | None = Field(
         None, allow_inf_nan=False, description="Nothing below it is predicted; a band gap has 0."
     )
+    functional: str = Field("", description="Density functional of the labels, such as PBE.")
     physics: Physics | None = Field(None, description="The law that it is predicted by, if any.")
 
     @field_validator(*_CHOICES, mode="before")

@@ -166,15 +166,17 @@ def test_what_the_bundled_model_is_not_is_from_scratch_and_said(table, config, t
 
 
 def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):
-    words = ["--target", "gap [eV]", "--minimum", "gap [eV]=2.4", "--folds", 3, "-q"]
+    words = ["--target", "gap [eV]", "--minimum", "gap [eV]=2.4", "--folds", 3, "-q",
+             "--functional", "gap [eV]=PBE"]  # fmt: skip
     done = stratus(table, *words, "--config", config, "-o", tmp_path / "run")
     assert (done.exit_code, done.output) == (0, "")
     with (tmp_path / "run/predictions.csv").open(newline="") as file:
         predicted = [float(row["prediction"]) for row in csv.DictReader(file)]
     assert min(predicted) == 2.4 < max(predicted)
     text = RUTILE.format("Ti", "O", "O", "Ti")
-    found = package.load(tmp_path / "run").predict(text, interval=0.5)
-    assert found["gap [eV]"].lo[0] >= 2.4
+    model = package.load(tmp_path / "run")
+    assert model.predict(text, interval=0.5)["gap [eV]"].lo[0] >= 2.4
+    assert model.tasks["gap [eV]"].functional == "PBE"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +188,7 @@ def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):
         (["--target", "metal", "--kind", "metal"], "write COL=binary"),
         (["--target", "metal", "--kind", "metal=binery"], "binary"),
         (["--target", "heat", "--minimum", "0"], "write COL=0"),
+        (["--target", "heat", "--functional", "gap=PBE"], "there is no target 'gap'"),
         (["--target", "heat", "--minimum", "gap=0"], "there is no target 'gap'"),
         (["--target", "heat", "--minimum", "heat=none"], "minimum can not be 'none'"),
         (["--target", "metal", "--kind", "metal=binary", "--minimum", "metal=0"], "no minimum"),

@@ -94,6 +94,67 @@ def test_what_was_joined_in_a_formula_is_said(bundle):
     assert "Na2S.9H2O: units joined by a dot: read as Na2S + 9 H2O" in said
 
 
+@pytest.mark.parametrize("flags", [("--formula", "KCl", "--formula", "MgO"), ("KCl", "MgO")])
+def test_many_formulas_are_predicted_in_one_call(bundle, tmp_path, flags):
+    words = ("--formula", "NaCl", *flags, "--model", bundle)
+    said = run(*words, "--formula", "Xx")
+    for name in ("NaCl", "KCl", "MgO", "Xx"):
+        assert any(line.startswith(name) for line in said.splitlines()), said
+    assert "'Xx', which is no chemical element" in said
+    run(*words, "-o", tmp_path / "out.csv", "-q")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == ["NaCl", "KCl", "MgO"]
+
+
+def test_without_a_file_the_first_rows_are_printed_and_it_says_so(bundle, tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_text("id,formula\n" + "".join(f"c{n},NaCl\n" for n in range(25)))
+    said = run(source, "--model", bundle)
+    assert "c19" in said
+    assert "c20" not in said
+    assert "These are the first 20 of 25 rows; -o OUT writes all of them." in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv"]
+
+
+def test_at_80_columns_no_line_is_longer_and_no_number_is_broken(monkeypatch, example_cifs):
+    monkeypatch.setenv("COLUMNS", "80")
+    one = run("--formula", "NaCl")
+    several = run("--formula", "NaCl", "Ca(NO3)2", "--units")
+    from stratus.inference import predict_windows
+    from stratus.inference.inputs import PredictOptions
+
+    for said in (one, several):
+        assert max(map(len, said.splitlines())) <= 80
+        assert "…" not in said
+    assert all(f"{name} " in one or f" {name}" in one for name in stratus.load("bundled").tasks)
+    [window] = predict_windows([example_cifs / "rock-salt.cif"], stratus.load("bundled"),
+                               interval=0.9, options=PredictOptions(workers=0))  # fmt: skip
+    said = run(example_cifs / "rock-salt.cif", "--workers", 0)
+    assert f"{window.predicted['volume_per_atom'].value[0]:.1f}" in said
+    assert "PBEsol" in said
+
+
+def test_every_reason_is_written_and_only_rejects_end_with_1(bundle, tmp_path):
+    source, rejects = tmp_path / "t.csv", tmp_path / "r.csv"
+    source.write_text("id,formula\n" + "".join(f"c{n},Xx{n}\n" for n in range(1, 31)))
+    words = (source, "-o", tmp_path / "o.csv", "--model", bundle)
+    said = run(*words, code=1)
+    assert f"the column detail of {tmp_path / 'o.csv'} has the reasons of all 30" in said
+    run(*words, "--rejects", rejects, "-q", code=1)
+    for path in (tmp_path / "o.csv", rejects):
+        with path.open(newline="", encoding="utf-8") as file:
+            details = [row["detail"] for row in csv.DictReader(file)]
+        assert len(details) == 30
+        assert all(f"'Xx{n}'" in text for n, text in enumerate(details, start=1))
+
+
+def test_strict_ends_at_the_first_reject_and_writes_nothing(bundle, tmp_path):
+    (tmp_path / "t.csv").write_text("id,formula\na,NaCl\nb,Xx\n")
+    said = run(tmp_path / "t.csv", "-o", tmp_path / "o.csv", "--strict", "--model", bundle, code=1)
+    assert said.startswith(f"Error: {tmp_path / 't.csv'}:1: bad-formula: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
 def test_quiet_says_nothing(bundle, example_cifs, tmp_path):
     words = ("-o", tmp_path / "out.csv", "--model", bundle, "--workers", 0, "--quiet")
     assert run(next(example_cifs.glob("*.cif")), *words) == ""
@@ -105,8 +166,24 @@ def test_quiet_says_nothing(bundle, example_cifs, tmp_path):
         ((), "give files or folders of crystals, or else --formula"),
         (("x.cif", "--formula", "NaCl"), "give files or folders of crystals, or else --formula"),
         (("x.cif", "--space-group", "1"), "--space-group belongs to --formula"),
-        (("--formula", "NaCl", "-o", "out.csv"), "leave out --output"),
-        (("x.cif",), "name the table to write with -o OUT.csv"),
+        (("--formula", "NaCl", "-o", "out.txt"), "must end in .csv or .parquet"),
+        (("x.cif",), "x.cif does not exist"),
+        (
+            (
+                "--formula",
+                "NaCl",
+                "MgO",
+                "--space-group",
+                "1",
+                "--space-group",
+                "2",
+                "--space-group",
+                "3",
+            ),
+            "3 space groups for 2 formulas",
+        ),
+        (("--formula", "NaCl", "--digits", "0"), "digits can not be 0"),
+        (("x.cif", "-o", "out.csv", "--rejects", "out.csv"), "both the table and the rejects"),
         (("--formula", "nacl"), "the formula 'nacl' has 'n'"),
         (("--formula", "NaCl", "--space-group", "231"), "231"),
         (("--formula", "NaCl", "--interval", "90"), "between 0 and 1, not 90"),

@@ -16,10 +16,15 @@ import torch
 import stratus
 from stratus.corpora import EncodeOptions, encode_corpus
 from stratus.errors import InputError, StratusError
-from stratus.inference import PredictOptions, predict_corpus, predict_windows
+from stratus.inference import (
+    PredictOptions,
+    predict_corpus,
+    predict_formulas,
+    predict_windows,
+)
 from stratus.inference.columns import Column, own_cells
 from stratus.inference.row import Row
-from stratus.inference.writing import write_windows
+from stratus.inference.writing import WriteOptions, write_windows
 
 HERE = PredictOptions(workers=0)
 COLUMNS = [
@@ -145,6 +150,53 @@ def test_what_was_joined_in_a_formula_stands_in_the_notes(model, tmp_path):
     assert "write Na2·9H2O" in rows[3]["detail"]
 
 
+KEEP = PredictOptions(workers=0, keep_columns=True)
+
+
+def test_the_users_own_columns_are_kept_also_of_rejects(model, example_cifs, tmp_path):
+    cif = (example_cifs / "rock-salt.cif").read_text()
+    with (tmp_path / "s.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "cif", "gap", "batch", "notes"])
+        writer.writerow(["a", cif, 1.5, "007", "mine"])
+        writer.writerow(["b", "no cif", 2.5, "x", ""])
+    (tmp_path / "f.csv").write_text("ID,Formula,price\nc,Na4Cl4,1.50\nd,Xx,=2+3\n")
+    inputs = [tmp_path / "s.csv", tmp_path / "f.csv"]
+    rows = predicted(inputs, model, tmp_path, options=KEEP)
+    names = list(rows[0])
+    assert names[7:13] == ["notes", "label_gap", "batch", "label_notes", "Formula", "price"]
+    kept = [[row[name] for name in names[8:13]] for row in rows]
+    assert kept == [
+        ["1.5", "007", "mine", "", ""],
+        ["2.5", "x", "", "", ""],
+        ["", "", "", "Na4Cl4", "1.50"],
+        ["", "", "", "Xx", "=2+3"],
+    ]
+    assert [row["formula"] for row in rows] == ["NaCl", "", "NaCl", "Xx"]
+    safe = predicted(inputs, model, tmp_path, options=KEEP, write=WriteOptions(safe_cells=True))
+    assert safe[-1]["price"] == "'=2+3"
+
+
+def test_a_logarithm_has_columns_in_its_unit_beside_it_and_the_file_says_so(tmp_path):
+    bundled = stratus.load("bundled")
+    write = WriteOptions(units=True, digits=4)
+    predict_formulas(["MgO"], tmp_path / "o.parquet", bundled, write=write)
+    [row] = pq.read_table(tmp_path / "o.parquet").to_pylist()
+    for end in ("", "_lo", "_hi"):
+        found = row[f"bulk_modulus{end}"]
+        assert found == pytest.approx(10 ** row[f"log10_bulk_modulus{end}"], rel=5e-3)
+        assert found == float(f"{found:.4g}")
+    schema = pq.read_schema(tmp_path / "o.parquet")
+    assert schema.field("bulk_modulus_hi").metadata == {b"unit": b"GPa", b"functional": b"PBE"}
+    assert schema.field("cv@300K").metadata[b"functional"] == b"PBEsol"
+    assert "bulk_modulus" not in predict_and_read(bundled, tmp_path)
+
+
+def predict_and_read(model, folder: Path) -> list[str]:
+    predict_formulas(["MgO"], folder / "plain.parquet", model)
+    return pq.read_schema(folder / "plain.parquet").names
+
+
 def test_inputs_of_all_kinds_follow_each_other(model, mixed, tmp_path, monkeypatch):
     scopes, formulas = tmp_path / "scopes.csv", tmp_path / "formulas.tsv"
     encode_corpus([mixed / "c0.cif"], scopes, EncodeOptions(workers=0))
@@ -211,7 +263,7 @@ def test_an_older_table_stays_until_the_new_one_is_whole(model, mixed, tmp_path)
     [
         ([], "out.csv", "No input was given"),
         (["nowhere.cif"], "out.csv", "nowhere.cif does not exist"),
-        (["mixed"], "out.txt", r"out.txt must end in .csv"),
+        (["mixed"], "out.txt", r"out.txt must end in .csv or .parquet"),
         (["mixed"], "nowhere/out.csv", "nowhere does not exist; make it first"),
         (["mixed"], "mixed/out.csv", "lies in the input folder"),
     ],

@@ -210,7 +210,7 @@ class _Item:
             if isinstance(outcome, Reject):
                 self.outcomes.append(outcome)
             elif stop is not None and stop.phase >= SEARCHING:
-                reject = Reject(outcome.id, outcome.source, Stage.SYMMETRY, stop.code, stop.detail)
+                reject = _rejected(outcome, stop.code, stop.detail)
                 self.outcomes.append(reject)
             else:
                 self.publish(self.index, seen, SEARCHING)
@@ -244,7 +244,11 @@ def _tried(entry: Entry, step: Callable[..., Any], *given: Any) -> Any:
         code, detail = Code.SYMMETRY_FAILED, str(error)
     except Exception as error:  # noqa: BLE001 - becomes a reject with its reason
         code, detail = Code.CRASHED, _unexpected("encoding", error)
-    return Reject(entry.id, entry.source, Stage.SYMMETRY, code, detail)
+    return _rejected(entry, code, detail)
+
+
+def _rejected(entry: Entry, code: Code, detail: str) -> Reject:
+    return Reject(entry.id, entry.source, Stage.SYMMETRY, code, detail, entry.labels)
 
 
 def _unexpected(doing: str, error: Exception) -> str:

@@ -207,7 +207,8 @@ class _Job:
                 "were stored; this is a fault of stratus: please report it"
             )
         counts = {"rows_in": rows_in, "rows_out": store.rows, "rejects": codes}
-        write_rejects(store, self.rejects)
+        safe = self.options.safe_cells
+        write_rejects(store, self.rejects, safe=safe)
         from stratus.scope import provenance
 
         made_with = provenance(self.options.scope)
@@ -219,7 +220,7 @@ class _Job:
             "fingerprint": self.fingerprint,
             **counts,
         }
-        distinct = write_table(store, self.output, run, metadata)
+        distinct = write_table(store, self.output, run, metadata, safe=safe)
         store.remove()
         return self._summary(**counts, distinct=distinct, resumed=resumed)
 

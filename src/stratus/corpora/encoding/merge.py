@@ -19,6 +19,7 @@ from stratus.corpora.encoding.rows import (
     RUN_FIELDS,
     WORKER_FIELDS,
     as_text,
+    safe_text,
 )
 from stratus.errors import StratusError
 from stratus.files.whole import whole_file
@@ -99,7 +100,12 @@ def _cast(column: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def write_table(
-    store: PartStore, output: Path, run: Mapping[str, Any], metadata: dict[str, Any]
+    store: PartStore,
+    output: Path,
+    run: Mapping[str, Any],
+    metadata: dict[str, Any],
+    *,
+    safe: bool = False,
 ) -> int:
     """Write the finished table; return how many different strings it holds.
 
@@ -108,6 +114,7 @@ def write_table(
         output: a ``.parquet`` or ``.csv`` path.
         run: the values of the run's columns.
         metadata: what the file says about itself; the number of distinct strings is added.
+        safe: whether texts of a CSV that a spreadsheet takes for formulas get a ``'`` in front.
 
     Raises:
         stratus.errors.StratusError: the file does not hold the rows that were stored.
@@ -119,7 +126,8 @@ def write_table(
             for table in finished_rows(store, schema, run):
                 for batch in table.column("scope").chunks:
                     strings.add(batch.to_pylist())
-                writer.write_table(_flat(table) if output.suffix == ".csv" else table)
+                is_csv = output.suffix == ".csv"
+                writer.write_table(_flat(table, safe=safe) if is_csv else table)
                 written += table.num_rows
             distinct = strings.count()
             if isinstance(writer, pq.ParquetWriter):
@@ -134,7 +142,7 @@ def write_table(
 
 def _writer(path: Path, schema: pa.Schema, *, csv: bool) -> pq.ParquetWriter | pa_csv.CSVWriter:
     if csv:
-        fields = [f if _fits_csv(f.type) else pa.field(f.name, pa.string()) for f in schema]
+        fields = [pa.field(f.name, f.type if _fits_csv(f.type) else pa.string()) for f in schema]
         return pa_csv.CSVWriter(path, pa.schema(fields))
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=True)
 
@@ -144,25 +152,34 @@ def _fits_csv(kind: pa.DataType) -> bool:
     return not (pa.types.is_nested(kind) or binary or pa.types.is_fixed_size_binary(kind))
 
 
-def _flat(table: pa.Table) -> pa.Table:
+def _flat(table: pa.Table, *, safe: bool) -> pa.Table:
     for place, f in enumerate(table.schema):
-        if not _fits_csv(f.type):
-            texts = pa.array(
-                [as_text(v) for v in table.column(place).to_pylist()], type=pa.string()
-            )
-            table = table.set_column(place, pa.field(f.name, pa.string()), texts)
+        is_text = pa.types.is_string(f.type) or pa.types.is_large_string(f.type)
+        if not _fits_csv(f.type) or (safe and is_text):
+            texts = [as_text(v) for v in table.column(place).to_pylist()]
+            if safe:
+                texts = [None if text is None else safe_text(text) for text in texts]
+            column = pa.array(texts, type=pa.string())
+            table = table.set_column(place, pa.field(f.name, pa.string()), column)
     return table
 
 
-def write_rejects(store: PartStore, path: Path) -> None:
-    """Write the rejects as CSV, with its header also when there are none."""
+def write_rejects(store: PartStore, path: Path, *, safe: bool = False) -> None:
+    """Write the rejects as CSV, with its header also when there are none.
+
+    Args:
+        store: the stored parts.
+        path: the CSV.
+        safe: whether texts that a spreadsheet takes for formulas get a ``'`` in front.
+    """
     written = 0
     with whole_file(path) as temporary:
         with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(REJECT_FIELDS)
             for batch in store.stored_rejects():
-                writer.writerows(zip(*(c.to_pylist() for c in batch.columns), strict=True))
+                rows = zip(*(c.to_pylist() for c in batch.columns), strict=True)
+                writer.writerows(map(safe_text, row) if safe else row for row in rows)
                 written += batch.num_rows
         if written != store.rejects:
             raise StratusError(

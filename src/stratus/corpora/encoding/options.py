@@ -29,6 +29,10 @@ class EncodeOptions(BaseModel):
         description="Worker processes; 0 works in this one, by default one for each processor.",
     )
     timeout_s: float = Field(60.0, gt=0, description="Longest time for one crystal, in seconds.")
+    safe_cells: bool = Field(
+        default=False,
+        description="Texts of a CSV that a spreadsheet takes for formulas get a ' in front.",
+    )
     strict: bool = Field(default=False, description="The first reject ends the run.")
     resume: bool = Field(default=False, description="Go on where an interrupted run stopped.")
     engine: Literal["local", "ray"] = Field("local", description="This machine, or a Ray cluster.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stratus.crystals.entry import Reject
+from stratus.crystals.reading.table_rows import typed
 from stratus.files.text import writable, writable_value
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ class ChunkResult:
             return reader.read_next_batch()
 
 
+def safe_text(text: str) -> str:
+    """Return a text with a ``'`` in front, where a spreadsheet would take it for a formula."""
+    looks = text.startswith(("=", "+", "-", "@", "\t", "\r")) and isinstance(typed(text), str)
+    return f"'{text}" if looks else text
+
+
 def label_name(name: str) -> str:
     """Return the column of a label: its own name, prefixed where that is one of ours."""
     name = writable(name)
@@ -113,7 +120,8 @@ class ChunkRows:
         """Add a reject."""
         texts = (writable(reject.id), writable(reject.source))
         detail = writable(reject.detail)
-        self.rejects.append((self.outcomes, Reject(*texts, reject.stage, reject.code, detail)))
+        safe = Reject(*texts, reject.stage, reject.code, detail, reject.labels)
+        self.rejects.append((self.outcomes, safe))
         self.outcomes += 1
 
     def result(self) -> ChunkResult:

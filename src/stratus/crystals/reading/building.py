@@ -79,7 +79,8 @@ def build_all(drafts: Sequence[Entry | Reject], options: ReadOptions) -> list[En
         if isinstance(draft, Entry):
             turn, good = next(found)
             entry = _turned(draft) if turn else draft
-            outcome = entry if good else check(entry, options) or entry
+            reject = None if good else check(entry, options)
+            outcome = entry if reject is None else replace(reject, labels=draft.labels)
         outcomes.append(outcome)
     return outcomes
 

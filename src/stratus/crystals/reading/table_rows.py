@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -131,7 +131,7 @@ def _arrays(payload: TableSlice) -> _Reader:
             if not is_fractional and (cartesian is None or cartesian[place] is not False):
                 coords = fractional(coords, lattice)
         except Refusal as refusal:
-            return refusal.reject(id, source)
+            return replace(refusal.reject(id, source), labels=labels)
         if pbc is not None:
             remarks += periodic_notes(labels[pbc])
         if "nperiodic_dimensions" in labels:
@@ -156,18 +156,19 @@ def _structures(payload: TableSlice) -> _Reader:
             value = values[row.place]
             if value is None or (isinstance(value, str) and not value.strip()):
                 number = row.source.rpartition(":")[2]
-                yield Refusal(Code.NOT_A_STRUCTURE, f"row {number} has nothing in {column}").reject(
-                    row.id, row.source
-                )
+                refusal = Refusal(Code.NOT_A_STRUCTURE, f"row {number} has nothing in {column}")
+                yield replace(refusal.reject(row.id, row.source), labels=row.labels)
                 continue
-            yield from parse_content(
+            for outcome in parse_content(
                 value,
                 id=row.id,
                 source=row.source,
                 options=options,
                 labels=row.labels,
                 notes=row.notes,
-            )
+            ):
+                is_reject = isinstance(outcome, Reject)
+                yield replace(outcome, labels=row.labels) if is_reject else outcome
 
     return read
 
