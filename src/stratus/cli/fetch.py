@@ -12,7 +12,7 @@ from stratus.cli.failures import reported
 from stratus.cli.flags import MaxAtoms, Progress, Quiet, Resume, made, read_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from stratus.corpora.sources.catalogue import CatalogueFile, CatalogueSet
     from stratus.corpora.sources.collect import CollectOptions
@@ -69,6 +69,10 @@ def optimade(  # noqa: PLR0917 - one parameter for each flag
     delay: _Delay = 0.1,
     timeout: _Timeout = 60.0,
     attempts: _Attempts = 8,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A host that links may lead to; repeat it."),
+    ] = None,
     quiet: Quiet = False,
     progress: Progress = True,
 ) -> None:
@@ -85,7 +89,7 @@ def optimade(  # noqa: PLR0917 - one parameter for each flag
             )
         )
         words = [*databases, *(["--filter", filter] if filter else [])]
-        with _client(delay, timeout, attempts) as client:
+        with _client(delay, timeout, attempts, allow_host or ()) as client:
             source = Optimade(find_databases(databases), query, client)
             options = _options(max_rows, max_atoms, resume)
             _collect(
@@ -284,11 +288,13 @@ def _collect(
         print_summary(done)
 
 
-def _client(delay: float, timeout: float, attempts: int) -> PoliteClient:
+def _client(delay: float, timeout: float, attempts: int, hosts: Iterable[str] = ()) -> PoliteClient:
     from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
 
     def options() -> PoliteOptions:
-        return PoliteOptions(delay_s=delay, timeout_s=timeout, attempts=attempts)
+        return PoliteOptions(
+            delay_s=delay, timeout_s=timeout, attempts=attempts, allow_hosts=frozenset(hosts)
+        )
 
     return PoliteClient(made(options))
 

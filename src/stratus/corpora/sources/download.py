@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.corpora.sources.contents import check_contents
-from stratus.corpora.sources.polite import PassingError, PoliteClient, broken, refuse
-from stratus.corpora.sources.source import SourceError
+from stratus.corpora.sources.source import PassingError, SourceError
 from stratus.errors import InputError, MissingExtraError
 from stratus.files.digest import sha256
 from stratus.files.whole import sync_folder, write_whole
@@ -27,9 +26,13 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from stratus.corpora.sources.polite import PoliteClient
+
+GIB = 1 << 30
 _LOG = logging.getLogger(__name__)
 
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *].*\n?")
 
 
@@ -197,8 +200,6 @@ class _Coming:
 
     def go_on(self) -> None:
         """Ask for what is missing, and write it down as it comes."""
-        import httpx
-
         draft = self._draft()
         have = self.size if draft is not None else 0
         headers = {"Accept-Encoding": "identity"}  # the bytes of the file itself
@@ -206,22 +207,12 @@ class _Coming:
             headers["Range"] = f"bytes={have}-"
             if draft.validator:
                 headers["If-Range"] = draft.validator
-        self.client.pause()
-        try:
-            with self.client.http.stream("GET", self.url, headers=headers) as response:
-                if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    self._past_the_end(response, have)
-                    return
-                start, total = self._place(response, have)
-                self._write(response, start, total)
-        except httpx.InvalidURL as error:
-            raise SourceError(f"{self.url} is no address: {error}") from error
-        except httpx.UnsupportedProtocol as error:
-            raise SourceError(f"{self.url} is no http or https address") from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise broken(self.url, error) from error
-        except httpx.TooManyRedirects as error:
-            raise SourceError(f"{self.url} leads round in a circle") from error
+        with self.client.answer(self.url, headers=headers, elsewhere=True) as response:
+            if response.status_code == 416:  # there is no more of it
+                self._past_the_end(response, have)
+                return
+            start, total = self._place(response, have)
+            self._write(response, start, total)
 
     def _draft(self) -> _Draft | None:
         """Return what is known of the part, if more of the same file can be asked for."""
@@ -241,13 +232,12 @@ class _Coming:
                 raise PassingError(f"{self.url} sends another stretch than was asked for")
             return have, None if match[2] == "*" else int(match[2])
         if response.status_code != 200:
-            response.read()
-            refuse(response)
+            self.client.refuse(response)
         length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdigit() else None
+        return 0, int(length) if _LENGTH.fullmatch(length) else None
 
     def _past_the_end(self, response: httpx.Response, have: int) -> None:
-        match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
+        match = re.fullmatch(r"bytes \*/(\d{1,18})", response.headers.get("Content-Range", ""))
         if match is None or int(match[1]) != have:
             self.drop()
             raise PassingError(f"{self.url} does not go on after {have:,} bytes; begun anew")
@@ -261,6 +251,7 @@ class _Coming:
             self.part.unlink(missing_ok=True)
         write_whole(self.notes, draft.model_dump_json())
         have = start
+        limit = self.client.options.max_file_gib * GIB
         with self.part.open("ab") as file:
             for data in response.iter_raw():  # as it comes, so that a break loses none of it
                 file.write(data)
@@ -268,6 +259,9 @@ class _Coming:
                 if self.file.bytes is not None and have > self.file.bytes:
                     self.drop()
                     raise SourceError(f"{self.url} gives more than {self.file.bytes:,} bytes")
+                if have > limit and self.file.bytes is None:
+                    self.drop()
+                    raise SourceError(f"{self.url} gives more than {limit:,} bytes")
                 self.on_bytes(have, total)
         if total is not None and have != total:
             raise PassingError(f"{self.url} breaks off after {have:,} of {total:,} bytes")

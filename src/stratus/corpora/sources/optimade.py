@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stratus.corpora.sources.polite import PassingError, PoliteClient
-from stratus.corpora.sources.source import Page, SourceError
+from stratus.corpora.sources.addresses import host_of, is_private, joined
+from stratus.corpora.sources.polite import PoliteClient
+from stratus.corpora.sources.source import Page, PassingError, SourceError
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import Record
 from stratus.crystals.reading.optimade import FIELDS
@@ -29,6 +30,8 @@ _VERSION = re.compile(r"/v\d+(\.\d+)*$")
 _LABELS: Final = ("immutable_id", "last_modified")
 _EMPTY_PAGES: Final = 100
 _SHOWN: Final = 200
+_MOST: Final = 10**15
+_LONGEST_LICENCE: Final = 1000
 _HINT: Final = "give an id as in https://providers.optimade.org, or the address of a database"
 
 
@@ -126,7 +129,7 @@ class Optimade:
             url, params = (
                 (state.next, None) if state.next else (f"{base}/structures", self._params())
             )
-            answer = self._client.json(url, params)
+            answer = self._client.json(url, params, base)
             data, meta = _checked(answer, url)
             self._note(base, state, meta, len(data))
             records = tuple(self._record(base, item) for item in data)
@@ -154,7 +157,7 @@ class Optimade:
 
     def _note(self, base: str, state: _State, meta: Mapping[str, Any], count: int) -> None:
         announced = meta.get("data_returned")
-        if base not in state.announced and isinstance(announced, int) and announced >= 0:
+        if base not in state.announced and isinstance(announced, int) and 0 <= announced < _MOST:
             state.announced[base] = announced
         state.received[base] = state.received.get(base, 0) + count
         delay = meta.get("request_delay")
@@ -178,7 +181,7 @@ class Optimade:
     def _licence(self, base: str) -> str:
         """Return what a database says about its licence (``/info``, since OPTIMADE 1.2)."""
         try:
-            info = self._client.json(f"{base}/info")["data"]["attributes"]
+            info = self._client.json(f"{base}/info", home=base)["data"]["attributes"]
         except (KeyError, TypeError):
             info = None
         except SourceError as error:
@@ -189,11 +192,12 @@ class Optimade:
             return self.query.licence or "unknown"
         for key in ("available_licenses", "available_licenses_for_entries"):
             named = info.get(key)
-            if isinstance(named, list) and named and all(isinstance(n, str) for n in named):
-                return " OR ".join(named)
+            if isinstance(named, list) and named and all(map(_is_licence, named)):
+                joined_names = " OR ".join(named)
+                return joined_names if _is_licence(joined_names) else "unknown"
         link = info.get("license")
         link = link.get("href") if isinstance(link, dict) else link
-        return link if isinstance(link, str) and link else self.query.licence or "unknown"
+        return link if _is_licence(link) else self.query.licence or "unknown"
 
 
 def find_databases(names: Sequence[str]) -> tuple[str, ...]:
@@ -219,6 +223,12 @@ def find_databases(names: Sequence[str]) -> tuple[str, ...]:
         if name not in {provider.get("id") for provider in _listed(get_providers)}:
             raise InputError(f"{name!r} is no OPTIMADE provider; {_HINT}")
         urls = sorted(str(url) for url in get_all_databases(include_providers={name}))
+        for url in urls:
+            if is_private(host_of(url).name):
+                raise SourceError(
+                    f"the OPTIMADE provider {name!r} names {url}, a machine of this network; name "
+                    "it yourself if it is meant"
+                )
         if not urls:
             raise SourceError(
                 f"the OPTIMADE provider {name!r} names no database, or can not be reached; {_HINT}"
@@ -259,9 +269,11 @@ def check_filter(text: str) -> None:
 
 
 def _versioned(url: str) -> str:
+    try:
+        host_of(url.strip())
+    except SourceError:
+        raise InputError(f"{url!r} is no http or https address of an OPTIMADE database") from None
     parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise InputError(f"{url!r} is no http or https address of an OPTIMADE database")
     plain = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
     return plain if _VERSION.search(plain) else f"{plain}/v1"
 
@@ -279,6 +291,10 @@ def _checked(answer: Any, url: str) -> tuple[list[Any], Mapping[str, Any]]:
     return data, meta if isinstance(meta, dict) else {}
 
 
+def _is_licence(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_LICENCE and value.isprintable()
+
+
 def _next(answer: Mapping[str, Any], url: str) -> str | None:
     """Return the link to the next page; a text or a mapping with ``href``, by the specification."""
     links = answer.get("links")
@@ -289,7 +305,7 @@ def _next(answer: Mapping[str, Any], url: str) -> str | None:
         return None
     if not isinstance(link, str):
         raise SourceError(f"{url} has a link to the next page that is none: {json.dumps(link)}")
-    return urljoin(url, link)
+    return joined(url, link)
 
 
 def _require_whole(base: str, state: _State, meta: Mapping[str, Any]) -> None:

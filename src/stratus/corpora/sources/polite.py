@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+import queue
+import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from stratus.corpora.sources.source import SourceError
+from stratus.corpora.sources.addresses import host_of, joined, require_allowed, shown
+from stratus.corpora.sources.bodies import ACCEPTED, pieces, start_of
+from stratus.corpora.sources.source import PassingError, SourceError
 from stratus.crystals.reading.json_text import loads
 from stratus.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -29,9 +34,9 @@ _T = TypeVar("_T")
 PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Status codes that may be gone when the same is asked again."""
 
-_CHUNK = 1 << 16
 _SHOWN = 300
-_LONGEST = 120
+_MOST_SAID = 1 << 16
+_MOST_REDIRECTS = 10
 
 
 class PoliteOptions(BaseModel):
@@ -45,19 +50,17 @@ class PoliteOptions(BaseModel):
     delay_s: float = Field(0.1, ge=0, description="Shortest time between two requests, in s.")
     max_wait_s: float = Field(120.0, ge=0, description="Longest wait before a new try, in s.")
     max_answer_mib: int = Field(256, ge=1, description="Largest answer that is read, in MiB.")
+    max_file_gib: int = Field(
+        64, ge=1, description="Largest file whose size is not known before, in GiB."
+    )
+    allow_hosts: frozenset[str] = Field(
+        frozenset(), description="Hosts that links and redirects may lead to, NAME or NAME:PORT."
+    )
 
-
-class PassingError(SourceError):
-    """What may succeed when it is tried again.
-
-    Args:
-        detail: what went wrong.
-        wait_s: how long the server asks to wait, in s.
-    """
-
-    def __init__(self, detail: str, wait_s: float | None = None) -> None:
-        self.wait_s = wait_s
-        super().__init__(detail)
+    @field_validator("allow_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: frozenset[str]) -> frozenset[str]:
+        return frozenset(str(host_of(f"https://{host}")) for host in hosts)
 
 
 class PoliteClient:
@@ -83,7 +86,6 @@ class PoliteClient:
         self.sleep = sleep
         self.http = httpx.Client(
             timeout=self.options.timeout_s,
-            follow_redirects=True,
             headers={"User-Agent": f"stratus-crystals/{version('stratus-crystals')}"},
         )
         self._next = 0.0
@@ -102,19 +104,28 @@ class PoliteClient:
         """Close its connections."""
         self.http.close()
 
-    def json(self, url: str, params: dict[str, str] | None = None) -> Any:
+    def json(self, url: str, params: dict[str, str] | None = None, home: str | None = None) -> Any:
         """Return what an address answers, decoded from JSON.
+
+        Args:
+            url: the address.
+            params: what stands behind its question mark.
+            home: the address that the user named, if this one is from a server.
 
         Raises:
             SourceError: it refuses, or still fails after all tries; the text says how.
         """
 
         def once() -> Any:
-            body = self._body(url, params)
+            body = self._body(url, params, home)
             try:
                 return loads(body)
-            except (ValueError, RecursionError) as error:
-                start = " ".join(body[:60].decode("utf-8", "replace").split())
+            except RecursionError:
+                raise SourceError(
+                    f"{shown(url)} answers with JSON that is nested too deep"
+                ) from None
+            except ValueError as error:
+                start = shown(" ".join(body[:60].decode("utf-8", "replace").split()))
                 raise PassingError(f"{shown(url)} answers no JSON ({error}): {start!r}") from error
 
         return self.patiently(once)
@@ -163,54 +174,113 @@ class PoliteClient:
             self.sleep(self._next - now)
         self._next = max(now, self._next) + self._own_delay
 
-    def _body(self, url: str, params: dict[str, str] | None) -> bytes:
+    @contextmanager
+    def answer(
+        self,
+        url: str,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        home: str | None = None,
+        elsewhere: bool = False,
+    ) -> Iterator[httpx.Response]:
+        """Give the answer to a request, of which the body is still to be read.
+
+        Args:
+            url: the address.
+            params: what stands behind its question mark.
+            headers: what is said besides.
+            home: the address that the user named, if this one is from a server; see
+                :func:`stratus.corpora.sources.addresses.require_allowed`.
+            elsewhere: whether redirects may lead to any public host.
+
+        Yields:
+            the answer, after redirects, whatever its status.
+
+        Raises:
+            SourceError: the address, or one that it leads to, is none or may not be asked.
+            PassingError: the connection can not be made, is silent or breaks off.
+        """
         import httpx
 
-        self.pause()
+        home, at, asked = home or url, url, params
+        for _ in range(_MOST_REDIRECTS):
+            require_allowed(at, home, self.options.allow_hosts, elsewhere=elsewhere)
+            self.pause()
+            try:
+                response = self._begun(
+                    self.http.build_request("GET", at, params=asked, headers=headers)
+                )
+                try:
+                    target = response.headers.get("Location") if response.is_redirect else None
+                    if target is None:
+                        yield response
+                        return
+                finally:
+                    response.close()
+            except httpx.InvalidURL as error:
+                raise SourceError(f"{shown(at)} is no address: {error}") from error
+            except httpx.UnsupportedProtocol as error:
+                raise SourceError(f"{shown(at)} is no http or https address") from error
+            except httpx.RemoteProtocolError as error:
+                if "location header" in str(error):
+                    raise SourceError(f"{shown(at)} leads to what is no address") from error
+                raise broken(at, error) from error
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                raise broken(at, error) from error
+            at, asked = joined(at, target), None
+        raise SourceError(f"{shown(url)} leads on and on; after {_MOST_REDIRECTS} it was given up")
+
+    def _begun(self, request: httpx.Request) -> httpx.Response:
+        """Return an answer whose head has come: a server may send that, too, byte by byte."""
+        found: queue.SimpleQueue[httpx.Response | Exception] = queue.SimpleQueue()
+        late = threading.Event()
+
+        def ask() -> None:
+            try:
+                response = self.http.send(request, stream=True, follow_redirects=False)
+            except Exception as error:  # noqa: BLE001 - the thread that waits raises it
+                found.put(error)
+                return
+            found.put(response)
+            if late.is_set():
+                response.close()
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            answer = found.get(timeout=self.options.page_timeout_s)
+        except queue.Empty:
+            late.set()
+            raise PassingError(
+                f"{shown(request.url)} has not answered after {self.options.page_timeout_s:g} s"
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def refuse(self, response: httpx.Response) -> NoReturn:
+        """Raise what an answer that is none means, with the server's own words.
+
+        Raises:
+            PassingError: the server may do better later.
+            SourceError: it will not.
+        """
+        give_up = time.monotonic() + min(self.options.timeout_s, self.options.page_timeout_s)
+        url, code = shown(response.url), response.status_code
+        detail = _reason(response, start_of(response, _MOST_SAID, give_up))
+        if code in PASSING:
+            raise PassingError(f"{url} answers {code}{detail}", _asked(response))
+        raise SourceError(f"{url} answers {code}{detail}")
+
+    def _body(self, url: str, params: dict[str, str] | None, home: str | None) -> bytes:
+        import httpx
+
         limit = self.options.max_answer_mib << 20
         give_up = time.monotonic() + self.options.page_timeout_s
-        parts, size = [], 0
-        try:
-            with self.http.stream("GET", url, params=params) as response:
-                if response.status_code != httpx.codes.OK:
-                    response.read()
-                    refuse(response)
-                for data in response.iter_bytes(_CHUNK):
-                    size += len(data)
-                    if size > limit:
-                        raise SourceError(
-                            f"{shown(url)} answers with more than "
-                            f"{self.options.max_answer_mib} MiB; ask for less at a time"
-                        )
-                    if time.monotonic() > give_up:
-                        raise PassingError(
-                            f"{shown(url)} was still sending after "
-                            f"{self.options.page_timeout_s:g} s"
-                        )
-                    parts.append(data)
-        except httpx.InvalidURL as error:
-            raise SourceError(f"{url} is no address: {error}") from error
-        except httpx.UnsupportedProtocol as error:
-            raise SourceError(f"{url} is no http or https address") from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise broken(url, error) from error
-        except httpx.TooManyRedirects as error:
-            raise SourceError(f"{url} leads round in a circle") from error
-        return b"".join(parts)
-
-
-def refuse(response: httpx.Response) -> NoReturn:
-    """Raise what an answer that is none means.
-
-    Raises:
-        PassingError: the server may do better later.
-        SourceError: it will not.
-    """
-    url, code = shown(response.url), response.status_code
-    detail = _reason(response)
-    if code in PASSING:
-        raise PassingError(f"{url} answers {code}{detail}", _asked(response))
-    raise SourceError(f"{url} answers {code}{detail}")
+        with self.answer(url, params, {"Accept-Encoding": ACCEPTED}, home=home) as response:
+            if response.status_code != httpx.codes.OK:
+                self.refuse(response)
+            return b"".join(pieces(response, limit, give_up))
 
 
 def broken(url: str, error: Exception) -> PassingError:
@@ -219,20 +289,14 @@ def broken(url: str, error: Exception) -> PassingError:
     return PassingError(f"{shown(url)} can not be read: {reason}")
 
 
-def shown(url: object) -> str:
-    """Return an address as messages show it: its middle is left out where it is long."""
-    text = str(url)
-    return text if len(text) <= _LONGEST else f"{text[:60]}...{text[-40:]}"
-
-
-def _reason(response: httpx.Response) -> str:
+def _reason(response: httpx.Response, body: bytes) -> str:
     """Return what the server says, in the form of JSON:API or else its first words."""
     try:
-        errors = response.json()["errors"]
+        errors = loads(body)["errors"]
         said = "; ".join(str(e.get("detail") or e.get("title")) for e in errors)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         said = response.reason_phrase
-    said = " ".join(said.split())[:_SHOWN]
+    said = " ".join("".join(c if c.isprintable() else " " for c in said).split())[:_SHOWN]
     return f": {said}" if said else ""
 
 
@@ -247,7 +311,7 @@ def _asked(response: httpx.Response) -> float | None:
         pass
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+        when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+        return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -18,6 +18,19 @@ class SourceError(StratusError):
     """A source does not give what was asked for."""
 
 
+class PassingError(SourceError):
+    """What may succeed when it is tried again.
+
+    Args:
+        detail: what went wrong.
+        wait_s: how long the server asks to wait, in s.
+    """
+
+    def __init__(self, detail: str, wait_s: float | None = None) -> None:
+        self.wait_s = wait_s
+        super().__init__(detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some records of a source, in its order.
