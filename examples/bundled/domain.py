@@ -79,10 +79,11 @@ def metal_bounds(table: LabelledTable, model: Model) -> dict[Known, float]:
     return found
 
 
-def widening(table: LabelledTable, model: Model, domain: Domain) -> float:
+def widening(table: LabelledTable, model: Model, domain: Domain) -> float | None:
     """Return how many times as far as the ends of 90 % intervals 95 % of the labels are.
 
-    Of crystals that are out of what a head learned from, those of all heads together.
+    Of crystals that are out of what a head learned from, those of all heads together; None where
+    there is no such label.
     """
     found = model.predict(list(table.scopes), interval=0.9, imposed=False)
     contents = contents_of(table.scopes, table.known, model.dialect)
@@ -96,7 +97,7 @@ def widening(table: LabelledTable, model: Model, domain: Domain) -> float:
                     abs(labels[row] - one.value[row]) / max(abs(end - one.value[row]), 1e-9)
                 )
     print(f"{len(ratios)} labels are out of what their head learned from")
-    return float(f"{np.quantile(ratios, 0.95):.2g}")
+    return float(f"{max(np.quantile(ratios, 0.95), 1):.2g}") if ratios else None
 
 
 def seen_by(table: LabelledTable, sources: dict[str, Any], data: Path) -> SeenFormulas:

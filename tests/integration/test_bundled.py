@@ -15,6 +15,7 @@ import yaml
 
 import stratus
 from stratus.models import loading
+from stratus.tasks.predicted import notes_on
 
 GOLDEN = Path(__file__).with_name("bundled_predictions.csv")
 """What `stratus predict` wrote for the example crystals with the weights as they were committed."""
@@ -66,9 +67,11 @@ def test_predictions_are_those_that_were_committed(model, example_cifs):
     found = model.predict(paths, interval=0.9)
     for name in TARGETS:
         for suffix in ("", "_std", "_lo", "_hi"):
-            expected = [float(row[name + suffix]) for row in rows]
+            expected = [float(row[name + suffix] or "nan") for row in rows]
             values = getattr(found[name], suffix[1:] or "value")
             np.testing.assert_allclose(values, expected, rtol=2e-3, atol=2e-3, err_msg=name)
+    for place, row in enumerate(rows):
+        assert " ".join(notes_on(found, place)) == row["notes"]
 
 
 def test_salt_is_salt(model):
@@ -128,6 +131,11 @@ def test_the_script_that_makes_them_runs(repo_root, data_dir, tmp_path):
     made = stratus.load(tmp_path / "out" / "bundled")
     assert made.calibration is not None
     assert {name: task.unit for name, task in made.tasks.items()} == TARGETS
+    run("domain.py", tmp_path / "out" / "bundled")
+    known = stratus.load(tmp_path / "out" / "bundled")
+    assert known.domain.targets.keys() == TARGETS.keys()
+    assert known.domain.modes_end_per_cm == 1000
+    assert len(known.seen) > 200
     said = run("evaluate.py", tmp_path / "out" / "bundled")
     assert "| band_gap | formula |" in said
     assert "| cv in J/mol/K | 300 |" in said
