@@ -14,6 +14,8 @@ from stratus.crystals.reading import ReadOptions, Record, parse
 ROCK_SALT = """data_NaCl
 _symmetry_space_group_name_H-M   'F m -3 m'
 _symmetry_Int_Tables_number 225
+_chemical_formula_sum   'Na Cl'
+_cell_formula_units_Z 4
 _cell_length_a 5.6402(2)
 _cell_length_b 5.6402(2)
 _cell_length_c 5.6402(2)
@@ -37,6 +39,7 @@ Cl1 Cl- 0.5 0.5 0.5 1.0
 """
 HEXAGONAL = """# zinc oxide
 data_ZnO
+_chemical_formula_sum 'O1 Zn1'
 _cell_length_a 3.25
 _cell_length_b 3.25
 _cell_length_c 5.207
@@ -89,6 +92,9 @@ NASTY = (
     b"0",
     b"x,y",
     b"save_",
+    b"CO1",
+    b"T1",
+    b"D",
     b"global_",
     b"\r",
     b"9" * 400,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stratus.crystals.elements import NUMBERS
 
@@ -27,25 +26,32 @@ _TOKEN = re.compile(
     rf"|(?P<amount>{_AMOUNT})|(?P<opens>[(\[{{])|(?P<closes>[)\]}}])|(?P<comma>[,;])|\s+"
 )
 _APART = re.compile(rf"\s{_AMOUNT}[A-Z(\[{{]")
+_QUOTES: Final = "'\";"
 _CAPITALS = re.compile(r"[A-Z]{2,}")
 _DEEPEST: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Formula:
+class Formula(NamedTuple):  # a tuple, because a dataclass takes longer to make
     """What a block says of its composition.
 
     Attributes:
-        name: how to call it in a sentence, with its text.
+        text: as it stands in the file, empty where there is a list of types alone.
         elements: atomic numbers of what it can have; deuterium is hydrogen.
         certain: of those, what it has for sure.
         amounts: how many of each, or ``None`` where the elements alone are known.
     """
 
-    name: str
+    text: str
     elements: frozenset[int]
     certain: frozenset[int]
     amounts: dict[int, float] | None
+
+    @property
+    def name(self) -> str:
+        """How to call it in a sentence."""
+        if not self.text:
+            return "the file's list of atom types"
+        return f"the file's formula {self.text[:80]!r}"
 
 
 def stated_formula(block: Any) -> Formula | None:
@@ -77,7 +83,7 @@ def listed_types(block: Any) -> Formula | None:
     if not found or not all(match is not None and match[1] in NUMBERS for match in found):
         return None
     elements = frozenset(NUMBERS[match[1]] for match in found if match is not None)
-    return Formula("the file's list of atom types", elements, elements, None)
+    return Formula("", elements, elements, None)
 
 
 _SYMBOL = re.compile(r"([A-Z][a-z]?)(?![a-z])")
@@ -86,21 +92,18 @@ _SYMBOL = re.compile(r"([A-Z][a-z]?)(?![a-z])")
 @lru_cache(maxsize=4096)
 def _formula(raw: str) -> Formula | None:
     text = raw
-    if raw.startswith(("'", '"', ";")):
-        import gemmi
-
-        text = " ".join(gemmi.cif.as_string(raw).split())
+    if raw[0] in _QUOTES:
+        text = " ".join(raw.strip(_QUOTES).split())
     if len(text) > LONGEST or text in {"?", "."}:
         return None
-    name = f"the file's formula {text[:80]!r}"
-    if not any(c.islower() for c in text) and (either := _either(text)):
-        return Formula(name, either, frozenset(), None)
+    if text.isupper() and (either := _either(text)):
+        return Formula(text, either, frozenset(), None)
     amounts = _plain(text) if _PLAIN.fullmatch(text) else _nested(text)
     if not amounts:
         return None
     certain = " " in text or "." not in text  # CuSO4.5H2O has no 4.5 oxygens
     elements = frozenset(amounts)
-    return Formula(name, elements, elements, amounts if certain else None)
+    return Formula(text, elements, elements, amounts if certain else None)
 
 
 def _either(text: str) -> frozenset[int]:

@@ -43,13 +43,13 @@ def decided(block: Any, sites: Sites, images: Sequence[npt.NDArray[np.float64]])
     Raises:
         Refusal: it stays in doubt which element sits on a site.
     """
+    if not sites.several:
+        return sites
     several = {
         reading: name
         for name, reading in zip(sites.names, sites.readings, strict=True)
         if len(reading.numbers) > 1
     }
-    if not several:
-        return sites
     formula = stated_formula(block) or listed_types(block)
     ways = {reading: _ways(name, reading, formula) for reading, name in several.items()}
     chosen = {reading: numbers[0] for reading, numbers in ways.items()}

@@ -15,7 +15,7 @@ from stratus.crystals.reading.cif_symbols import label_reading, species_name, ty
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -38,7 +38,7 @@ _FULL = frozenset({"1", "1.0", "1.00", "1.000", "?", "."})
 _UNKNOWN = frozenset({"?", ".", ""})
 _HIGHEST_CHARGE = 100
 _SAME_PLACE = 1e-3  # fractional
-_FEW = 200  # sites up to which all pairs are compared
+_FEW = 32  # sites up to which all pairs are compared
 _CHARGE_END = re.compile(r"\d?[+,\-]?$")
 
 
@@ -51,6 +51,7 @@ class Sites:
         numbers: s atomic numbers.
         coords: shape (s, 3), fractional.
         readings: s times what the site's word can mean.
+        several: whether a word can mean several elements.
         charges: oxidation states by type symbol and element, empty where the block gives none.
         words: s type symbols, or ``None`` where the block gives labels alone.
         notes: what was decided, one sentence each.
@@ -60,6 +61,7 @@ class Sites:
     numbers: list[int]
     coords: npt.NDArray[np.float64]
     readings: list[Reading]
+    several: bool
     charges: dict[str, float]
     words: list[str] | None
     notes: list[str]
@@ -84,6 +86,7 @@ class Sites:
             [self.numbers[i] for i in wanted],
             self.coords[list(wanted)],
             [self.readings[i] for i in wanted],
+            self.several,
             self.charges,
             None if self.words is None else [self.words[i] for i in wanted],
             self.notes,
@@ -132,23 +135,23 @@ def read_sites(block: Any) -> Sites:
             f"site {labels[site]} has no coordinates ({xs[site]} {ys[site]} {zs[site]}), "
             "so the crystal is incomplete",
         )
-    meanings = {
-        word: type_reading(word) if symbols is not None else label_reading(word)
-        for word in dict.fromkeys(words)
-        if word not in _UNKNOWN or symbols is None
-    }
-    readings = [
-        meanings.get(word) or label_reading(label)
-        for label, word in zip(labels, words, strict=True)
-    ]
-    notes += dict.fromkeys(reading.note for reading in readings if reading.note is not None)
+    readings = _readings(labels, words if symbols is not None else None)
+    special = [r for r in readings if r.note is not None or len(r.numbers) > 1]
+    notes += dict.fromkeys(reading.note for reading in special if reading.note is not None)
     coords = np.array(places, dtype=np.float64).T
     problem = coordinates_problem(coords)
     if problem is not None:
         raise Refusal(Code.BAD_COORDINATES, problem, Stage.CHECKING)
-    numbers = [reading.numbers[0] for reading in readings]
-    own_words = words if symbols is not None else None
-    sites = Sites(labels, numbers, coords, readings, _charges(block), own_words, notes)
+    sites = Sites(
+        names=labels,
+        numbers=[reading.numbers[0] for reading in readings],
+        coords=coords,
+        readings=readings,
+        several=any(len(reading.numbers) > 1 for reading in special),
+        charges=_charges(block),
+        words=words if symbols is not None else None,
+        notes=notes,
+    )
     partial = {
         site: share for site, share in enumerate(shares) if abs(share - 1) > OCCUPANCY_TOLERANCE
     }
@@ -174,6 +177,17 @@ def _present(
         rows.append(row)
         shares.append(share)
     return rows, shares
+
+
+def _readings(labels: list[str], words: list[str] | None) -> list[Reading]:
+    if words is None:
+        return list(map(label_reading, labels))
+    if _UNKNOWN.isdisjoint(words):
+        return list(map(type_reading, words))
+    return [
+        label_reading(label) if word in _UNKNOWN else type_reading(word)
+        for label, word in zip(labels, words, strict=True)
+    ]
 
 
 def _numbers(column: list[str]) -> list[float | None] | list[float]:
@@ -243,12 +257,11 @@ def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
     """Join sites of one element that fill one place together; refuse what stays partial."""
     dropped: set[int] = set()
     notes = list(sites.notes)
-    rows = list(partial)
-    near = _neighbours(sites.coords[rows])
-    for place, (first, share) in enumerate(partial.items()):
+    near = _neighbours(sites.coords, list(partial))
+    for first, share in partial.items():
         if first in dropped:
             continue
-        together = [rows[other] for other in near(place) if rows[other] not in dropped]
+        together = [other for other in near(first) if other not in dropped]
         total = sum(partial[other] for other in together)
         elements = {sites.numbers[other] for other in together}
         if len(elements) == 1 and abs(total - 1) <= OCCUPANCY_TOLERANCE:
@@ -267,24 +280,29 @@ def _fill(sites: Sites, partial: dict[int, float]) -> Sites:
     return replace(whole, notes=notes)
 
 
-def _neighbours(places: npt.NDArray[np.float64]) -> Callable[[int], list[int]]:
-    """Return a function from the number of a place to those of all places that are the same."""
-    if len(places) <= _FEW:
+def _neighbours(coords: npt.NDArray[np.float64], rows: list[int]) -> Callable[[int], Iterable[int]]:
+    """Return a function from a row to those of the rows that are at the same place."""
+    if len(rows) <= _FEW:
+        places = coords.tolist()
 
-        def compare(place: int) -> list[int]:
-            delta = places - places[place]
-            delta -= np.rint(delta)
-            same = np.abs(delta).max(axis=1) < _SAME_PLACE
-            return [int(other) for other in np.flatnonzero(same)]
+        def compare(row: int) -> Iterable[int]:
+            x, y, z = places[row]
+            for other in rows:
+                u, v, w = places[other]
+                apart = max(
+                    abs(u - x - round(u - x)), abs(v - y - round(v - y)), abs(w - z - round(w - z))
+                )
+                if apart < _SAME_PLACE:
+                    yield other
 
         return compare
     from scipy.spatial import cKDTree
 
-    inside = places - np.floor(places)
+    inside = coords - np.floor(coords)
     inside[inside >= 1] = 0.0  # what -1e-17 becomes
-    tree = cKDTree(inside, boxsize=1.0)
+    tree = cKDTree(inside[rows], boxsize=1.0)
 
-    def look_up(place: int) -> list[int]:
-        return sorted(tree.query_ball_point(inside[place], _SAME_PLACE, p=np.inf))
+    def look_up(row: int) -> Iterable[int]:
+        return [rows[k] for k in sorted(tree.query_ball_point(inside[row], _SAME_PLACE, p=np.inf))]
 
     return look_up
