@@ -26,7 +26,7 @@ _TOKEN = re.compile(
     rf"|(?P<amount>{_AMOUNT})|(?P<opens>[(\[{{])|(?P<closes>[)\]}}])|(?P<comma>[,;])|\s+"
 )
 _APART = re.compile(rf"\s{_AMOUNT}[A-Z(\[{{]")
-_QUOTES: Final = "'\";"
+_MARKS: Final = ("'", '"', ";")
 _CAPITALS = re.compile(r"[A-Z]{2,}")
 _DEEPEST: Final = 10
 
@@ -92,8 +92,8 @@ _SYMBOL = re.compile(r"([A-Z][a-z]?)(?![a-z])")
 @lru_cache(maxsize=4096)
 def _formula(raw: str) -> Formula | None:
     text = raw
-    if raw[0] in _QUOTES:
-        text = " ".join(raw.strip(_QUOTES).split())
+    if raw.startswith(_MARKS):
+        text = " ".join(raw.strip("".join(_MARKS)).split())
     if len(text) > LONGEST or text in {"?", "."}:
         return None
     if text.isupper() and (either := _either(text)):
