@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from stratus.cli.flags import (
     Members,
     Preset,
     Quiet,
+    Resume,
     SpaceGroupColumn,
     given,
 )
@@ -122,13 +124,15 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         Path | None,
         typer.Option(metavar="FILE.yaml", help="What the models' cards say: licences, data, use."),
     ] = None,
+    resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
     """Learn properties of crystals from a table of labels.
 
     They are scored on rows that were not looked at.
     BUNDLE is one model of the nets of all folds; in it are the predictions of the test rows
-    (predictions.csv) and their metrics beside simple models (metrics.json).
+    (predictions.csv) and their metrics beside simple models (metrics.json). Until it is whole,
+    finished nets are kept in BUNDLE.parts, from where --resume goes on.
     """
     flags = {
         "encoder": encoder,
@@ -142,10 +146,11 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         "train_share": train_share,
         "seed": seed,
     }
-    with reported():
+    with reported(lambda: _hint(output)), ExitStack() as stack:
         from stratus.errors import InputError
         from stratus.training.finetune.card import check_card
         from stratus.training.finetune.carried import check_new
+        from stratus.training.finetune.kept import kept_nets
         from stratus.training.finetune.options import make_finetune_options
         from stratus.training.options import read_options
 
@@ -155,6 +160,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         options = make_finetune_options(read_options(config) if config else {}, given(flags))
         card_values = read_options(card) if card else None
         check_card(card_values)
+        kept = stack.enter_context(kept_nets(output, resume=resume))
 
         from stratus.cli.finetune_report import Report
         from stratus.corpora import from_column, kfold
@@ -192,8 +198,9 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         report.table(read)
         if loaded is not None:
             report.seen(read, loaded)
-        result = run(read, made, tasks, options, model=loaded, on_progress=report.show)
+        result = run(read, made, tasks, options, model=loaded, on_progress=report.show, kept=kept)
         result.save(output, card=card_values)
+        kept.remove()
         report.finish(result, output)
 
 
@@ -210,6 +217,12 @@ def _start(
     if model is not None:
         return load(model), ""
     return default_model(options, Way(str(dialect or Dialect.ORBIT)))
+
+
+def _hint(output: Path) -> str:
+    from stratus.training.finetune.kept import KeptNets
+
+    return KeptNets(output, resume=True).hint()
 
 
 def _read(

@@ -7,14 +7,17 @@ nothing that it names, and never asks the network.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import copymode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from safetensors import SafetensorError
+
 from stratus.corpora.documents import read_json, read_text, validated
 from stratus.encoders.table import architecture as find_architecture
-from stratus.errors import InputError
+from stratus.errors import InputError, StratusError
 from stratus.models.card import CARD_FILE, Card, read_card, write_card
 from stratus.models.description import (
     DESCRIPTION_FILE,
@@ -37,7 +40,7 @@ from stratus.tasks.conformal import Calibration
 from stratus.tasks.domain import Domain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import nn
 
@@ -92,6 +95,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     Raises:
         stratus.errors.InputError: the parts do not fit each other, or the folder is there
             already; the message names what is wrong.
+        stratus.errors.StratusError: the disk is full or may not be written.
     """
     folder = Path(folder)
     kind = find_architecture(architecture)
@@ -118,7 +122,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
         _check_calibration(calibration, skeleton.members, where)
     if domain is not None:
         _check_domain(domain, skeleton.members, where)
-    with sealing(folder, replace=replace) as draft:
+    with _room(folder), sealing(folder, replace=replace) as draft:
         _write(draft / DESCRIPTION_FILE, description.model_dump_json(indent=1))
         _write(draft / VOCABULARY_FILE, vocabulary.to_json())
         write_card(draft, card)
@@ -134,6 +138,16 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
             (draft / name).write_text(text, encoding="utf-8", newline="")
         write_weights(draft, modules)
         copymode(draft / DESCRIPTION_FILE, draft / WEIGHTS_FILE)  # else only the owner may read it
+
+
+@contextmanager
+def _room(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise StratusError(
+            f"{folder} could not be written ({error}); make room and repeat"
+        ) from error
 
 
 def load_bundle(folder: str | Path) -> Model:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.corpora.sources.contents import check_contents
 from stratus.corpora.sources.source import PassingError, SourceError
-from stratus.errors import InputError, MissingExtraError
+from stratus.errors import InputError
 from stratus.files.digest import sha256
 from stratus.files.whole import sync_folder, write_whole
 
@@ -102,12 +102,9 @@ def download(
         InputError: a file of that name is there and is another one.
         SourceError: no address gives the file, or what came is another file or unsafe; nothing
             is at its name then.
-        MissingExtraError: filelock is not installed.
     """
-    try:
-        from filelock import FileLock
-    except ImportError as error:
-        raise MissingExtraError("filelock", "fetch") from error
+    from filelock import FileLock
+
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / file.file
     with FileLock(folder / f".{file.file}.lock"):

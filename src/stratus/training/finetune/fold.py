@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from stratus.corpora.labelled.table import LabelledTable
     from stratus.tasks.task import Task
     from stratus.training.finetune.events import OnProgress
+    from stratus.training.finetune.kept import KeptNets
     from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.start import Start
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
 
 
-def learn_fold(
+def learn_fold(  # noqa: PLR0913 - all that makes a fold
     *,
     table: LabelledTable,
     fold: Fold,
@@ -55,6 +57,7 @@ def learn_fold(
     options: FinetuneOptions,
     seen: tuple[Sequence[Sample], Indices],
     tell: OnProgress,
+    kept: KeptNets | None = None,
 ) -> FoldResult:
     """Learn a fold.
 
@@ -67,10 +70,12 @@ def learn_fold(
         options: of the run.
         seen: how the view sees each row of the table, and the encoder rows of each.
         tell: told what happens.
+        kept: keeps each net that is finished, and has those of before an interruption.
 
     Raises:
         stratus.errors.InputError: a task has no label to learn from or to choose with.
-        stratus.errors.StratusError: a validation loss is not finite.
+        stratus.errors.StratusError: a validation loss is not finite, or there is no room to keep
+            a net.
     """
     rows = fold_rows(table, fold, tasks, start.view, seen, start.normalisers(tasks))
     counts = {"train": len(rows.train), "validation": len(rows.validation), "test": len(rows.test)}
@@ -80,19 +85,19 @@ def learn_fold(
         net = start.make_net(tasks, rows.normalisers, seed, member)
         if member == 0:
             tell(_started(fold.name, net, counts, start, options))
-        fitted.append(
-            fit(
-                net,
-                tasks,
-                train=rows.train,
-                validation=rows.validation,
-                options=options,
-                seed=seed,
-                on_epoch=lambda epoch, loss, best, member=member: tell(  # type: ignore[misc]
-                    EpochEnded(fold.name, member, epoch, loss, best)
-                ),
-            )
+        learn = partial(
+            fit,
+            net,
+            tasks,
+            train=rows.train,
+            validation=rows.validation,
+            options=options,
+            seed=seed,
+            on_epoch=lambda epoch, loss, best, member=member: tell(  # type: ignore[misc]
+                EpochEnded(fold.name, member, epoch, loss, best)
+            ),
         )
+        fitted.append(learn() if kept is None else kept.learned(net, seed, learn))
         nets.append(net)
     atoms = {task.name: of_rows(atoms_of(table, task), fold.test) for task in tasks}
     of_members = predict_members(nets, rows.test, atoms, options.batch_size)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratus.corpora.labelled.disjoint import check_disjoint
+from stratus.corpora.labelled.disjoint import check_disjoint, digest
 from stratus.errors import InputError
 from stratus.training.finetune.fold import learn_fold, with_share
+from stratus.training.finetune.kept import run_of
 from stratus.training.finetune.labels import check_tasks, read_samples
 from stratus.training.finetune.learned import count_formulas, learned_by, seen_by
 from stratus.training.finetune.options import FinetuneOptions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stratus.models.model import Model
     from stratus.tasks.task import Task
     from stratus.training.finetune.events import Event, OnProgress
+    from stratus.training.finetune.kept import KeptNets
 
 
 def finetune(
@@ -31,6 +33,7 @@ def finetune(
     *,
     model: Model | None = None,
     on_progress: OnProgress | None = None,
+    kept: KeptNets | None = None,
 ) -> FinetuneResult:
     """Learn properties of crystals, once a fold and member, and predict the test rows of each fold.
 
@@ -45,10 +48,13 @@ def finetune(
         options: what may be set.
         model: a loaded bundle to start from; None starts from fresh weights.
         on_progress: told what happens.
+        kept: keeps each net that is finished, and has those of before an interruption.
 
     Raises:
         stratus.errors.InputError: tasks, folds, table, options or model do not fit each other.
-        stratus.errors.StratusError: a validation loss is not finite.
+        stratus.errors.ResumeError: what is kept belongs to another run.
+        stratus.errors.StratusError: a validation loss is not finite, or there is no room to keep
+            a net.
     """
     options, tell = options or FinetuneOptions(), on_progress or _ignore
     tasks = tuple(tasks)
@@ -59,6 +65,9 @@ def finetune(
     if options.train_share < 1:
         used = [with_share(fold, table, options.train_share, options.seed) for fold in folds]
     overlaps = [check_disjoint(fold, table, needs_test=False) for fold in used]
+    if kept is not None:
+        digests = [digest(fold, table) for fold in used]
+        kept.begin(run_of(table, digests, tasks, options, start), len(used) * options.members)
     seen = read_samples(table, start.view)
     results = [
         learn_fold(
@@ -70,6 +79,7 @@ def finetune(
             options=options,
             seen=seen,
             tell=tell,
+            kept=kept,
         )
         for fold, overlap in zip(used, overlaps, strict=True)
     ]
