@@ -51,7 +51,7 @@ class Scores(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int = Field(ge=1)
-    floor: float = Field(gt=0, le=_LARGEST)
+    floor: float = Field(gt=0, allow_inf_nan=False)
     scores: tuple[float, ...]
 
     @model_validator(mode="after")
@@ -59,6 +59,8 @@ class Scores(BaseModel):
         expected = len(kept_ranks(self.rows))
         if len(self.scores) != expected:
             raise ValueError(f"{self.rows} rows have {expected} scores, not {len(self.scores)}")
+        if self.floor > _LARGEST:
+            raise ValueError(f"a floor of {self.floor:g} is larger than any error")
         scores = np.array(self.scores)
         fine = (scores >= 0) & (scores <= _LARGEST)  # NaN is neither
         if not fine.all() or (np.diff(scores) < 0).any():
@@ -101,7 +103,7 @@ class CurvePoint(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    temperature_k: float = Field(ge=0, le=_LARGEST)
+    temperature_k: float = Field(ge=0, le=1e9)
     groups: dict[str, dict[Known, Scores]]
 
 

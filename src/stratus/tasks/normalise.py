@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.errors import InputError
 
@@ -38,10 +38,16 @@ class Normaliser(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mean: float = Field(ge=-_LARGEST, le=_LARGEST)
-    std: float = Field(gt=0, le=_LARGEST)
+    mean: float = Field(allow_inf_nan=False)
+    std: float = Field(gt=0, allow_inf_nan=False)
     per_atom: bool = False
     rows: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _is_of_labels(self) -> Self:
+        if max(abs(self.mean), self.std) > _LARGEST:
+            raise ValueError(f"no label is larger than {_LARGEST:g}, so no mean or std is")
+        return self
 
     def normalise(self, labels: ArrayLike, present: Mask, atoms: Integers | None = None) -> Floats:
         """Return what the head is to give: ``[n]``, and 0 where there is no label.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _QUERY = "SELECT id, numbers, cell, positions, pbc, key_value_pairs FROM systems ORDER BY id"
 _MATRIX = 9
+_LARGEST = 256 << 20  # bytes of a cell, which a column that is worked out could make without end
 
 
 def ase_db_records(
@@ -41,6 +42,13 @@ def ase_db_records(
     try:
         if isinstance(file, bytes):
             connection.deserialize(file)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
+        kinds = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = 'systems'")
+        if [kind for kind, sql in kinds if "VIRTUAL" not in str(sql).upper()] != ["table"]:
+            raise Refusal(
+                Code.UNREADABLE, "the file is no ASE database: it has no table of systems"
+            )
         for row in connection.execute(_QUERY):
             values = dict(
                 zip(("id", "numbers", "cell", "positions", "pbc", "labels"), row, strict=True)
@@ -50,7 +58,8 @@ def ase_db_records(
                 own or f"{stem}:{values['id']}", f"{source}:{values['id']}", "ase_row", values
             )
     except sqlite3.Error as error:
-        raise Refusal(Code.UNREADABLE, f"the file is no ASE database: {error}") from error
+        reason = " ".join(str(error).split())
+        raise Refusal(Code.UNREADABLE, f"the file is no ASE database: {reason}") from error
     finally:
         connection.close()
 

@@ -25,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 STDIN = "-"
 _SNIFFED = 1 << 16
+_DEEPEST = 100
 
 
 def records(
@@ -105,7 +106,10 @@ def _folder(
             _LOG.info("passed over the hidden %s", path)
         elif _is(item.is_dir):
             inside = path.resolve()
-            if inside in above:
+            if len(above) > _DEEPEST:
+                detail = f"it is more than {_DEEPEST} folders deep; name a folder further down"
+                yield Refusal(Code.UNREADABLE, detail).reject(name, str(path))
+            elif inside in above:
                 _LOG.warning("passed over %s, a link to a folder that it is in", path)
             else:
                 yield from _folder(path, f"{name}/", (*above, inside), options)
@@ -129,6 +133,10 @@ def _file(
 ) -> Iterator[Record | Reject]:
     source = str(path)
     try:
+        if not path.is_file():  # a pipe or a device: opening it may wait for ever
+            raise Refusal(
+                Code.UNREADABLE, "it is no plain file; give - for what another program writes"
+            )
         if name.format in ON_DISK:
             yield Record(name.stem, source, str(name.format), path)
             return
