@@ -29,15 +29,20 @@ from stratus.models.card import CARD_FILE, Card, read_card
 from stratus.models.description import read_description
 from stratus.models.listing import list_bundles
 from stratus.models.member import Member
+from stratus.models.seen import SeenFormulas
 from stratus.models.task_head import make_task_head
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known, partial_scope
 from stratus.sealed import SealError, verify
 from stratus.tasks.conformal import Calibration, calibrate
+from stratus.tasks.domain import Domain, Learned
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
 
-FILES = ("card.yaml", "calibration.json", "metrics.json", "model.json", "vocabulary.json")
+FILES = (
+    "card.yaml", "calibration.json", "domain.json", "metrics.json", "model.json",
+    "vocabulary.json",
+)  # fmt: skip
 SALT = partial_scope("NaCl")
 LONGEST_S = 20.0
 """Whatever a file holds, it is refused or read in this time."""
@@ -66,6 +71,13 @@ def whole(tmp_path_factory) -> Path:
         ),
         metrics={"gap": {"mae": 0.5}},
         calibration=Calibration(tasks={"gap": {"": dict.fromkeys(Known, scores)}}),
+        domain=Domain(
+            targets={"gap": Learned(rows=9, elements={"Na": 0.5, "O": 1.0}, lowest=0, highest=9)},
+            metal_below={Known.WHOLE: 0.2},
+            widening=2.0,
+            before=Learned(rows=9, elements={"Cl": 0.5}),
+        ),
+        seen=SeenFormulas.of(["Na 1 Cl 1", "O 2"]),
     )  # fmt: skip
     return folder
 
@@ -334,7 +346,9 @@ def put(path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [*FILES, "weights.safetensors", "MANIFEST.json"])
+@pytest.mark.parametrize(
+    "name", [*FILES, "seen.safetensors", "weights.safetensors", "MANIFEST.json"]
+)
 def test_what_is_no_file_is_refused_at_once_by_every_reader(whole, tmp_path, name, kind):
     bundle = Path(shutil.copytree(whole, tmp_path / "bundle"))
     put(bundle / name, kind)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from stratus.errors import InputError
+from stratus.models.layout import read_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,13 +71,12 @@ def read_seen(folder: Path) -> SeenFormulas | None:
     path = folder / SEEN_FILE
     if not path.exists():
         return None
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no safetensors file that can be read: {error}") from None
-    found = tensors.get(_TENSOR)
-    if found is None or len(tensors) > 1 or found.ndim != 1 or found.dtype != np.uint64:
+    there = read_layout(path)
+    shape, dtype = there.get(_TENSOR, ((), ""))
+    if len(there) != 1 or len(shape) != 1 or dtype != "U64":
         raise InputError(f"{path} does not hold one row of uint64, {_TENSOR}; write it again")
+    with safe_open(path, framework="numpy") as file:
+        found = file.get_tensor(_TENSOR)
     if not (found[1:] > found[:-1]).all():
         raise InputError(f"{path}: the hashes do not ascend; write it again")
     return SeenFormulas(found)

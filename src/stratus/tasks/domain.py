@@ -8,7 +8,7 @@ never seen by any head, and a note says why.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,6 +34,9 @@ the ``paper`` dialect are rounded."""
 
 WIDENING: Final = 3.4
 """By which intervals are widened where a model has no measure of its own; the bundled one's."""
+
+MOST_WIDENING: Final = 1e6
+"""No factor that was measured comes near this."""
 
 FREQUENCY: Final = "highest_phonon_frequency"
 """The target that says how high modes reach, in 1/cm."""
@@ -65,6 +68,10 @@ class Learned(BaseModel):
                 raise ValueError(f"{symbol!r} is no chemical element")
             if not 0 < share <= 1:
                 raise ValueError(f"the share of {symbol} is above 0 and at most 1")
+        if (self.lowest is None) != (self.highest is None) or (self.lowest or 0) > (
+            self.highest or 0
+        ):
+            raise ValueError("there are a lowest and a highest label in this order, or neither")
         return self
 
     @classmethod
@@ -170,8 +177,10 @@ class Domain(BaseModel):
     targets: dict[str, Learned] = Field(default_factory=dict)
     law: Learned | None = None
     modes_end_per_cm: float | None = Field(None, gt=0, allow_inf_nan=False)
-    metal_below: dict[Known, float] = Field(default_factory=dict)
-    widening: float | None = Field(None, ge=1, allow_inf_nan=False)
+    metal_below: dict[Known, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    widening: float | None = Field(None, ge=1, le=MOST_WIDENING)
     before: Learned | None = None
 
     @property

@@ -70,7 +70,7 @@ def stretched(value: Floats, end: Floats, factors: Floats) -> Floats:
         factors: 1 at least, also infinite; broadcasts against them.
     """
     away = end - value
-    with np.errstate(invalid="ignore"):  # infinitely often nothing, which is nothing
+    with np.errstate(invalid="ignore", over="ignore"):  # infinitely often nothing is nothing
         moved = value + np.where(away == 0, 0, factors * away)
     return np.where(factors == 1, end, moved)
 

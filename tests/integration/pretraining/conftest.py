@@ -51,6 +51,7 @@ def table(tmp_path_factory, example_cifs) -> Path:
 def tiny() -> dict[str, object]:
     """Options: 2 epochs of 6 steps, dropout on, a checkpoint every 4 steps."""
     return {
+        "encoder": "cloud",
         "model": {"hidden": 32, "layers": 2, "heads": 2, "feed_forward": 64, "dropout": 0.1},
         "epochs": 2,
         "batch_size": 64,

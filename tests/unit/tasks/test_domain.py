@@ -151,7 +151,9 @@ def test_the_bound_of_metals_divides_no_worse_than_any_other(rows):
         {"rows": 1, "elements": {"Xx": 0.5}},
         {"rows": 1, "elements": {"Fe": 0.0}},
         {"rows": 1, "elements": {"Fe": 1.5}},
-        {"rows": 1, "elements": {}, "lowest": math.inf},
+        {"rows": 1, "elements": {}, "lowest": math.inf, "highest": math.inf},
+        {"rows": 1, "elements": {}, "lowest": 1.0},
+        {"rows": 1, "elements": {}, "lowest": 2.0, "highest": 1.0},
     ],
 )
 def test_what_can_not_be_learned_is_refused(wrong):
