@@ -121,7 +121,7 @@ def test_mutated_databases_end_in_entries_and_rejects(tmp_path):
     whole = path.read_bytes()
     assert len(list(read(path))) == 8
     rng = random.Random(4)
-    for _ in range(250):
+    for _ in range(400):
         data = bytearray(whole)
         for _ in range(rng.choice([1, 5, 60])):
             data[rng.randrange(100, len(data))] = rng.randrange(256)

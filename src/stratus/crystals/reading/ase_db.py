@@ -57,7 +57,7 @@ def ase_db_records(
             yield Record(
                 own or f"{stem}:{values['id']}", f"{source}:{values['id']}", "ase_row", values
             )
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes what is damaged
         reason = " ".join(str(error).split())
         raise Refusal(Code.UNREADABLE, f"the file is no ASE database: {reason}") from error
     finally:
