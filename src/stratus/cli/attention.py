@@ -9,6 +9,7 @@ import typer
 
 from stratus.cli.failures import reported
 from stratus.cli.flags import Bundle, PictureKind, Quiet, Symprec, Workers
+from stratus.files.lock import sole_writer
 
 
 def attention(  # noqa: PLR0917 - one parameter for each flag
@@ -38,7 +39,7 @@ def attention(  # noqa: PLR0917 - one parameter for each flag
     Beside attention stand roll-out and gradients, chance and random weights.
     OUT gets attention.json, attention.csv (a row for each crystal) and pictures.
     """
-    with reported():
+    with reported(), sole_writer(output):
         from stratus.cli.attention_report import print_report
         from stratus.inference import PredictOptions
         from stratus.models.loading import load

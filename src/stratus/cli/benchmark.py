@@ -12,6 +12,7 @@ import typer
 
 from stratus.cli.failures import reported
 from stratus.cli.flags import Folds, Members, Quiet, SpaceGroupColumn
+from stratus.files.lock import sole_writer
 
 if TYPE_CHECKING:
     from stratus.benchmarks.question import Question
@@ -71,7 +72,7 @@ def _measure(
     quiet: Quiet = False,
 ) -> None:
     """Ask, answer, and write the folder of the run."""
-    with reported():
+    with reported(), sole_writer(output):
         from stratus.benchmarks.run_folder import write_run
         from stratus.benchmarks.running import run_benchmark
         from stratus.cli.benchmark_report import Report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from stratus.encoders.table import architecture, configure, in_words
 from stratus.errors import InputError, ResumeError, StratusError
+from stratus.files.lock import sole_writer
 from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.checkpoints import (
@@ -77,13 +79,21 @@ def pretrain(
         processes of a run on several devices, of which the first does the rest.
 
     Raises:
-        stratus.errors.InputError: the table, an option or the card can not be used.
+        stratus.errors.InputError: the table, an option or the card can not be used, or another
+            run is writing the folder.
         stratus.errors.ResumeError: an option differs from that of the run.
         stratus.errors.StratusError: the disk is full, or the loss is not finite.
     """
     table, options = Path(table), options or PretrainOptions()
     make_card(card, options, table.name)  # refuse a wrong one before the work
-    setup = _set_up(table, Path(run_folder), options, resume=resume)
+    with sole_writer(Path(run_folder)) if is_first_process() else nullcontext():
+        setup = _set_up(table, Path(run_folder), options, resume=resume)
+        return _run(setup, card, on_progress or _ignore, resume=resume)
+
+
+def _run(
+    setup: _Setup, card: Mapping[str, Any] | None, tell: OnProgress, *, resume: bool
+) -> PretrainSummary | None:
     run = setup.run
     if resume and run.metrics.exists():
         return read_summary(run)
@@ -92,7 +102,7 @@ def pretrain(
         run.sweep()
         cut_after(run.logs, first_step)
     with quiet_lightning(), own_random_numbers(_device(setup.options)):
-        best_step, meter = _train(setup, first_step, state, on_progress or _ignore)
+        best_step, meter = _train(setup, first_step, state, tell)
     if not is_first_process():
         return None
     best = read_checkpoint(step_folder(run.checkpoints, best_step))

@@ -485,3 +485,18 @@ def test_safe_cells_of_a_csv_are_no_formulas_of_a_spreadsheet(tmp_path, example_
         mark = "'" if safe else ""
         assert (row["id"], row["who"], row["gap"]) == (f"{mark}=cmd|x", f"{mark}@a", "-1.5")
         assert rejects_of(summary)[0]["id"] == f"{mark}+1+2"
+
+
+def test_a_second_run_to_one_output_is_refused_at_once(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    refused = []
+
+    def second(_: Progress) -> None:
+        for resume in (False, True):
+            with pytest.raises(InputError, match=r"another run is writing .*out.parquet.parts"):
+                encode_corpus([corpus], out, SMALL.model_copy(update={"resume": resume}))
+            refused.append(resume)
+
+    encode_corpus([corpus], out, SMALL, on_progress=second)
+    assert refused
+    assert pq.read_table(out).num_rows > 40

@@ -252,6 +252,8 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir()
     except FileExistsError:
+        if (folder / LOCK).is_file():
+            _lock(folder).close()  # says so where a run is at it
         raise InputError(
             f"{folder} holds the parts of an interrupted run; go on with --resume (resume=True), "
             "or delete it to start anew"
@@ -270,7 +272,8 @@ def _lock(folder: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         raise InputError(
-            f"{folder} can not be locked ({error}); is another run writing it?"
+            f"another run is writing {folder} ({error}); wait until it has ended, or name another "
+            "output"
         ) from error
     return connection
 
