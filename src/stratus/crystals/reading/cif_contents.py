@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from math import gcd
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.operation_groups import Group
 
 _NEAREST: Final = 0.5  # Å; no two atoms of a crystal are nearer
-_MOST_IMAGES: Final = 500_000
+_MOST_IMAGES: Final = 100_000
 _MOST_PLACES: Final = 5000
 _MOST_PAIRS: Final = 20  # of places that are near each other, for each place
 _HYDROGEN: Final = 1
@@ -77,10 +78,8 @@ def _contents(group: Group, sites: Sites, lattice: npt.NDArray[np.float64]) -> C
     few digits: that speaks for no group.
     """
     rotations, translations = group.operations
-    if len(sites.numbers) * len(rotations) > _MOST_IMAGES:
-        return None
-    if not sites.numbers:
-        return Counter()
+    if not 0 < len(sites.numbers) * len(rotations) <= _MOST_IMAGES:
+        return Counter()  # too many to count are like nothing known
     images = expand(sites.coords, rotations, translations, lattice)
     # 1 Å, in fractions of the cell along each axis
     unit = float(np.linalg.norm(np.linalg.inv(lattice), axis=0).max())
@@ -111,14 +110,14 @@ def _first_of_each_orbit(
         if done[site]:
             continue
         first.append(site)
-        for place in _wrapped(orbit):
-            found = tree.query_ball_point(place, IMAGE_TOLERANCE * unit, p=np.inf)
-            near = np.array(found, dtype=np.int64)
-            delta = places[near] - place
-            same = near[_lengths(delta, lattice) < IMAGE_TOLERANCE]
-            if any(sites.numbers[other] != sites.numbers[site] for other in same):
-                return None
-            done[same] = True
+        around = _wrapped(orbit)
+        found = tree.query_ball_point(around, IMAGE_TOLERANCE * unit, p=np.inf)
+        near = np.array(list(chain.from_iterable(found)), dtype=np.int64)
+        delta = places[near] - around.repeat([len(others) for others in found], axis=0)
+        same = near[_lengths(delta, lattice) < IMAGE_TOLERANCE]
+        if any(sites.numbers[other] != sites.numbers[site] for other in same):
+            return None
+        done[same] = True
     return first
 
 
