@@ -43,6 +43,8 @@ _STEPS: Final = 24
 _LARGEST: Final = 192  # operations in the conventional cell
 _MOST_CENTRINGS: Final = 4
 _ROWS: Final = 1024  # compared at once
+_PLACES: Final = 31.0 ** np.arange(9)
+_IDENTITY: Final = float(np.eye(3).ravel() @ _PLACES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +62,11 @@ class Group:
     @cached_property
     def turns(self) -> npt.NDArray[np.float64]:
         """The rotations that ask something of a cell, each once, inversions aside."""
-        rotations = np.unique(self.operations[0].reshape(-1, 9), axis=0)
-        proper = rotations[np.linalg.det(rotations.reshape(-1, 3, 3)) > 0]
-        improper = -rotations[np.linalg.det(rotations.reshape(-1, 3, 3)) < 0]
-        turns = np.unique(np.concatenate([proper, improper]), axis=0)
-        kept: npt.NDArray[np.float64] = turns[(turns != np.eye(3).ravel()).any(axis=1)]
-        return kept.reshape(-1, 3, 3)
+        rotations = self.operations[0]
+        proper = rotations * np.sign(np.linalg.det(rotations))[:, None, None]
+        codes, first = np.unique(_codes(proper), return_index=True)
+        kept: npt.NDArray[np.float64] = proper[first[codes != _IDENTITY]]
+        return kept
 
     @cached_property
     def keys(self) -> frozenset[tuple[int, ...]]:
@@ -132,7 +133,9 @@ def group_of_hall(symbol: str) -> Group | None:
         operations = gemmi.symops_from_hall(symbol)
     except (RuntimeError, ValueError, Refusal):
         return None
-    return Group(parse_operations(tuple(operation.triplet() for operation in operations)))
+    rotations = np.array([operation.rot for operation in operations]) / gemmi.Op.DEN
+    translations = np.array([operation.tran for operation in operations]) / gemmi.Op.DEN
+    return Group((rotations, translations))
 
 
 @lru_cache(maxsize=2048)
@@ -168,21 +171,15 @@ def _closes(operations: Operations) -> bool:
     rotations, translations = operations
     if len(rotations) == 1:
         return bool((rotations[0] == np.eye(3)).all() and not translations[0].any())
-    rows: dict[tuple[float, ...], int] = {}
-    kind = np.array(
-        [rows.setdefault(tuple(row), len(rows)) for row in rotations.reshape(-1, 9).round(6)]
-    )
-    first = np.array([np.argmax(kind == row) for row in range(len(rows))])
-    identity = rows.get(tuple(np.eye(3).ravel()))
-    if identity is None:
-        return False
+    codes, first, kind = np.unique(_codes(rotations), return_index=True, return_inverse=True)
+    identity = np.searchsorted(codes, _IDENTITY)
     shifts = translations[kind == identity]
-    if len(shifts) * len(rows) != len(rotations) or not _inside(np.zeros((1, 3)), shifts):
+    if len(shifts) * len(codes) != len(rotations) or not _inside(np.zeros((1, 3)), shifts):
         return False
     turns, starts = rotations[first], translations[first]
-    products = np.einsum("aij,bjk->abik", turns, turns).reshape(-1, 9).round(6) + 0.0
-    found = [rows.get(tuple(row), -1) for row in products]
-    if -1 in found:
+    products = _codes(np.einsum("aij,bjk->abik", turns, turns))
+    found = np.searchsorted(codes, products).clip(max=len(codes) - 1)
+    if (codes[found] != products).any():
         return False
     ends = np.einsum("aij,bj->abi", turns, starts) + starts[:, None, :]
     lists = (
@@ -192,6 +189,13 @@ def _closes(operations: Operations) -> bool:
         ends.reshape(-1, 3) - starts[found],
     )
     return all(_inside(places, shifts) for places in lists)
+
+
+def _codes(rotations: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return one number for each rotation, the same for the same rotation alone."""
+    rows = rotations.reshape(-1, 9)
+    codes: npt.NDArray[np.float64] = (rows @ _PLACES).round(3)
+    return codes
 
 
 def _inside(places: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64]) -> bool:
