@@ -19,6 +19,7 @@ from stratus.corpora.encoding.workers import WorkerPool, run_here
 from stratus.crystals.reading import ReadOptions, records
 from stratus.crystals.reading.containers import by_content
 from stratus.crystals.reading.formats import take_apart
+from stratus.crystals.reading.sources import file_names
 from stratus.crystals.reading.tables import TABLES
 from stratus.crystals.symmetry import DEFAULT_SYMPREC
 from stratus.errors import InputError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stratus.corpora.encoding.rows import ChunkResult
+    from stratus.crystals.reading.file_names import FileNames
 
 
 class PredictOptions(BaseModel):
@@ -76,25 +78,27 @@ def rows(
     if not inputs:
         raise InputError("No input was given; name files or folders of crystals")
     records(list(inputs), options.read, _standard_input(inputs))  # says what does not exist
-    kind = Dialect(dialect)
-    tables = [_text_table(item, kind, options) for item in inputs]
+    kind, names = Dialect(dialect), file_names(inputs)
+    tables = [_text_table(item, kind, options, names) for item in inputs]
     pairs = zip(inputs, tables, strict=True)
     for is_text, group in groupby(pairs, key=lambda pair: pair[1] is not None):
         if is_text:
             for _, table in group:
                 yield from table or ()
         else:
-            yield from _encoded([item for item, _ in group], kind, options)
+            yield from _encoded([item for item, _ in group], kind, options, names)
 
 
-def _text_table(item: object, dialect: Dialect, options: PredictOptions) -> Iterator[Row] | None:
+def _text_table(
+    item: object, dialect: Dialect, options: PredictOptions, names: FileNames
+) -> Iterator[Row] | None:
     """Return the rows of a table of strings or formulas; None where it has to be encoded."""
     if not isinstance(item, str | os.PathLike) or item == STANDARD_INPUT:
         return None
     path = Path(item)
     if not path.is_file() or _format(path) not in TABLES:
         return None
-    return text_table(path, dialect, options.read, keep=options.keep_columns)
+    return text_table(path, dialect, options.read, names, keep=options.keep_columns)
 
 
 def _format(path: Path) -> str | None:
@@ -105,7 +109,9 @@ def _format(path: Path) -> str | None:
         return None
 
 
-def _encoded(inputs: Sequence[object], dialect: Dialect, options: PredictOptions) -> Iterator[Row]:
+def _encoded(
+    inputs: Sequence[object], dialect: Dialect, options: PredictOptions, names: FileNames
+) -> Iterator[Row]:
     encode = EncodeOptions(
         read=options.read,
         scope=ScopeOptions.model_validate({"dialect": dialect, "symprec": options.symprec}),
@@ -113,7 +119,8 @@ def _encoded(inputs: Sequence[object], dialect: Dialect, options: PredictOptions
         timeout_s=options.timeout_s,
     )
     work, keep = default_work(encode), options.keep_columns
-    found = records(list(inputs), options.read.within(options.timeout_s), _standard_input(inputs))
+    read = options.read.within(options.timeout_s)
+    found = records(list(inputs), read, _standard_input(inputs), names)
     chunks = chunked(found, encode.chunk_rows)
     workers = processors() if options.workers is None else options.workers
     if workers == 0:

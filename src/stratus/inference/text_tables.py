@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from stratus.corpora.labelled.gathering import RowReader
     from stratus.crystals.reading import ReadOptions
+    from stratus.crystals.reading.file_names import FileNames
     from stratus.scope import Dialect
 
 
 def text_table(
-    path: Path, dialect: Dialect, read: ReadOptions, *, keep: bool = False
+    path: Path, dialect: Dialect, read: ReadOptions, names: FileNames, *, keep: bool = False
 ) -> Iterator[Row] | None:
     """Return what is known of each row of a table, or why nothing is.
 
@@ -31,6 +32,7 @@ def text_table(
         path: the table.
         dialect: of the strings.
         read: the columns of ids and structures, where the caller named them.
+        names: what the files of all inputs are called.
         keep: whether rows carry the other columns.
 
     Returns:
@@ -41,13 +43,19 @@ def text_table(
             the dialect.
     """
     reader = find_layout(path, read, (), dialect=dialect).reader
-    return None if reader is None else _rows(path, read, reader, dialect, keep=keep)
+    return None if reader is None else _rows(path, read, reader, dialect, names, keep=keep)
 
 
 def _rows(
-    path: Path, read: ReadOptions, reader: RowReader, dialect: Dialect, *, keep: bool
+    path: Path,
+    read: ReadOptions,
+    reader: RowReader,
+    dialect: Dialect,
+    names: FileNames,
+    *,
+    keep: bool,
 ) -> Iterator[Row]:
-    for record in records([path], with_column(read, reader.column)):
+    for record in records([path], with_column(read, reader.column), None, names):
         if isinstance(record, Reject):
             yield Row(record.id, None, record, record.source)
         elif isinstance(record.payload, TableSlice):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import zipfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +20,7 @@ from stratus.crystals.reading.archives import (
 )
 from stratus.crystals.reading.ase_db import ase_db_records
 from stratus.crystals.reading.extxyz import extxyz_records
+from stratus.crystals.reading.file_names import FileNames, Listed
 from stratus.crystals.reading.formats import Name, sniff, take_apart
 from stratus.crystals.reading.json_records import json_records, jsonl_records
 from stratus.crystals.reading.lmdb_store import lmdb_records
@@ -54,6 +56,7 @@ class Found:
         prefix: whether the ids of what an archive holds begin with the archive's own stem.
         depth: how many archives it is inside of.
         budget: what may still be decompressed, inside an archive.
+        disk: the file on disk that it is, compressed or not; None inside an archive.
     """
 
     name: Name
@@ -64,6 +67,7 @@ class Found:
     prefix: bool = False
     depth: int = 0
     budget: Budget | None = None
+    disk: Path | None = None
 
 
 def opened(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
@@ -133,6 +137,33 @@ def _sniffed(found: Found) -> Found:
     )
 
 
+def _shown(found: Found, member: str) -> str:
+    return f"{found.name.stem}/{member}" if found.prefix else member
+
+
+def _member_names(found: Found, stream: BinaryIO, options: ReadOptions) -> Iterator[Listed]:
+    """Yield the members of a zip, or of a tar on disk, which is read once more for its names."""
+    try:
+        if found.name.format == "zip":
+            with zipfile.ZipFile(stream) as archive:
+                names = archive.namelist()
+            yield from (Listed("", _shown(found, _member_path(name))) for name in names)
+        elif found.disk is not None:
+            with found.disk.open("rb") as file:
+                compression = take_apart(found.disk.name).compression
+                again: BinaryIO = file
+                if compression is not None:
+                    again = decompressed(file, compression, Budget(found.size))
+                for member in members(again, "tar", Budget(found.size), options.timeout_s):
+                    yield Listed("", _shown(found, _member_path(member.name)))
+    except (Refusal, *BROKEN):
+        return  # reading it will say what is wrong
+
+
+def _member_path(name: str) -> str:
+    return name.replace("\\", "/").removeprefix("./")
+
+
 def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Record | Reject]:
     if found.depth >= options.max_archive_depth:
         raise Refusal(
@@ -143,13 +174,13 @@ def _archive(found: Found, budget: Budget, options: ReadOptions) -> Iterator[Rec
     stream = found.stream
     if found.name.format == "zip" and found.path is None:
         stream = io.BytesIO(read_whole(stream, options))
+    names = FileNames(lambda: _member_names(found, stream, options))
     for member in members(stream, str(found.name.format), budget, options.timeout_s):
-        path = member.name.replace("\\", "/").removeprefix("./")
+        path = _member_path(member.name)
         if any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.split("/")):
             _LOG.info("passed over the hidden %s!%s", found.source, path)
             continue
-        shown = f"{found.name.stem}/{path}" if found.prefix else path
-        name, source = take_apart(shown), f"{found.source}!{path}"
+        name, source = names.of(Listed("", _shown(found, path))), f"{found.source}!{path}"
         if member.refusal is not None or member.stream is None:
             if member.refusal is not None:
                 yield member.refusal.reject(name.stem, source)

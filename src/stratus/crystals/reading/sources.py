@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from stratus.crystals.entry import Code, Reject
 from stratus.crystals.reading.archives import looked_into
 from stratus.crystals.reading.containers import ON_DISK, Found, by_content, opened
-from stratus.crystals.reading.formats import Name, sniff, take_apart
+from stratus.crystals.reading.file_names import FileNames, Listed
+from stratus.crystals.reading.formats import Name, sniff
 from stratus.crystals.reading.lmdb_store import is_lock
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
@@ -29,7 +30,10 @@ _DEEPEST = 100
 
 
 def records(
-    inputs: Any, options: ReadOptions, stdin: BinaryIO | None = None
+    inputs: Any,
+    options: ReadOptions,
+    stdin: BinaryIO | None = None,
+    names: FileNames | None = None,
 ) -> Iterator[Record | Reject]:
     """Return what the inputs hold, in order; a folder's files by name, folders inside included.
 
@@ -40,6 +44,8 @@ def records(
         inputs: paths, ``"-"`` for standard input, pymatgen structures, ASE atoms; one or many.
         options: how to read.
         stdin: what ``"-"`` reads.
+        names: what files are called, where these inputs are some of many; else those of the inputs
+            alone, if they are a list.
 
     Raises:
         InputError: an input does not exist or is of no known kind, at the call; a column that the
@@ -54,7 +60,28 @@ def records(
     if isinstance(found, list):
         for item in found:
             _admit(item, stdin)
-    return _all(found, options, stdin)
+        names = names or file_names(found)
+    return _all(found, options, stdin, names or FileNames(tuple))
+
+
+def file_names(inputs: Iterable[Any]) -> FileNames:
+    """Return what the files of some inputs are called, whose listing is read when it is needed.
+
+    Args:
+        inputs: what :func:`records` takes; all but paths are passed over.
+    """
+    paths = [Path(item) for item in inputs if isinstance(item, (str, Path)) and item != STDIN]
+
+    def listing() -> Iterator[Listed]:
+        for path in paths:
+            if path.is_dir():
+                for found in _walk(path, "", (path.resolve(),)):
+                    if found.refusal is None:
+                        yield Listed(str(path), found.shown)
+            else:
+                yield Listed(str(path.parent), path.name)
+
+    return FileNames(listing)
 
 
 def _admit(item: Any, stdin: BinaryIO | None) -> None:
@@ -69,7 +96,7 @@ def _admit(item: Any, stdin: BinaryIO | None) -> None:
 
 
 def _all(
-    inputs: Iterable[Any], options: ReadOptions, stdin: BinaryIO | None
+    inputs: Iterable[Any], options: ReadOptions, stdin: BinaryIO | None, names: FileNames
 ) -> Iterator[Record | Reject]:
     for position, item in enumerate(inputs):
         _admit(item, stdin)
@@ -83,42 +110,61 @@ def _all(
         else:
             path = Path(item)
             if path.is_dir():
-                yield from _folder(path, "", (path.resolve(),), options)
+                for found in _walk(path, "", (path.resolve(),), log=True):
+                    if found.refusal is not None:
+                        yield found.refusal.reject(found.shown, str(found.path))
+                        continue
+                    name = names.of(Listed(str(path), found.shown))
+                    yield from _file(found.path, name, options, inside=True)
             else:
-                yield from _file(path, take_apart(path.name), options, inside=False)
+                name = names.of(Listed(str(path.parent), path.name))
+                yield from _file(path, name, options, inside=False)
 
 
-def _folder(
-    folder: Path, shown: str, above: tuple[Path, ...], options: ReadOptions
-) -> Iterator[Record | Reject]:
+class _Met(NamedTuple):
+    """Something in a folder.
+
+    Attributes:
+        path: where it is.
+        shown: its path in ids.
+        refusal: why it is not read, if it is not.
+    """
+
+    path: Path
+    shown: str
+    refusal: Refusal | None = None
+
+
+def _walk(
+    folder: Path, shown: str, above: tuple[Path, ...], *, log: bool = False
+) -> Iterator[_Met]:
     """Yield what a folder holds; ``shown`` is its path in ids, ``above`` the folders it is in."""
     try:
         with os.scandir(folder) as listing:  # knows files from folders without asking for each
             items = sorted(listing, key=lambda item: item.name)
     except OSError as error:
-        yield Refusal(Code.UNREADABLE, f"the folder cannot be read: {error.strerror}").reject(
-            shown.rstrip("/"), str(folder)
-        )
+        refusal = Refusal(Code.UNREADABLE, f"the folder cannot be read: {error.strerror}")
+        yield _Met(folder, shown.rstrip("/"), refusal)
         return
     for item in items:
         path, name = folder / item.name, shown + item.name
         if item.name.startswith(".") or is_lock(item.name):
-            _LOG.info("passed over the hidden %s", path)
+            if log:
+                _LOG.info("passed over the hidden %s", path)
         elif _is(item.is_dir):
             inside = path.resolve()
             if len(above) > _DEEPEST:
                 detail = f"it is more than {_DEEPEST} folders deep; name a folder further down"
-                yield Refusal(Code.UNREADABLE, detail).reject(name, str(path))
-            elif inside in above:
+                yield _Met(path, name, Refusal(Code.UNREADABLE, detail))
+            elif inside not in above:
+                yield from _walk(path, f"{name}/", (*above, inside), log=log)
+            elif log:
                 _LOG.warning("passed over %s, a link to a folder that it is in", path)
-            else:
-                yield from _folder(path, f"{name}/", (*above, inside), options)
         elif _is(item.is_file):
-            yield from _file(path, take_apart(name), options, inside=True)
+            yield _Met(path, name)
         else:
-            yield Refusal(Code.UNREADABLE, "it is no plain file, or a link to nothing").reject(
-                name, str(path)
-            )
+            refusal = Refusal(Code.UNREADABLE, "it is no plain file, or a link to nothing")
+            yield _Met(path, name, refusal)
 
 
 def _is(kind: Callable[[], bool]) -> bool:
@@ -143,7 +189,7 @@ def _file(
         if not inside:
             name = by_content(path, name)
         with path.open("rb") as stream:
-            found = Found(name, source, stream, path.stat().st_size, path, prefix=inside)
+            found = Found(name, source, stream, path.stat().st_size, path, prefix=inside, disk=path)
             yield from opened(found, options)
     except Refusal as refusal:
         yield refusal.reject(name.stem, source)
