@@ -25,7 +25,9 @@ def periodic_notes(given: Any) -> tuple[str, ...]:
         given: what an input says of the three axes: truth values, numbers, words or one text such
             as ``T T F``; one value stands for all three, ``None`` and an empty cell say nothing.
     """
-    if given is None or str(given).strip() in _ABSENT:
+    if isinstance(given, np.ndarray):
+        given = given.reshape(-1).tolist()
+    if given is None or _is_everywhere(given) or str(given).strip() in _ABSENT:
         return ()
     flags = _flags(given)
     if flags is None:
@@ -35,6 +37,15 @@ def periodic_notes(given: Any) -> tuple[str, ...]:
     along = [axis for axis, flag in zip(_AXES, flags, strict=True) if flag]
     where = f"periodic along {' and '.join(along)} alone" if along else "periodic along no axis"
     return (f"{where}; {_READ}",)
+
+
+def _is_everywhere(given: Any) -> bool:
+    """Whether it is the usual answer, for which no text has to be made."""
+    return (
+        isinstance(given, list | tuple)
+        and len(given) == len(_AXES)
+        and all(isinstance(flag, int | float) and flag == 1 for flag in given)
+    )
 
 
 def dimension_notes(count: Any) -> tuple[str, ...]:
