@@ -472,21 +472,6 @@ def test_an_output_that_arrow_can_not_open_is_refused_at_once(corpus: Path, tmp_
         encode_corpus([corpus], tmp_path / "out\udcff.csv", SMALL)
 
 
-def test_safe_cells_of_a_csv_are_no_formulas_of_a_spreadsheet(tmp_path, example_cifs):
-    text = (example_cifs / "rock-salt.cif").read_text()
-    with (tmp_path / "t.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = [["id", "cif", "who", "gap"], ["=cmd|x", text, "@a", "-1.5"], ["+1+2", "", "b", "1"]]
-        csv.writer(file).writerows(rows)
-    for safe in (False, True):
-        options = SMALL.model_copy(update={"safe_cells": safe})
-        summary = encode_corpus([tmp_path / "t.csv"], tmp_path / "o.csv", options)
-        with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
-            [row] = csv.DictReader(file)
-        mark = "'" if safe else ""
-        assert (row["id"], row["who"], row["gap"]) == (f"{mark}=cmd|x", f"{mark}@a", "-1.5")
-        assert rejects_of(summary)[0]["id"] == f"{mark}+1+2"
-
-
 def test_a_second_run_to_one_output_is_refused_at_once(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     refused = []
