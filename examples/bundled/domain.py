@@ -92,7 +92,7 @@ def widening(table: LabelledTable, model: Model, domain: Domain) -> float | None
         labels, one = table.labels[:, table.targets.index(name)], found[name]
         for row in learned.reasons(contents, one.value):
             end = one.hi[row] if labels[row] > one.value[row] else one.lo[row]
-            if np.isfinite(labels[row]):
+            if np.isfinite([labels[row], end]).all():
                 ratios.append(
                     abs(labels[row] - one.value[row]) / max(abs(end - one.value[row]), 1e-9)
                 )
