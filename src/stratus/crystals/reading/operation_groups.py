@@ -42,6 +42,8 @@ _SHORTEST: Final = 1e-3  # Å, of a cell that can be one
 _STEPS: Final = 24
 _LARGEST: Final = 192  # operations in the conventional cell
 _MOST_CENTRINGS: Final = 4
+_MOST_ROTATIONS: Final = 48  # of the largest point group
+_MOST_TRANSLATIONS: Final = 256  # in a cell of 64 conventional ones; comparing them costs the cube
 _ROWS: Final = 1024  # compared at once
 _PLACES: Final = 31.0 ** np.arange(9)
 _IDENTITY: Final = float(np.eye(3).ravel() @ _PLACES)
@@ -167,13 +169,26 @@ def group_of(operations: Operations) -> Group:
 
 
 def _closes(operations: Operations) -> bool:
-    """Return whether operations form a group: each product of two is one of them."""
+    """Return whether operations form a group: each product of two is one of them.
+
+    Raises:
+        Refusal: there are too many translations to say.
+    """
     rotations, translations = operations
     if len(rotations) == 1:
         return bool((rotations[0] == np.eye(3)).all() and not translations[0].any())
     codes, first, kind = np.unique(_codes(rotations), return_index=True, return_inverse=True)
+    if len(codes) > _MOST_ROTATIONS:
+        return False
     identity = np.searchsorted(codes, _IDENTITY)
     shifts = translations[kind == identity]
+    if len(shifts) > _MOST_TRANSLATIONS:
+        raise Refusal(
+            Code.DOUBTFUL_SYMMETRY,
+            f"{len(shifts)} of the listed symmetry operations are translations alone, more than "
+            f"the {_MOST_TRANSLATIONS} that are looked at; give a smaller cell, or all atoms under "
+            "x,y,z",
+        )
     if len(shifts) * len(codes) != len(rotations) or not _inside(np.zeros((1, 3)), shifts):
         return False
     turns, starts = rotations[first], translations[first]
