@@ -26,6 +26,7 @@ from stratus.plots.crystal_page import CrystalCard, RejectCard, crystal_page, wr
 from stratus.plots.curve_picture import TemperatureCurve
 from stratus.plots.interval_bar import Predicted, rounded
 from stratus.scope.vocabulary import vocabulary
+from stratus.tasks.predicted import notes_on
 
 if TYPE_CHECKING:
     from stratus.models.model import Model
@@ -40,7 +41,8 @@ def main(folder: Path, page: Path | None, bundle: str) -> None:
     model = stratus.load(bundle)
     entries, scopes, rejects = read(folder)
     strings = [str(scope) for scope in scopes]
-    given = zip(entries, scopes, predict(model, strings), curves(model, strings), strict=True)
+    predictions, notes = predict(model, strings)
+    given = zip(entries, scopes, predictions, notes, curves(model, strings), strict=True)
     cards = [card(*each) for each in given]
     show(cards)
     for reject in rejects:
@@ -77,10 +79,11 @@ def read(
     return entries, scopes, rejects
 
 
-def predict(model: Model, strings: list[str]) -> list[list[Predicted]]:
-    """Return the predictions of each crystal."""
+def predict(model: Model, strings: list[str]) -> tuple[list[list[Predicted]], list[str]]:
+    """Return the predictions of each crystal, and what is to be said of them."""
     found = model.predict(strings, interval=LEVEL)
-    return [
+    places = range(len(strings))
+    predictions = [
         [
             Predicted(
                 name,
@@ -93,8 +96,9 @@ def predict(model: Model, strings: list[str]) -> list[list[Predicted]]:
             for name, task in model.tasks.items()
             if (each := found[name]).value.ndim == 1  # several classes are no single number
         ]
-        for row in range(len(strings))
+        for row in places
     ]
+    return predictions, [" ".join(notes_on(found, row)) for row in places]
 
 
 def curves(model: Model, strings: list[str]) -> list[list[TemperatureCurve]]:
@@ -124,6 +128,7 @@ def card(
     entry: stratus.Entry,
     scope: stratus.Scope,
     predicted: list[Predicted],
+    said: str,
     drawn: list[TemperatureCurve],
 ) -> CrystalCard:
     """Return what the page shows of a crystal."""
@@ -138,7 +143,7 @@ def card(
         positions=entry.frac_coords,
         words=[(word, words.role(word).value) for word in str(scope).split(" ")],
         predictions=predicted,
-        note=" ".join(entry.notes),
+        note=" ".join([*entry.notes, said]).strip(),
         curves=drawn,
     )
 

@@ -27,7 +27,9 @@ from stratus.tasks.task import make_task
 
 
 def predicted(value, std, lo=None, hi=None):
-    return SimpleNamespace(value=value, std=std, lo=lo, hi=hi)
+    return SimpleNamespace(
+        value=value, std=std, lo=lo, hi=hi, note=lambda place: f"said of {place}"
+    )
 
 
 class Model:
@@ -83,6 +85,7 @@ def test_every_example_crystal_is_printed_and_shown(demo, example_cifs, tmp_path
     assert f"{salt - 0.5:.1f} to {salt + 1.5:.1f}" in said
     assert f"{salt - 0.5:.1f} to {salt + 1.5:.1f}" in page
     assert "to ∞" in said
+    assert "words, colour, metal: said of 3." in page
     assert "http" not in page.replace("http-equiv", "")
     assert len(page.encode()) < 2_000_000
 
