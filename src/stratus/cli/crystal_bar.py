@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from stratus.cli.console import Console
+from stratus.cli.bar import Bar
 from stratus.cli.encode_report import known_total, print_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class CrystalBar:
+class CrystalBar(Bar):
     """A bar of crystals done.
 
     Args:
@@ -25,32 +25,19 @@ class CrystalBar:
 
     def __init__(self, inputs: Sequence[str], *, progress: bool, quiet: bool) -> None:
         self.quiet = quiet
-        errors = Console(stderr=True)
-        self._bar = Progress(
+        super().__init__(
             TextColumn("predicting"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=errors,
-            transient=True,
-            disable=quiet or not progress or not errors.is_terminal,
+            shown=progress and not quiet,
         )
-        total = None if self._bar.disable else known_total(inputs)
-        self._task = self._bar.add_task("", total=total)
-
-    def __enter__(self) -> Self:
-        """Draw the bar."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
-        if not self._bar.disable:  # older versions of rich print a line even then
-            self._bar.stop()
+        total = known_total(inputs) if self.is_drawn else None
+        self._task = self.progress.add_task("", total=total)
 
     def advance(self, crystals: int) -> None:
         """Say that some more are done."""
-        self._bar.advance(self._task, crystals)
+        self.progress.advance(self._task, crystals)
 
 
 class Ended(Protocol):

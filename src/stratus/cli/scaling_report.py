@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import typer
 from rich import box
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
 from rich.table import Table
 
+from stratus.cli.bar import Bar
 from stratus.cli.console import Console, say
 
 if TYPE_CHECKING:
@@ -51,37 +52,20 @@ def print_plan(plan: Plan, path: Path) -> None:
         say(f"note           {note}")
 
 
-class FitBar:
-    """A bar of how far a fit is; only on a terminal.
+class FitBar(Bar):
+    """A bar of how far a fit is.
 
     Args:
         quiet: whether to show nothing.
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        errors = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            console=errors,
-            transient=True,
-            disable=quiet or not errors.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=1.0)
-
-    def __enter__(self) -> Self:
-        """Draw the bar."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
-        if not self._bar.disable:  # older versions of rich print a line even then
-            self._bar.stop()
+        super().__init__(TextColumn("{task.description}"), BarColumn(), shown=not quiet)
+        self._task = self.progress.add_task("", total=1.0)
 
     def show(self, stage: str, share: float) -> None:
         """Say what is being done, and the share of it that is done."""
-        self._bar.update(self._task, description=stage, completed=share)
+        self.progress.update(self._task, description=stage, completed=share)
 
 
 class PlanReport:
