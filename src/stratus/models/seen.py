@@ -50,7 +50,7 @@ class SeenFormulas:
 
     def count(self, compositions: Iterable[str]) -> int:
         """Return how many of these formulas, each counted once, are among them."""
-        return int(np.isin(SeenFormulas.of(compositions).hashes, self.hashes).sum())
+        return int(np.isin(SeenFormulas.of(compositions).hashes, self.hashes, kind="sort").sum())
 
     def with_those_of(self, other: SeenFormulas | None) -> SeenFormulas:
         """Return the formulas of both."""

@@ -134,9 +134,10 @@ def test_a_folder_that_is_not_there_is_exit_code_2(verb, tmp_path):
     assert "nothing" in error
 
 
-def test_at_80_columns_nothing_is_cut_and_a_digest_stands_once():
+def test_at_80_columns_nothing_is_cut_and_a_digest_stands_once(monkeypatch):
     """In the metrics of the weights in the package the digest of their split stood 63 times."""
-    for words in (("model", "info", "bundled"), ("model", "list", BUNDLED.parent)):
+    monkeypatch.chdir(BUNDLED.parent)  # a path is printed whole, however long it is
+    for words in (("model", "info", "bundled"), ("model", "list")):
         said = CliRunner().invoke(app, list(map(str, words)), env={"COLUMNS": "80"}).stdout
         assert max(map(len, said.splitlines())) <= 80
         assert "…" not in said
