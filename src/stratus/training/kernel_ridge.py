@@ -89,12 +89,36 @@ def chosen_strengths(
 
 
 def _solved(kernel: Numbers, alpha: float, y: Numbers) -> Numbers:
-    """Solve (K + λ) w = y; of the matrix what is not above its diagonal is read, and used up."""
-    from scipy.linalg import cho_factor, cho_solve
+    """Solve (K + λ) w = y; of the matrix what is not above its diagonal is read, and used up.
+
+    By blocks of rows (Golub and Van Loan 2013, algorithm 4.2.10), since LAPACK's own Cholesky
+    factorisation crashes on several threads where a matrix is larger than 2 GiB and its library
+    counts bytes in 32 bits.
+    """
+    from scipy.linalg import cholesky, solve_triangular
 
     kernel.flat[:: len(kernel) + 1] += alpha
-    factor = cho_factor(kernel.T, overwrite_a=True, check_finite=False)
-    return np.asarray(cho_solve(factor, y, check_finite=False), dtype=np.float64)
+    blocks = [slice(start, start + _BLOCK) for start in range(0, len(kernel), _BLOCK)]
+    for number, here in enumerate(blocks):
+        done = slice(0, here.start)
+        kernel[here, here] -= kernel[here, done] @ kernel[here, done].T
+        factor = cholesky(kernel[here, here], lower=True, check_finite=False)
+        kernel[here, here] = factor
+        for rows in blocks[number + 1 :]:
+            left = kernel[rows, here] - kernel[rows, done] @ kernel[here, done].T
+            kernel[rows, here] = solve_triangular(factor, left.T, lower=True, check_finite=False).T
+    weights = np.array(y, dtype=np.float64)
+    for here in blocks:
+        weights[here] -= kernel[here, : here.start] @ weights[: here.start]
+        weights[here] = solve_triangular(
+            kernel[here, here], weights[here], lower=True, check_finite=False
+        )
+    for here in reversed(blocks):
+        weights[here] -= kernel[here.stop :, here].T @ weights[here.stop :]
+        weights[here] = solve_triangular(
+            kernel[here, here], weights[here], lower=True, trans=1, check_finite=False
+        )
+    return weights
 
 
 def _distances(a: Numbers, b: Numbers) -> Numbers:
