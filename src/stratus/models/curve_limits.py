@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.models.given import Given
-    from stratus.models.model import Model
     from stratus.physics.quantities import Quantity
     from stratus.tasks.domain import Out
 
@@ -40,20 +39,23 @@ class CurveLimits(NamedTuple):
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, model: Model, given: Sequence[Given], reach_per_cm: Floats) -> Self:
+    def of(
+        cls, domain: Domain | None, dialect: str, given: Sequence[Given], reach_per_cm: Floats
+    ) -> Self:
         """Look at crystals.
 
         Args:
-            model: what predicts them.
+            domain: what the model that predicts them learned from; None where it does not say.
+            dialect: of its strings.
             given: ``[n]``, what is known of each.
             reach_per_cm: ``[n]``, how high their modes may reach; NaN where nothing tells.
         """
-        domain, places = model.domain or Domain(), np.arange(len(given))
+        domain, places = domain or Domain(), np.arange(len(given))
         reasons = too_stiff(reach_per_cm, domain)
         outs: dict[int, Out] = {}
         if domain.law is not None:
             texts, known = [one.text for one in given], [one.known for one in given]
-            outs = domain.out(domain.law, contents_of(texts, known, model.dialect), None)
+            outs = domain.out(domain.law, contents_of(texts, known, dialect), None)
         said = {place: out.note for place, out in outs.items()}
         why = ["; ".join(part[k] for part in (said, reasons) if k in part) for k in places.tolist()]
         factors = np.array([outs[k].factor if k in outs else 1.0 for k in places.tolist()])

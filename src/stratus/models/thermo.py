@@ -212,7 +212,7 @@ def thermo_samples(
                     into, _summary(model, name, values, known, at, level), strict=True
                 ):
                     array[rows] = found
-    limits = CurveLimits.of(model, given, reach) if imposed else None
+    limits = CurveLimits.of(model.domain, model.dialect, given, reach) if imposed else None
     curves: dict[Quantity, Curve] = {}
     for name, parts in arrays.items():
         value, std, *interval = parts
