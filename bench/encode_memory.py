@@ -16,13 +16,18 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stratus.corpora import EncodeOptions, Progress, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 from stratus.crystals.elements import SYMBOLS
+
+if TYPE_CHECKING:
+    from stratus.corpora.encoding.summary import Progress
 
 ALLOWED_MB = 100.0
 SITES = 8

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from encode_memory import write_corpus
 
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 
 ROWS = 60_000
 

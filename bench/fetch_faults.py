@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratus.corpora.sources.collect import CollectOptions, CollectSummary, collect
 from stratus.corpora.sources.optimade import Optimade, OptimadeQuery
-from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
 from stratus.errors import StratusError
 
 if TYPE_CHECKING:

@@ -59,7 +59,8 @@ def main() -> None:
     from untrained import save_untrained
 
     import stratus
-    from stratus.inference import PredictOptions, predict_corpus
+    from stratus.inference.inputs import PredictOptions
+    from stratus.inference.job import predict_corpus
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)

@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,11 @@ from untrained import save_untrained
 import stratus
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.synthesis import random_orbits
-from stratus.inference import PredictOptions, Window, predict_corpus
+from stratus.inference.inputs import PredictOptions
+from stratus.inference.job import predict_corpus
+
+if TYPE_CHECKING:
+    from stratus.inference.windows import Window
 
 ALLOWED_MB = 100.0
 PROTOTYPES = 500

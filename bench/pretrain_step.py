@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 import torch
 
 import stratus
-from stratus.corpora import TokenCorpus, build_tokens
+from stratus.corpora.tokens.build import build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.encoders.table import architecture, configure
 from stratus.scope import vocabulary
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
+
+    from stratus.corpora.tokens.corpus import TokenCorpus
 
     Step = Callable[[], tuple[int, float]]
 

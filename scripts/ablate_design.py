@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus import load
-from stratus.corpora import from_column, read_labelled
+from stratus.corpora.tables.folds import from_column
+from stratus.corpora.tables.reading import read_labelled
 from stratus.tasks.task import make_task
 from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.run import finetune
 
 if TYPE_CHECKING:
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
 
 TASKS = {
@@ -44,7 +45,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
 }
 
 
-def some(table: LabelledTable, share: float) -> LabelledTable:
+def some(table: Table, share: float) -> Table:
     """Return a share of the rows, drawn with a fixed seed."""
     count = round(share * len(table))
     return table.take(np.sort(np.random.default_rng(0).choice(len(table), count, replace=False)))

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 
 STRUCTURES = "matbench_structures/matbench_{}_structures.parquet"
 RELEASED = "cloud_example/finetune_dielectric_{}.csv.gz"

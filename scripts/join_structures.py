@@ -5,7 +5,7 @@
 DATA has `matbench_labels` (labels, composition of the cell, space group at a tolerance of 0.1) and
 the structures of the Materials Project that `public_tables.py` writes. A row and a structure become
 a pair where composition of the cell and space group stand once on both sides, one id of the
-Materials Project counting once. Polymorphs of one space group can not be told apart, and a
+Materials Project counting once. Polymorphs of one space group cannot be told apart, and a
 structure may be of another release than the label: 1 to 4 % of the pairs are expected to be wrong.
 How far the formation energies of the two are apart, where both are known, is printed and written
 beside each.

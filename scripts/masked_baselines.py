@@ -13,11 +13,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from stratus.corpora import build_tokens
+from stratus.corpora.tokens.build import build_tokens
 from stratus.scope.vocabulary import Role, vocabulary
 from stratus.training.baselines import fit_baselines, score_baselines
 from stratus.training.batches import BatchLoader
-from stratus.training.copying import fit_copying
+from stratus.training.copying_baseline import fit_copying
 from stratus.training.masking import TARGETS, WHERE
 from stratus.views.keys import TOKENS
 from stratus.views.table import view

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 
 HERE = Path(__file__).parent
 COLUMNS = (

@@ -31,7 +31,8 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import manhattan_distances
 
-from stratus.corpora import from_column, read_labelled
+from stratus.corpora.tables.folds import from_column
+from stratus.corpora.tables.reading import read_labelled
 from stratus.crystals.element_properties import element_statistics
 from stratus.physics import debye
 from stratus.tasks.comparison import spread
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
 
     Numbers = NDArray[np.float64]
     Ways = tuple[Callable[[Numbers], Numbers], Callable[[Numbers], Numbers]]
@@ -67,7 +68,7 @@ class Labels:
     of_elements: Numbers
 
 
-def read(path: Path, columns: list[str], split: str) -> tuple[LabelledTable, Numbers]:
+def read(path: Path, columns: list[str], split: str) -> tuple[Table, Numbers]:
     """Return a table and the atoms of the cell of each row."""
     table = read_labelled(path, columns, fold_column=split)
     frame = pd.read_parquet(path)
@@ -75,7 +76,7 @@ def read(path: Path, columns: list[str], split: str) -> tuple[LabelledTable, Num
     return table, atoms.to_numpy(np.float64)
 
 
-def folds_of(table: LabelledTable) -> list[Fold]:
+def folds_of(table: Table) -> list[Fold]:
     """Return the folds of the column that the table was read with."""
     return from_column(table, group="scope")
 

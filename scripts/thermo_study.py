@@ -31,7 +31,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import stratus
-from stratus.corpora import digest, from_column, read_labelled, without_test
+from stratus.corpora.tables.disjoint import digest
+from stratus.corpora.tables.folds import from_column, without_test
+from stratus.corpora.tables.reading import read_labelled
 from stratus.models.bundle import load_bundle
 from stratus.physics.laws import LAWS
 from stratus.tasks.task import make_task
@@ -39,7 +41,7 @@ from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.run import finetune
 
 if TYPE_CHECKING:
-    from stratus.corpora.labelled.folds import Fold
+    from stratus.corpora.tables.folds import Fold
     from stratus.models.model import Model
     from stratus.tasks.task import Task
 

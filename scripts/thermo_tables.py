@@ -23,7 +23,10 @@ import numpy as np
 import pandas as pd
 from pymatgen.core import Composition
 
-from stratus.corpora import EncodeOptions, encode_corpus, kfold, read_labelled
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.tables.folds import kfold
+from stratus.corpora.tables.reading import read_labelled
 from stratus.scope.paper import PaperScope
 from stratus.scope.partial import write_partial
 
@@ -97,7 +100,7 @@ def with_folds(table: pd.DataFrame, label: str) -> pd.DataFrame:
         table[["id", "scope", "n_atoms", "dialect", label]].to_parquet(path, index=False)
         read = read_labelled(path, [label])
     if len(read) != len(table):
-        raise SystemExit(f"{len(table) - len(read)} rows can not be read: {read.rejects[:3]}")
+        raise SystemExit(f"{len(table) - len(read)} rows cannot be read: {read.rejects[:3]}")
     for name, group in (("fold", "scope"), ("fold_formula", "composition")):
         of = np.full(len(table), -1)
         for fold in kfold(read, 5, 0, group=group):

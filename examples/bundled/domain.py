@@ -26,22 +26,22 @@ import yaml
 from train import HERE, TEST, VALIDATION, place, read_tables, write_strings
 
 import stratus
+from stratus.files.sealed import sealing
 from stratus.models.bundle import check_files, load_bundle, write_domain
 from stratus.models.loading import folder_of
 from stratus.models.seen import SeenFormulas, write_seen
 from stratus.scope.partial import Known, hide
-from stratus.sealed import sealing
 from stratus.tasks.contents import contents_of
 from stratus.tasks.domain import Domain, Learned, metal_bound
 
 if TYPE_CHECKING:
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
 
 GAP = "band_gap"
 
 
-def learned_from(table: LabelledTable, model: Model, sources: dict[str, Any]) -> Domain:
+def learned_from(table: Table, model: Model, sources: dict[str, Any]) -> Domain:
     """Return what the heads learned from, and where metals end."""
     where = np.array([place(formula) for formula in table.compositions])
     shares = table.fractions()
@@ -63,7 +63,7 @@ def learned_from(table: LabelledTable, model: Model, sources: dict[str, Any]) ->
     return found.model_copy(update={"widening": widening(held, model, found)})
 
 
-def metal_bounds(table: LabelledTable, model: Model) -> dict[Known, float]:
+def metal_bounds(table: Table, model: Model) -> dict[Known, float]:
     """Return the gap below which more crystals are metals than not, by how much is known."""
     gaps = table.labels[:, table.targets.index(GAP)]
     several = np.array([formula.count(" ") > 1 for formula in table.compositions])
@@ -79,7 +79,7 @@ def metal_bounds(table: LabelledTable, model: Model) -> dict[Known, float]:
     return found
 
 
-def widening(table: LabelledTable, model: Model, domain: Domain) -> float | None:
+def widening(table: Table, model: Model, domain: Domain) -> float | None:
     """Return how many times as far as the ends of 90 % intervals 95 % of the labels are.
 
     Of crystals that are out of what a head learned from, those of all heads together; None where
@@ -100,7 +100,7 @@ def widening(table: LabelledTable, model: Model, domain: Domain) -> float | None
     return float(f"{max(np.quantile(ratios, 0.95), 1):.2g}") if ratios else None
 
 
-def seen_by(table: LabelledTable, sources: dict[str, Any], data: Path) -> SeenFormulas:
+def seen_by(table: Table, sources: dict[str, Any], data: Path) -> SeenFormulas:
     """Return the formulas that some stage has learned from or chosen with."""
     with tempfile.TemporaryDirectory() as folder:
         strings = write_strings(sources, data, Path(folder), set())

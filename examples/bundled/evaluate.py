@@ -22,11 +22,11 @@ import yaml
 from train import HERE, TEST, VALIDATION, place, read_tables, renamed
 
 import stratus
-from stratus.corpora import read_labelled
+from stratus.corpora.tables.reading import read_labelled
 from stratus.scope.partial import Known, hide
 
 if TYPE_CHECKING:
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -34,13 +34,13 @@ MOST = 1000  # rows of a target; of more, so many are drawn
 HEADS = "MAE | MAE of the mean | " + " | ".join(f"{level:.0%}" for level in LEVELS) + " | width"
 
 
-def means_of(table: LabelledTable) -> dict[str, float]:
+def means_of(table: Table) -> dict[str, float]:
     """Return the mean of each target over the rows that were learned from."""
     learned = np.array([place(formula) >= VALIDATION for formula in table.compositions])
     return dict(zip(table.targets, np.nanmean(table.labels[learned], axis=0), strict=True))
 
 
-def held_out(table: LabelledTable, *, whole: bool) -> LabelledTable:
+def held_out(table: Table, *, whole: bool) -> Table:
     """Return the rows that were never learned from: whole crystals, or partial ones."""
     test = np.array([place(formula) < TEST for formula in table.compositions])
     is_whole = np.array(["[MASK]" not in text for text in table.scopes])
@@ -56,7 +56,7 @@ def numbers(values: np.ndarray, bounds: list[tuple[np.ndarray, np.ndarray]], lab
     return f"{errors} | {' | '.join(inside)} | {np.mean(hi - lo):.3g} |"
 
 
-def show(model: Model, title: str, table: LabelledTable, means: dict[str, float]) -> None:
+def show(model: Model, title: str, table: Table, means: dict[str, float]) -> None:
     """Print a table of all targets of the model."""
     print(f"\n{title}\n")
     print(f"| target | known | rows | {HEADS} |")
@@ -77,7 +77,7 @@ def show(model: Model, title: str, table: LabelledTable, means: dict[str, float]
 
 
 def show_curves(
-    model: Model, table: LabelledTable, wanted: dict[str, Any], means: dict[str, float]
+    model: Model, table: Table, wanted: dict[str, Any], means: dict[str, float]
 ) -> None:
     """Print how far curves are from the labels of densities of states, per mole of atoms."""
     columns = [(f"{q}@{t:g}K", q, t) for q in wanted["units"] for t in wanted["temperatures_k"]]

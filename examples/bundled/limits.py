@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
     from stratus.tasks.predicted import Predicted
 
@@ -42,7 +42,7 @@ def inside(one: Predicted, labels: NDArray[Any], rows: NDArray[Any]) -> str:
     return f"{held[rows].mean():.1%}" if rows.any() else "-"
 
 
-def show_out(model: Model, table: LabelledTable) -> None:
+def show_out(model: Model, table: Table) -> None:
     """Print how often predictions are out, and what intervals hold there."""
     bare = model.predict(list(table.scopes), interval=0.9, imposed=False)
     found = model.predict(list(table.scopes), interval=0.9)
@@ -59,7 +59,7 @@ def show_out(model: Model, table: LabelledTable) -> None:
         print(f"| {name} | {there.sum():,} | {share} | {' | '.join(cells)} | {rest} |")
 
 
-def show_metals(model: Model, table: LabelledTable) -> None:
+def show_metals(model: Model, table: Table) -> None:
     """Print how many of the crystals that are called metals are metals, and lose their index."""
     gaps, indices = (table.labels[:, table.targets.index(name)] for name in (GAP, INDEX))
     print("\n| known | gaps | called metals | are metals | MAE of gaps, before | after | "
@@ -78,7 +78,7 @@ def show_metals(model: Model, table: LabelledTable) -> None:
               f"{has.sum():,} | {(metal & has).sum() / has.sum():.1%} |")  # fmt: skip
 
 
-def show_elements(model: Model, table: LabelledTable) -> None:
+def show_elements(model: Model, table: Table) -> None:
     """Print the errors of formation energies of elements, before and after."""
     labels = table.labels[:, table.targets.index(FORMATION)]
     rows = [k for k, text in enumerate(table.compositions)

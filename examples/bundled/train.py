@@ -32,12 +32,14 @@ import yaml
 from spectra import columns_of, law_tasks, with_labels
 
 import stratus
-from stratus.corpora import EncodeOptions, encode_corpus, read_labelled
-from stratus.corpora.labelled.folds import Fold
-from stratus.corpora.labelled.joining import join_tables
-from stratus.corpora.labelled.twins import merge_twins
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.tables.duplicates import merge_twins
+from stratus.corpora.tables.folds import Fold
+from stratus.corpora.tables.joining import join_tables
+from stratus.corpora.tables.reading import read_labelled
 from stratus.models.bundle import load_bundle, save_bundle
-from stratus.models.keeping import keep_tasks
+from stratus.models.bundle_copy import keep_tasks
 from stratus.tasks.task import Task, make_task
 from stratus.training.finetune.events import EpochEnded
 from stratus.training.finetune.options import make_finetune_options
@@ -46,7 +48,7 @@ from stratus.training.options import make_options, read_options
 from stratus.training.pretrain import pretrain
 
 if TYPE_CHECKING:
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
 
 HERE = Path(__file__).parent
 TEST, VALIDATION = 0.1, 0.2  # a formula whose hash is below the first, and below the second
@@ -60,12 +62,12 @@ def place(composition: str) -> float:
     return int.from_bytes(digest) / 2**64
 
 
-def renamed(table: LabelledTable, labels: dict[str, str]) -> LabelledTable:
+def renamed(table: Table, labels: dict[str, str]) -> Table:
     """Give the targets the names that they have in all tables."""
     return replace(table, targets=tuple(labels[name] for name in table.targets))
 
 
-def with_volumes(table: LabelledTable, path: Path) -> LabelledTable:
+def with_volumes(table: Table, path: Path) -> Table:
     """Add the volume per atom of each crystal, in Å^3, from its structure."""
     volumes = {
         entry.id: abs(np.linalg.det(entry.lattice)) / len(entry.numbers)
@@ -81,7 +83,7 @@ def with_volumes(table: LabelledTable, path: Path) -> LabelledTable:
     )
 
 
-def read_tables(sources: dict[str, Any], data: Path) -> LabelledTable:
+def read_tables(sources: dict[str, Any], data: Path) -> Table:
     """Read every labelled table, and keep one row of each string.
 
     How many rows a table has is noted in its source.
@@ -101,7 +103,7 @@ def read_tables(sources: dict[str, Any], data: Path) -> LabelledTable:
     return merge_twins(join_tables(tables))
 
 
-def read_spectra(path: Path, density: dict[str, Any], wanted: dict[str, Any]) -> LabelledTable:
+def read_spectra(path: Path, density: dict[str, Any], wanted: dict[str, Any]) -> Table:
     """Read a table of densities of states with what they come to."""
     with tempfile.TemporaryDirectory() as folder:
         written = with_labels(path, density, wanted, Path(folder))
@@ -169,7 +171,7 @@ def data_of(sources: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def learn(
-    table: LabelledTable, tasks: list[Task], options: dict[str, Any], start: Path, folder: Path,
+    table: Table, tasks: list[Task], options: dict[str, Any], start: Path, folder: Path,
     card: dict[str, Any], *, scored: bool, keep: list[str] | None = None,
 ) -> None:  # fmt: skip
     """Fine-tune on one fold, whose parts are given by the formulas.
@@ -204,7 +206,7 @@ def learn(
     )  # fmt: skip
 
 
-def rehearsed(table: LabelledTable, share: float, rare: list[str]) -> LabelledTable:
+def rehearsed(table: Table, share: float, rare: list[str]) -> Table:
     """Keep a share of the rows to learn from that have no rare label, and all other rows."""
     columns = [table.targets.index(name) for name in rare]
     keep = np.isfinite(table.labels[:, columns]).any(axis=1)
@@ -213,7 +215,7 @@ def rehearsed(table: LabelledTable, share: float, rare: list[str]) -> LabelledTa
     return table.take(np.flatnonzero(keep))
 
 
-def repeated(table: LabelledTable, times: dict[str, int]) -> LabelledTable:
+def repeated(table: Table, times: dict[str, int]) -> Table:
     """Let crystals with a rare label stand several times among the rows to learn from.
 
     Args:

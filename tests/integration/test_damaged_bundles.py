@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import stratus
-from stratus import sealed
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
+from stratus.files import sealed
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.member import Member
@@ -191,7 +191,7 @@ def edit(path: Path, *keys: str | int, to: object) -> None:
         (["config", "hidden"], "4", "hidden"),
         (["config", "hidden"], 8, "hidden 4, but the encoder has 8"),
         (["config", "feed_forward"], 8, r"feed_forward_\w+.\w+ has shape"),
-        (["config", "heads"], 3, "can not be shared by 3 heads"),
+        (["config", "heads"], 3, "cannot be shared by 3 heads"),
         (["config", "layers"], 2, "tensor members.0.encoder.blocks.1.* is missing"),
         ([*HEAD, "config", "fields"], 5, "field_embedding has shape"),
         ([*HEAD, "config", "fields"], 1, "field_embedding belongs to nothing"),
@@ -269,8 +269,8 @@ def test_a_vocabulary_of_another_schema_version_is_refused(bundle):
         (["colour"], "red", "no others"),
         (["tokens", 0, 0], "royal", "role 'royal'"),
         (["tokens", 0, 1, 0], "[CLS]", r"'\[CLS\]' stands 2 times"),
-        (["tokens", 0, 1, 0], "two words", "'two words' can not be a token"),
-        (["tokens", 0, 1, 0], "", "'' can not be a token"),
+        (["tokens", 0, 1, 0], "two words", "'two words' cannot be a token"),
+        (["tokens", 0, 1, 0], "", "'' cannot be a token"),
         (["tokens", 0, 1, 0], 7, "list of"),
         (["tokens"], 7, "list of"),
         (["tokens", 0, 1, 0], "[NIX]", r"no token \[PAD\]"),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 from stratus.crystals.entry import Entry
 from stratus.crystals.reading import read
 from stratus.errors import InputError
@@ -88,5 +89,5 @@ def test_standard_input_and_objects_can_not_be_resumed(tmp_path: Path, example_c
     structures = [o.structure for o in read(example_cifs) if isinstance(o, Entry)]
     out = tmp_path / "out.parquet"
     assert encode_corpus(structures, out, EncodeOptions(workers=1)).rows_in == len(structures)
-    with pytest.raises(InputError, match="can not be read a second time"):
+    with pytest.raises(InputError, match="cannot be read a second time"):
         encode_corpus(structures, out, EncodeOptions(workers=1, resume=True))

@@ -11,10 +11,12 @@ import torch
 
 import stratus
 from stratus import Scope
-from stratus.corpora import Kind, LabelledTable, digest, kfold
+from stratus.corpora.tables.disjoint import digest
+from stratus.corpora.tables.folds import kfold
+from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
-from stratus.tasks.metrics import measure
+from stratus.tasks.measurements import measure
 from stratus.tasks.task import make_task
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
 from stratus.training.finetune.options import make_finetune_options
@@ -37,7 +39,7 @@ def options(**values):
     return make_finetune_options({"model": TINY, "epochs": 2, "batch_size": 16}, values)
 
 
-def _table() -> LabelledTable:
+def _table() -> Table:
     random = np.random.default_rng(1)
     crystals: dict[str, Scope] = {}
     while len(crystals) < ROWS:
@@ -46,7 +48,7 @@ def _table() -> LabelledTable:
         one = Scope.from_orbits(group, [(str(random.choice(ELEMENTS)), w) for w in letters])
         crystals.setdefault(str(one), one)
     n_atoms = np.array([one.n_atoms for one in crystals.values()], dtype=np.int64)
-    table = LabelledTable(
+    table = Table(
         ids=tuple(f"c{k}" for k in range(ROWS)),
         scopes=tuple(crystals),
         n_atoms=n_atoms,

@@ -18,7 +18,8 @@ KILLS = 20
 ROWS = 4000
 RUN = """
 import sys
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 if __name__ == "__main__":
     options = EncodeOptions(workers=1, resume=True, part_rows=300, chunk_rows=64)
     summary = encode_corpus([sys.argv[1]], sys.argv[2], options)

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 from stratus.errors import InputError, MissingExtraError, StratusError
 
 

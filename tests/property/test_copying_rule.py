@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stratus.scope.vocabulary import Role, vocabulary
 from stratus.training.baselines import Tally, fit_baselines
-from stratus.training.copying import CopyingRule, copied_elements, fit_copying
+from stratus.training.copying_baseline import CopyingRule, copied_elements, fit_copying
 from stratus.training.masking import PLACES, TARGETS, MaskingOptions, mask_tokens
 from stratus.views.table import view
 

@@ -1,4 +1,4 @@
-"""Text that UTF-8 can not hold ends as rows and rejects that every format can hold."""
+"""Text that UTF-8 cannot hold ends as rows and rejects that every format can hold."""
 
 from __future__ import annotations
 

@@ -20,10 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from stratus import sealed
 from stratus.corpora.documents import read_json, read_yaml
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
+from stratus.files import sealed
+from stratus.files.sealed import SealError, verify
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import CARD_FILE, Card, read_card
 from stratus.models.description import read_description
@@ -33,7 +34,6 @@ from stratus.models.seen import SeenFormulas
 from stratus.models.task_head import make_task_head
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known, partial_scope
-from stratus.sealed import SealError, verify
 from stratus.tasks.conformal import Calibration, calibrate
 from stratus.tasks.domain import Domain, Learned
 from stratus.tasks.normalise import Normaliser
@@ -280,7 +280,7 @@ def test_a_model_that_learned_nothing_finite_is_not_saved(whole, tmp_path):
     model = load_bundle(whole)
     with torch.no_grad():
         next(model.encoder.parameters())[0] = torch.nan
-    with pytest.raises(InputError, match=r"can not be saved: .* no finite numbers"):
+    with pytest.raises(InputError, match=r"cannot be saved: .* no finite numbers"):
         save_bundle(
             tmp_path / "b",
             members=model.members,

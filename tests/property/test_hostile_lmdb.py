@@ -154,7 +154,7 @@ def test_a_row_that_ends_the_process_costs_itself_alone(tmp_path):
     (refused,) = [one for one in found if isinstance(one, Reject)]
     assert refused.id == "x:25"
     assert refused.code is Code.UNREADABLE
-    assert "row 25 can not be read, for the store is damaged" in refused.detail
+    assert "row 25 cannot be read, for the store is damaged" in refused.detail
 
 
 def test_the_command_ends_as_with_other_damaged_files(whole, tmp_path):

@@ -23,7 +23,7 @@ from stratus.corpora.sources.addresses import host_of, is_private, joined, requi
 from stratus.corpora.sources.collect import collect
 from stratus.corpora.sources.download import RemoteFile, download
 from stratus.corpora.sources.optimade import Optimade, OptimadeQuery
-from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
 from stratus.corpora.sources.source import SourceError
 from stratus.errors import InputError, StratusError
 
@@ -257,7 +257,7 @@ def test_an_answer_without_end_is_given_up(server, code, how):
         assert any(
             words in said
             for words in ("more than 8 MiB", "its time was over", "timed out", "not asked for",
-                          "has not answered", "can not be read")
+                          "has not answered", "cannot be read")
         ), said  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.physics.quantities import GAS_CONSTANT
 from stratus.scope import Scope
 from stratus.scope.partial import Known, hide, known
-from stratus.tasks.atoms import Atoms
+from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.contents import contents_of
 from stratus.tasks.identities import FORMATION, GAP, HULL, INDEX, LOWEST, METAL, impose
 from stratus.tasks.predicted import Predicted, joined, notes_on
@@ -201,7 +201,7 @@ def test_identities_hold_whatever_heads_say(rows: list[tuple]) -> None:  # type:
     } | {METAL: Predicted(values[:, 4], half)}
     what = contents_of(texts, [row[2] for row in rows], "orbit")
     none = np.zeros(len(rows), np.int64)
-    found = impose(heads, TASKS, what, Atoms(none, none))
+    found = impose(heads, TASKS, what, AtomCounts(none, none))
     assert found.keys() == heads.keys()
     for name in (FORMATION, HULL, GAP, INDEX):
         value, lo, hi = ends(found[name])

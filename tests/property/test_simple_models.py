@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.kernel_ridge import KernelRidge
 
-from stratus.corpora import Fold, Kind, LabelledTable
+from stratus.corpora.tables.folds import Fold
+from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.element_properties import (
     STATISTICS,
     element_statistics,
@@ -124,7 +125,7 @@ def test_boosting_learns_from_what_elements_are_and_not_from_their_names(kind, m
     labels = np.array([radius[NUMBERS[text.split()[0]] - 1] for text in texts])
     if kind == "binary":
         labels = (labels > 1.5).astype(np.float64)
-    table = LabelledTable(
+    table = Table(
         ids=tuple(texts),
         scopes=tuple(f"i0 | {t.split()[0]} 1a O 1a | {t} | 2" for t in texts),
         n_atoms=np.full(len(texts), 2),

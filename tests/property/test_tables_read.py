@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stratus.corpora import read_labelled
+from stratus.corpora.tables.reading import read_labelled
 from stratus.crystals.entry import Reject
 from stratus.crystals.reading import ReadOptions, records
 from stratus.crystals.reading.column_names import find_column, plain_name

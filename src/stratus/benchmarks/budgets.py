@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from stratus.names import pick
 from stratus.training.finetune.options import FinetuneOptions, make_finetune_options
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ def budget(name: str, *layers: Mapping[str, Any]) -> FinetuneOptions:
         layers: plain values that win over it, later ones over earlier ones.
 
     Raises:
-        stratus.errors.InputError: no such budget, or a value that can not be.
+        stratus.errors.InputError: no such budget, or a value that cannot be.
     """
     text = files("stratus.benchmarks").joinpath("data/budgets.yaml").read_text("utf-8")
     table: dict[str, dict[str, Any]] = yaml.safe_load(text)

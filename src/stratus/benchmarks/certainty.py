@@ -79,7 +79,7 @@ def bootstrap_interval(
         both ends in the unit of the metric; None where the metric is not defined on a fold.
 
     Raises:
-        stratus.errors.InputError: lengths differ, or a level that can not be.
+        stratus.errors.InputError: lengths differ, or a level that cannot be.
     """
     numbers = _numbered(clusters, len(labels))
     if not (len(found) == len(folds) == len(labels) == len(numbers)) or not len(labels):

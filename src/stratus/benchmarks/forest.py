@@ -23,7 +23,7 @@ from stratus.scope.vocabulary import SEPARATOR
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -40,7 +40,7 @@ _GROUP, _ORBITS = 0, 1
 _BETWEEN: Final = f" {SEPARATOR} "
 
 
-def features(table: LabelledTable) -> Floats:
+def features(table: Table) -> Floats:
     """Return what the forest sees of each row of a table.
 
     Args:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from stratus.benchmarks.published_rows import Published
 from stratus.benchmarks.published_tables import numbered, shuffled_folds
 from stratus.errors import InputError
-from stratus.views.names import pick
+from stratus.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,24 +34,6 @@ _TOLERANCE: Final = 1e-7  # of checksums, in mean absolute deviations: labels ar
 
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Published(_Row):
-    """A number that others published for a whole task.
-
-    Attributes:
-        model: what it is called.
-        sees: what it is given of a crystal.
-        mean: of the metric of the task over the five folds.
-        std: over the folds, divided by their number; None where it was not printed.
-        source: where it stands.
-    """
-
-    model: str
-    sees: str
-    mean: float
-    std: float | None
-    source: str
 
 
 class PoolFile(_Row):
@@ -74,7 +57,7 @@ class Structures(_Row):
         file: under that folder.
         id: the column of the official ids.
         inferred: whether structures or labels were found by a join, so that they may be others.
-        needs: a column that is empty where a row can not be used.
+        needs: a column that is empty where a row cannot be used.
         pool: where the file only names structures (columns ``structure_source`` and
             ``mp_id_inferred``): the files that hold them, by source.
         ids_of: the task whose ids the file has, where rows of two tasks are the same crystals.

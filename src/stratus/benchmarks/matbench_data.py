@@ -23,7 +23,7 @@ from stratus.benchmarks.published_tables import (
     read_published,
 )
 from stratus.benchmarks.record import Asked
-from stratus.corpora.labelled.values import as_classes, as_numbers
+from stratus.corpora.tables.values import as_classes, as_numbers
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def matbench_question(
         workers: processes that encode structures.
 
     Raises:
-        stratus.errors.InputError: nothing of the task is there, a file can not be read, or its
+        stratus.errors.InputError: nothing of the task is there, a file cannot be read, or its
             labels or folds are not the official ones.
     """
     folder = Path(data)
@@ -230,7 +230,7 @@ def _read(file: Path) -> pa.Table:
     try:
         return pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{file} can not be read ({error}); fetch it again") from None
+        raise InputError(f"{file} cannot be read ({error}); fetch it again") from None
 
 
 def _numbers(column: Any, task: MatbenchTask, file: Path) -> Floats:

@@ -10,10 +10,10 @@ import numpy as np
 
 from stratus.benchmarks.question import Question, Unread
 from stratus.benchmarks.record import Asked
-from stratus.corpora.labelled.folds import Fold, from_column, kfold
-from stratus.corpora.labelled.joining import join_tables
-from stratus.corpora.labelled.reading import read_labelled
-from stratus.corpora.labelled.values import as_classes, as_numbers
+from stratus.corpora.tables.folds import Fold, from_column, kfold
+from stratus.corpora.tables.joining import join_tables
+from stratus.corpora.tables.reading import read_labelled
+from stratus.corpora.tables.values import as_classes, as_numbers
 from stratus.crystals.entry import Reject
 from stratus.crystals.reading import ReadOptions, records
 from stratus.crystals.reading.column_names import named_column
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.task import Task
 
 _TRAIN, _TEST = "train", "test"
@@ -112,7 +112,7 @@ def discovery_question(
 ) -> Question:
     """Ask for formation energies of a test set, from which stable crystals are found.
 
-    A crystal of the test set that can not be read has no prediction: it counts as unstable, and is
+    A crystal of the test set that cannot be read has no prediction: it counts as unstable, and is
     left out of the errors.
 
     Args:
@@ -187,7 +187,7 @@ def _asked(benchmark: Any, name: str, task: Task, notes: Sequence[str]) -> Asked
     )
 
 
-def _joined(train: LabelledTable, test: LabelledTable, seed: int) -> tuple[LabelledTable, Fold]:
+def _joined(train: Table, test: Table, seed: int) -> tuple[Table, Fold]:
     """Return one table of both and its fold; validation rows are drawn from the training rows."""
     known = np.flatnonzero(np.isfinite(train.labels[:, 0]))
     both = join_tables(
@@ -209,13 +209,13 @@ def _left_out(rejects: Sequence[Reject], what: str = "") -> list[str]:
         return []
     shown = "; ".join(f"{reject.id}: {reject.detail}" for reject in rejects[:_SHOWN])
     more = "; ..." if len(rejects) > _SHOWN else ""
-    return [f"{len(rejects):,} {what}rows can not be read and are left out ({shown}{more})"]
+    return [f"{len(rejects):,} {what}rows cannot be read and are left out ({shown}{more})"]
 
 
 def _truth(
     path: Path, columns: Sequence[str], classes: str | None, id_column: str | None
 ) -> dict[str, dict[str, float]]:
-    """Return true values by id, also of rows whose crystals can not be read."""
+    """Return true values by id, also of rows whose crystals cannot be read."""
     found: dict[str, dict[str, float]] = {}
     for part, stem in _slices(path, columns[0], id_column):
         batch = part.batch
@@ -247,12 +247,12 @@ def _slices(path: Path, column: str, id_column: str | None) -> Iterator[tuple[Ta
     """Yield the rows of a table, and what the ids of rows without one begin with.
 
     Raises:
-        stratus.errors.InputError: it is no table, a column is missing, or a row can not be read.
+        stratus.errors.InputError: it is no table, a column is missing, or a row cannot be read.
     """
     read = ReadOptions(structure_column=column, id_column=id_column)
     for record in records([path], read):
         if isinstance(record, Reject):
-            raise InputError(f"{record.source} can not be read: {record.detail}")
+            raise InputError(f"{record.source} cannot be read: {record.detail}")
         if not isinstance(record.payload, TableSlice):
             raise InputError(f"{path} is no table; write the test set as one (CSV, Parquet, Excel)")
         yield record.payload, record.id

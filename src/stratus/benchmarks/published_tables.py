@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stratus.benchmarks.question import Question, Unread
-from stratus.corpora.labelled.folds import from_column
-from stratus.corpora.labelled.reading import read_labelled
+from stratus.corpora.tables.folds import from_column
+from stratus.corpora.tables.reading import read_labelled
 from stratus.crystals.reading.json_records import json_records
 from stratus.crystals.reading.record import ReadOptions
 from stratus.crystals.reading.refusal import Refusal
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.benchmarks.matbench import Published
+    from stratus.benchmarks.published_rows import Published
     from stratus.benchmarks.record import Asked
 
 N_FOLDS: Final = 5
@@ -55,7 +55,7 @@ def payloads(file: Path) -> Iterator[Mapping[str, Any]]:
                     raise InputError(f"{record.source} of {file.name} is no row of a table")
                 yield record.payload
     except (Refusal, OSError, EOFError) as error:
-        raise InputError(f"{file.name} can not be read ({error}); fetch it again") from None
+        raise InputError(f"{file.name} cannot be read ({error}); fetch it again") from None
 
 
 def geometry(structure: Any, file: Path) -> dict[str, Any]:

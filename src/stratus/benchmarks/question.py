@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.benchmarks.matbench import Published
+    from stratus.benchmarks.published_rows import Published
     from stratus.benchmarks.record import Asked
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.task import Task
 
     Floats = NDArray[np.float64]
@@ -66,7 +66,7 @@ class Question:
     """
 
     asked: Asked
-    table: LabelledTable
+    table: Table
     folds: tuple[Fold, ...]
     files: Mapping[str, str]
     unread: tuple[Unread, ...] = ()

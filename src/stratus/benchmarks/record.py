@@ -9,10 +9,10 @@ from typing import Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stratus.benchmarks.discovery import DiscoveryScores
-from stratus.benchmarks.matbench import Published
+from stratus.benchmarks.published_rows import Published
 from stratus.errors import InputError
 from stratus.files.plain import read_plain, unzipped
-from stratus.training.capped import Capped
+from stratus.training.row_caps import Capped
 
 FORMAT: Final = 1
 RUN_FILE: Final = "run.json"
@@ -266,7 +266,7 @@ def read_run(path: str | Path) -> BenchmarkRun:
     except InputError:
         raise
     except (OSError, ValueError, EOFError, RecursionError) as error:
-        raise InputError(f"{file} can not be read ({error})") from None
+        raise InputError(f"{file} cannot be read ({error})") from None
     if isinstance(values, dict) and values.get("format", FORMAT) != FORMAT:
         raise InputError(
             f"{file} has format {values['format']!r}; this version of stratus reads {FORMAT}"

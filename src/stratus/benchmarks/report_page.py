@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stratus.benchmarks.report_figures import errors_by_group, in_words, pictures
 from stratus.benchmarks.scores import board_metric
 from stratus.errors import InputError
-from stratus.training.capped import footnotes
+from stratus.training.row_caps import footnotes
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence

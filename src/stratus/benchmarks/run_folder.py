@@ -9,7 +9,7 @@ from typing import Final
 from stratus.benchmarks.matbench import BENCHMARK
 from stratus.benchmarks.official_results import official_results
 from stratus.benchmarks.record import RUN_FILE, BenchmarkRun, run_text
-from stratus.sealed import sealing
+from stratus.files.sealed import sealing
 
 OFFICIAL_FILE: Final = "results.json.gz"
 

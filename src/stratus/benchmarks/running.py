@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratus.benchmarks.answers import Answer, beside, best_simple, measured
+from stratus.benchmarks.environment import hardware, versions
 from stratus.benchmarks.record import BenchmarkRun, Data, Rows
+from stratus.benchmarks.result_scores import Answer, beside, best_simple, measured
 from stratus.benchmarks.simple import capped, constants, predict_by_simple_models
-from stratus.benchmarks.surroundings import hardware, versions
-from stratus.corpora.labelled.disjoint import check_disjoint, digest
+from stratus.corpora.tables.disjoint import check_disjoint, digest
 from stratus.errors import InputError
-from stratus.training.finetune.result import LEVEL
+from stratus.names import pick
+from stratus.training.finetune.fold_results import LEVEL
 from stratus.training.finetune.run import finetune
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from pathlib import Path

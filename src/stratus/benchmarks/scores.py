@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stratus.errors import InputError
-from stratus.views.names import pick
+from stratus.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -165,7 +165,7 @@ def board_scores(kind: str, labels: Floats, found: Floats) -> dict[str, float | 
     """
     if labels.shape != found.shape or labels.ndim != 1 or not len(labels):
         raise InputError(
-            f"labels {labels.shape} and predictions {found.shape} can not be compared; give one "
+            f"labels {labels.shape} and predictions {found.shape} cannot be compared; give one "
             "prediction for each label, and at least one"
         )
     if not (np.isfinite(labels).all() and np.isfinite(found).all()):

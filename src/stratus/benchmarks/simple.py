@@ -18,8 +18,8 @@ import numpy as np
 from stratus.benchmarks.forest import FOREST, ROWS_PER_TREE, TREES, features, predict_forest
 from stratus.errors import InputError
 from stratus.files.whole import write_whole
-from stratus.training.capped import Capped
 from stratus.training.kernel_ridge import most_rows
+from stratus.training.row_caps import Capped
 from stratus.training.simple_models import MAJORITY, MEAN, learned_from, predict_simple
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
 
     Floats = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 def predict_by_simple_models(
-    table: LabelledTable,
+    table: Table,
     labels: Floats,
     folds: Sequence[Fold],
     kind: str,
@@ -65,7 +65,7 @@ def predict_by_simple_models(
         by fold, by name: ``[test rows]``, numbers in the unit of the labels or probabilities.
 
     Raises:
-        stratus.errors.InputError: a fold has no labels to learn from, or the cache can not be
+        stratus.errors.InputError: a fold has no labels to learn from, or the cache cannot be
             written.
     """
     data = _digest_of(table, labels, kind, per, seed)
@@ -99,7 +99,7 @@ def constants(kind: str, labels: Floats) -> dict[str, float]:
 
 def _of_fold(
     *,
-    table: LabelledTable,
+    table: Table,
     labels: Floats,
     fold: Fold,
     kind: str,
@@ -139,7 +139,7 @@ def capped(labels: Floats, fold: Fold, kind: str) -> dict[str, Capped]:
     return found
 
 
-def _digest_of(table: LabelledTable, labels: Floats, kind: str, per: str, seed: int) -> str:
+def _digest_of(table: Table, labels: Floats, kind: str, per: str, seed: int) -> str:
     made = [_VERSION, TREES, most_rows(), version("scikit-learn")]
     plain = [*made, kind, per, seed, list(table.scopes)]
     digest = hashlib.sha256(json.dumps(plain).encode())
@@ -163,7 +163,7 @@ def _read(path: Path, rows: int) -> dict[str, Floats] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        _log.warning("%s can not be read (%s); it is worked out again", path, error)
+        _log.warning("%s cannot be read (%s); it is worked out again", path, error)
         return None
     if not found or any(
         values.shape != (rows,) or not np.isfinite(values).all() for values in found.values()
@@ -180,6 +180,6 @@ def _write(path: Path, found: Mapping[str, Floats]) -> None:
         write_whole(path, text)
     except OSError as error:
         raise InputError(
-            f"{path.parent} can not be written ({error.strerror}); name another folder for the "
+            f"{path.parent} cannot be written ({error.strerror}); name another folder for the "
             "predictions of simple models"
         ) from error

@@ -21,9 +21,9 @@ from stratus.benchmarks.published_tables import (
     shuffled_folds,
 )
 from stratus.benchmarks.record import Asked
-from stratus.corpora.labelled.values import as_numbers
+from stratus.corpora.tables.values import as_numbers
 from stratus.errors import InputError
-from stratus.views.names import pick
+from stratus.names import pick
 
 if TYPE_CHECKING:
     from stratus.benchmarks.question import Question
@@ -49,7 +49,7 @@ ROWS: Final = {
 _PREFIX = "unconvbench_"
 _NOTE = (
     "rows and folds are counted and made as the published code does; no checksum of its labels is "
-    "known, so whether these are they can not be told"
+    "known, so whether these are they cannot be told"
 )
 
 

@@ -41,12 +41,12 @@ def attention(  # noqa: PLR0917 - one parameter for each flag
     """
     with reported(), sole_writer(output):
         from stratus.cli.attention_report import print_report
-        from stratus.inference import PredictOptions
+        from stratus.inference.inputs import PredictOptions
         from stratus.models.loading import load
+        from stratus.names import pick
         from stratus.studies.attention.job import run
         from stratus.studies.attention.study import AttentionOptions
-        from stratus.training.grammar import from_layers
-        from stratus.views.names import pick
+        from stratus.training.option_layers import from_layers
 
         pick(dict.fromkeys(("png", "svg", "pdf")), kind, "format")
         options = from_layers(

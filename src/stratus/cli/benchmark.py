@@ -76,7 +76,7 @@ def _measure(
         from stratus.benchmarks.run_folder import write_run
         from stratus.benchmarks.running import run_benchmark
         from stratus.cli.benchmark_report import Report
-        from stratus.training.finetune.carried import check_new
+        from stratus.training.finetune.result_files import check_new
 
         entrant = _entrant(
             model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
@@ -133,7 +133,7 @@ def _entrant(
     """Return the model that is asked for; None for none."""
     from stratus.benchmarks.budgets import budget as options_of
     from stratus.benchmarks.running import Entrant
-    from stratus.cli.flags import given
+    from stratus.cli.flags import set_flags
     from stratus.errors import InputError
     from stratus.training.options import read_options
 
@@ -144,7 +144,11 @@ def _entrant(
     if head is not None and not as_is:
         raise InputError("--head belongs to --as-is; a model that learns has the table's target")
     options = options_of(
-        budget, read_options(config) if config else {}, given({"members": members, "seed": seed})
+        budget,
+        read_options(config) if config else {},
+        set_flags({"members": members, "seed": seed}),
+        read_options(config) if config else {},
+        set_flags({"members": members, "seed": seed}),
     )
     if simple_only:
         return None
@@ -175,7 +179,7 @@ def matbench(
     """
     from stratus.benchmarks.matbench import matbench_task
     from stratus.benchmarks.matbench_data import Given, matbench_question
-    from stratus.views.names import pick
+    from stratus.names import pick
 
     kinds = {kind.value: kind for kind in Given}
     return matbench_question(

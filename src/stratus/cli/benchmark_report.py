@@ -9,15 +9,15 @@ from rich.table import Table
 
 from stratus.benchmarks.scores import board_metric
 from stratus.cli.console import line_console
-from stratus.training.capped import footnotes
 from stratus.training.finetune.events import FoldEnded, FoldStarted
+from stratus.training.row_caps import footnotes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stratus.benchmarks.question import Question
     from stratus.benchmarks.record import BenchmarkRun, Method
-    from stratus.training.capped import footnotes
+    from stratus.training.row_caps import footnotes
 from stratus.training.finetune.events import Event
 
 _UNREAD = 3

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stratus.corpora.keys import Key
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
 
 app = typer.Typer(
     name="corpora",
@@ -183,10 +183,10 @@ def split(  # noqa: PLR0917 - one parameter for each flag
     with reported(lambda: "Nothing was written."):
         from stratus.cli.corpora_report import print_split
         from stratus.corpora.encoding.options import EncodeOptions
-        from stratus.corpora.labelled.several import read_all_crystals
         from stratus.corpora.splits.files import check_split_path, write_split
+        from stratus.corpora.tables.read_tables import read_all_crystals
         from stratus.errors import InputError
-        from stratus.views.names import pick
+        from stratus.names import pick
 
         pick({**_GROUPS, _TIME: _TIME}, by, "rule")
         if (by == _TIME) != (time is not None):
@@ -215,14 +215,14 @@ def split(  # noqa: PLR0917 - one parameter for each flag
 
 
 def _make(
-    table: LabelledTable,
+    table: Table,
     by: str,
     folds: int | None,
     fractions: tuple[float, float, float],
     seed: int,
 ) -> Sequence[Fold]:
-    from stratus.corpora import kfold
     from stratus.corpora.splits.shares import by_shares, by_time
+    from stratus.corpora.tables.folds import kfold
 
     if by == _TIME:
         return [by_time(table, fractions)]
@@ -307,6 +307,6 @@ def _unit(text: str) -> tuple[str, str]:
 
 def _key(text: str) -> Key:
     from stratus.corpora.keys import Key
-    from stratus.views.names import pick
+    from stratus.names import pick
 
     return pick({key.value: key for key in Key}, text, "key")

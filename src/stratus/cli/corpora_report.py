@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from stratus.corpora.cards.card import DataCard
     from stratus.corpora.decontaminate import DecontaminateSummary
     from stratus.corpora.dedupe import DedupeOptions, DedupeSummary
-    from stratus.corpora.labelled.table import LabelledTable
     from stratus.corpora.splits.files import SplitCard
+    from stratus.corpora.tables.table import Table
 
 _FIRST = 5
 
@@ -80,7 +80,7 @@ def print_decontaminate(summary: DecontaminateSummary, removed: Path | None) -> 
     _time(summary.rows_in, summary.seconds)
 
 
-def print_split(card: SplitCard, path: Path, table: LabelledTable) -> None:
+def print_split(card: SplitCard, path: Path, table: Table) -> None:
     """Print the parts, and what leaks from one to the other."""
     total = sum(card.rows.values())
     what = "fold " if card.folds is not None else ""

@@ -81,7 +81,8 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
     """
     with reported(lambda: _hint(Path(f"{output}.parts"))):
         from stratus.cli.encode_report import print_summary, progress_bar
-        from stratus.corpora import EncodeOptions, encode_corpus
+        from stratus.corpora.encoding.job import encode_corpus
+        from stratus.corpora.encoding.options import EncodeOptions
 
         values = {
             "read": read_flags(structure, id_column, max_atoms),

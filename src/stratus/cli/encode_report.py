@@ -14,7 +14,7 @@ from stratus.cli.console import Console, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stratus.corpora import EncodeSummary, Progress
+    from stratus.corpora.encoding.summary import EncodeSummary, Progress
 
 
 @contextmanager

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from stratus.corpora.sources.catalogue import CatalogueFile, CatalogueSet
     from stratus.corpora.sources.collect import CollectOptions
-    from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+    from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
     from stratus.corpora.sources.source import Source
 
 
@@ -289,7 +289,7 @@ def _collect(
 
 
 def _client(delay: float, timeout: float, attempts: int, hosts: Iterable[str] = ()) -> PoliteClient:
-    from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+    from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
 
     def options() -> PoliteOptions:
         return PoliteOptions(

@@ -11,7 +11,7 @@ from stratus.cli.encode_report import print_rejects
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stratus.corpora import Progress
+    from stratus.corpora.encoding.summary import Progress
     from stratus.corpora.sources.collect import CollectSummary
     from stratus.corpora.sources.download import Downloaded
 

@@ -19,13 +19,13 @@ from stratus.cli.flags import (
     Quiet,
     Resume,
     SpaceGroupColumn,
-    given,
+    set_flags,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stratus.corpora import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
     from stratus.tasks.task import Task
     from stratus.training.finetune.options import FinetuneOptions
@@ -149,22 +149,22 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
     with reported(lambda: _hint(output)), ExitStack() as stack:
         from stratus.errors import InputError
         from stratus.training.finetune.card import check_card
-        from stratus.training.finetune.carried import check_new
         from stratus.training.finetune.kept import kept_nets
         from stratus.training.finetune.options import make_finetune_options
+        from stratus.training.finetune.result_files import check_new
         from stratus.training.options import read_options
 
         if folds is not None and split is not None:
             raise InputError("give --folds or --split, not both")
         check_new(output)
-        options = make_finetune_options(read_options(config) if config else {}, given(flags))
+        options = make_finetune_options(read_options(config) if config else {}, set_flags(flags))
         card_values = read_options(card) if card else None
         check_card(card_values)
         kept = stack.enter_context(kept_nets(output, resume=resume))
 
         from stratus.cli.finetune_report import Report
-        from stratus.corpora import from_column, kfold
         from stratus.corpora.splits.files import is_split_file, with_split
+        from stratus.corpora.tables.folds import from_column, kfold
         from stratus.scope import ScopeOptions
         from stratus.training.finetune.run import finetune as run
 
@@ -181,7 +181,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         }
         if physics is None and (per is not None or atoms is not None):
             raise InputError("--per and --atoms are for targets of a law; give --physics with them")
-        law = None if physics is None else given({"law": physics, "per": per, "atoms": atoms})
+        law = None if physics is None else set_flags({"law": physics, "per": per, "atoms": atoms})
         of = {
             "kind": _by_column("kind", kind, "binary"),
             "minimum": _by_column("minimum", minimum, "0"),
@@ -232,11 +232,11 @@ def _read(
     per_cell: list[str],
     columns: Mapping[str, Any],
     law: Mapping[str, str] | None,
-) -> tuple[LabelledTable, list[Task]]:
+) -> tuple[Table, list[Task]]:
     """Read the tables as one, and make the tasks, whose classes are those of the table."""
-    from stratus.corpora import read_tables
+    from stratus.corpora.tables.read_tables import read_tables
+    from stratus.names import pick
     from stratus.tasks.task import check_names, make_task, parse_target
-    from stratus.views.names import pick
 
     of_law = {} if law is None else _of_law(paths, targets, columns, law)
     given = [of_law.get(text) or parse_target(text) for text in targets]
@@ -287,7 +287,7 @@ def _of_law(
     law: Mapping[str, str],
 ) -> dict[str, Task]:
     """Return the targets that are quantities at temperatures, by how they are written."""
-    from stratus.corpora.labelled.several import column_names
+    from stratus.corpora.tables.read_tables import column_names
     from stratus.errors import InputError
     from stratus.tasks.task import parse_physics_target
 

@@ -6,22 +6,22 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from stratus.cli.console import line_console
 from stratus.encoders.table import DEFAULT_ENCODER, DEFAULT_PRESET, in_words
 from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
-from stratus.training.capped import footnotes
 from stratus.training.finetune.events import FoldEnded, FoldStarted
-from stratus.training.finetune.result import LEVEL
+from stratus.training.finetune.fold_results import LEVEL
 from stratus.training.finetune.scores import MODEL
+from stratus.training.row_caps import footnotes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from stratus.corpora import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
     from stratus.tasks.task import Task
     from stratus.training.finetune.events import Event
@@ -55,7 +55,7 @@ class Report:
             text += f": {reason}" if reason else ""
         self._console.print(f"encoder     {text}", markup=False)
 
-    def seen(self, table: LabelledTable, model: Model) -> None:
+    def seen(self, table: Table, model: Model) -> None:
         """Show how many formulas of the table are no news to the weights."""
         formulas = set(table.compositions)
         text = f"formulas    {len(formulas):,}"
@@ -68,7 +68,7 @@ class Report:
                 text += "; errors of test rows with these are those of known formulas"
         self._console.print(text, markup=False)
 
-    def table(self, table: LabelledTable) -> None:
+    def table(self, table: Table) -> None:
         """Show what was read."""
         lines = [f"rows        {table.rows_in:,}: {len(table):,} used, {len(table.rejects):,} not"]
         lines += [f"            {r.id}: {r.detail} ({r.code})" for r in table.rejects[:3]]
@@ -146,10 +146,10 @@ def _coverage(result: FinetuneResult, task: Task) -> Iterator[str]:
         )
 
 
-def _law(result: FinetuneResult, tasks: Sequence[Task]) -> Table:
+def _law(result: FinetuneResult, tasks: Sequence[Task]) -> RichTable:
     """Return the tasks of a law, a line each, beside the simple model with the least error."""
     law = next(task.physics.law for task in tasks if task.physics is not None)
-    table = Table(title=f"by the law {law}: test rows of {len(result.folds)} folds")
+    table = RichTable(title=f"by the law {law}: test rows of {len(result.folds)} folds")
     table.add_column("")
     table.add_column("unit, per")
     for column in ("error", "spread", "best simple model", f"inside {LEVEL * 100:.0f} %"):
@@ -169,7 +169,7 @@ def _law(result: FinetuneResult, tasks: Sequence[Task]) -> Table:
         inside = result.coverage(task.name).get(Known.WHOLE)
         table.add_row(
             escape(f"{task.name}: {label.label}"),
-            escape(f"{label.unit_for(task)}, {task.per}"),
+            escape(f"{label.unit_for(task.unit)}, {task.per}"),
             f"{ours.mean:.4g}",
             "" if ours.standard_deviation is None else f"{ours.standard_deviation:.2g}",
             "" if simple is None else f"{found[simple].mean:.4g} ({simple})",
@@ -178,11 +178,11 @@ def _law(result: FinetuneResult, tasks: Sequence[Task]) -> Table:
     return table
 
 
-def _scores(result: FinetuneResult, task: Task) -> Table:
+def _scores(result: FinetuneResult, task: Task) -> RichTable:
     """Return the methods with the metric of the task, on the test rows of all folds."""
     metric = METRICS[task.metric]
-    unit = metric.unit_for(task)
-    table = Table(title=f"{escape(task.name)}: test rows of {len(result.folds)} folds")
+    unit = metric.unit_for(task.unit)
+    table = RichTable(title=f"{escape(task.name)}: test rows of {len(result.folds)} folds")
     table.add_column("")
     heading = f"{metric.label} ({escape(unit)})" if unit else metric.label
     for column in (heading, "spread", "folds won by the model"):

@@ -11,7 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stratus.inference import PredictOptions, WriteOptions
+    from stratus.inference.inputs import PredictOptions
+    from stratus.inference.writing import WriteOptions
 
 _T = TypeVar("_T")
 
@@ -102,8 +103,8 @@ KeepColumns = Annotated[
 PictureKind = Annotated[str, typer.Option("--format", metavar="KIND", help="png, svg or pdf.")]
 
 
-def given(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of the flags that were given."""
+def set_flags(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the flags that are set on the command line."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -111,11 +112,15 @@ def read_flags(
     structure: str | None = None, id_column: str | None = None, max_atoms: int | None = None
 ) -> dict[str, Any]:
     """Return the values of ``ReadOptions`` that were given as flags."""
-    return given({"structure_column": structure, "id_column": id_column, "max_atoms": max_atoms})
+    return set_flags(
+        {"structure_column": structure, "id_column": id_column, "max_atoms": max_atoms}
+    )
+        {"structure_column": structure, "id_column": id_column, "max_atoms": max_atoms}
+    )
 
 
 def made(make: Callable[[], _T]) -> _T:
-    """Return options, or say in a sentence which of the flags can not be.
+    """Return options, or say in a sentence which of the flags cannot be.
 
     Raises:
         stratus.errors.InputError: a value was refused.
@@ -129,7 +134,7 @@ def made(make: Callable[[], _T]) -> _T:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{name} can not be {first['input']!r}: {first['msg']}") from None
+        raise InputError(f"{name} cannot be {first['input']!r}: {first['msg']}") from None
 
 
 def predict_options(
@@ -145,7 +150,7 @@ def predict_options(
     Raises:
         stratus.errors.InputError: a value was refused.
     """
-    from stratus.inference import PredictOptions
+    from stratus.inference.inputs import PredictOptions
 
     values = {
         "read": read,
@@ -163,7 +168,7 @@ def write_options(**values: Any) -> WriteOptions:
     Raises:
         stratus.errors.InputError: a value was refused.
     """
-    from stratus.inference import WriteOptions
+    from stratus.inference.writing import WriteOptions
 
     return made(lambda: WriteOptions.model_validate(values))
 

@@ -47,7 +47,7 @@ def plot(
     with reported():
         import stratus
         from stratus.errors import InputError
-        from stratus.views.names import pick
+        from stratus.names import pick
 
         pick(dict.fromkeys(("png", "svg", "pdf")), kind, "format")
         if (embed is None) != (colour is None):
@@ -76,7 +76,7 @@ def _draw(parts: Iterator[Part], folder: Path, kind: str, bundle: str) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{folder} can not be made ({error.strerror})") from error
+            raise InputError(f"{folder} cannot be made ({error.strerror})") from error
         path = folder / f"{name}.{kind}"
         save_figure(figure, path)
         typer.echo(str(path))
@@ -125,7 +125,7 @@ def _parity(model: Model, folder: Path, task: Task) -> Figure:
 
 
 def _map(model: Model, table: Path, colour: str) -> Iterator[Part]:
-    from stratus.corpora import read_labelled
+    from stratus.corpora.tables.reading import read_labelled
     from stratus.plots.embedding_map import embedding_map, principal_axes
     from stratus.scope import ScopeOptions
     from stratus.tasks.task import parse_target

@@ -75,13 +75,13 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
 ) -> None:
     """Predict the properties of crystals, with intervals.
 
-    OUT gets one row for each crystal, in the order of the inputs, those that can not be read
+    OUT gets one row for each crystal, in the order of the inputs, those that cannot be read
     included; it appears when it is whole. Without it the first rows are printed. Tables of SCOPE
     strings or of formulas are inputs too. Formulas may also follow --formula, one or several.
     """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.predict_report import Report
-        from stratus.inference import predict_corpus, predict_formulas
+        from stratus.inference.job import predict_corpus, predict_formulas
         from stratus.models.loading import load
 
         formulas = _formulas(inputs or [], formula, space_group)

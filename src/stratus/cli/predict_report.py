@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stratus.cli.predict_lines import Line
-    from stratus.inference import PredictSummary, Window
+    from stratus.inference.job import PredictSummary
+    from stratus.inference.windows import Window
     from stratus.models.model import Model
 
 _FIRST: Final = 10

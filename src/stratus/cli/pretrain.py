@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import Config, Preset, Quiet, Resume, given
+from stratus.cli.flags import Config, Preset, Quiet, Resume, set_flags
 
 
 def pretrain(  # noqa: PLR0917 - one parameter for each flag
@@ -79,7 +79,7 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
         "batch_size": batch_size,
         "learning_rate": lr,
         "precision": precision,
-        "masking": given({"ratio": mask_ratio, "whole_orbits": whole_orbits}) or None,
+        "masking": set_flags({"ratio": mask_ratio, "whole_orbits": whole_orbits}) or None,
         "seed": seed,
         "devices": devices,
         "strategy": strategy,
@@ -88,7 +88,7 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     with reported(lambda: _hint(output)):
         from stratus.training.options import make_options, read_options
 
-        options = make_options(read_options(config) if config else {}, given(flags))
+        options = make_options(read_options(config) if config else {}, set_flags(flags))
         card_values = read_options(card) if card else None
 
         from stratus.cli.pretrain_report import Report

@@ -68,13 +68,13 @@ def plan(  # noqa: PLR0917 - one parameter for each flag
 ) -> None:
     """Plan a run for each size and token budget, and say what they cost."""
     with reported():
-        from stratus.cli.flags import given
+        from stratus.cli.flags import set_flags
         from stratus.cli.scaling_report import print_plan
         from stratus.studies.scaling.plan import TOKENS, make_plan, write_plan
         from stratus.studies.scaling.sizes import PAPER, parse_size
         from stratus.training.options import read_options
 
-        flags = given({"encoder": encoder, "batch_size": batch_size})
+        flags = set_flags({"encoder": encoder, "batch_size": batch_size})
         made = make_plan(
             corpus,
             (read_options(config) if config else {}) | flags,
@@ -231,9 +231,9 @@ def plot(  # noqa: PLR0917 - one parameter for each flag
     Loss against compute with the frontier, contours and residuals; or a single power.
     """
     with reported():
+        from stratus.names import pick
         from stratus.plots.figure import save_figure
         from stratus.studies.scaling.drawing import draw
-        from stratus.views.names import pick
 
         pick(dict.fromkeys(("png", "svg", "pdf")), kind, "format")
         options = _fit_options(parameters=parameters, tokens=tokens, loss=loss)
@@ -250,12 +250,12 @@ def _part(text: str) -> tuple[int, int]:
 
     number, slash, parts = text.partition("/")
     if not (slash and number.isdecimal() and parts.isdecimal()):
-        raise InputError(f"part {text!r} can not be read; write K/N, such as 2/8")
+        raise InputError(f"part {text!r} cannot be read; write K/N, such as 2/8")
     return int(number), int(parts)
 
 
 def _fit_options(**values: object) -> FitOptions:
     from stratus.studies.scaling.fitted import FitOptions
-    from stratus.training.grammar import from_layers
+    from stratus.training.option_layers import from_layers
 
     return from_layers(FitOptions, values)

@@ -13,12 +13,12 @@ from stratus.cli.wide_table import print_wide
 from stratus.errors import InputError
 from stratus.models.functionals import functional_of
 from stratus.models.thermo import UNITS
+from stratus.names import pick
 from stratus.physics.amounts import PER
 from stratus.physics.quantities import GAS_CONSTANT, QUANTITIES
 from stratus.plots.figure import COLOURS, save_figure
 from stratus.plots.interval_bar import Predicted, rounded
 from stratus.plots.thermodynamics import Band, Curves, thermodynamics
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,7 +117,7 @@ class Report(CrystalBar):
         """Draw the first seven crystals.
 
         Raises:
-            stratus.errors.InputError: there is none, or the file can not be written.
+            stratus.errors.InputError: there is none, or the file cannot be written.
         """
         shown = self._first[: len(COLOURS)]
         if not shown:

@@ -13,9 +13,9 @@ import numpy as np
 
 from stratus.corpora.dedupe import check_tables
 from stratus.corpora.keys import Key, keys_of
-from stratus.corpora.labelled.reading import read_crystals
-from stratus.corpora.labelled.several import file_names
 from stratus.corpora.listing import RowWriter, listing_writer
+from stratus.corpora.tables.read_tables import file_names
+from stratus.corpora.tables.reading import read_crystals
 from stratus.corpora.tokens.table import open_table
 from stratus.errors import InputError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from stratus.corpora.encoding.options import EncodeOptions
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.crystals.entry import Reject
 
 KEYS: Final = (Key.ID, Key.SCOPE, Key.FORMULA)
@@ -92,7 +92,7 @@ class _Known:
     counts: list[Counter[Key]] = field(default_factory=list)
     total: Counter[Key] = field(default_factory=Counter)
 
-    def add(self, table: LabelledTable, own: npt.NDArray[np.bool_]) -> None:
+    def add(self, table: Table, own: npt.NDArray[np.bool_]) -> None:
         bit = 1 << len(self.counts)
         self.counts.append(Counter())
         for key in self.keys:
@@ -149,7 +149,7 @@ def decontaminate(
         the counts, by key and by table.
 
     Raises:
-        stratus.errors.InputError: a table, the corpus or an option can not be used.
+        stratus.errors.InputError: a table, the corpus or an option cannot be used.
     """
     begin = time.monotonic()
     check_tables([corpus, *against], output, removed)

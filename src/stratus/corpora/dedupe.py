@@ -112,7 +112,7 @@ def dedupe(
         the counts.
 
     Raises:
-        stratus.errors.InputError: a table or an option can not be used; a key is not there.
+        stratus.errors.InputError: a table or an option cannot be used; a key is not there.
     """
     begin = time.monotonic()
     options = options or DedupeOptions()
@@ -162,7 +162,7 @@ def dedupe(
 
 
 def check_tables(tables: Sequence[Path], output: Path, *others: Path | None) -> None:
-    """Refuse what can not be inputs and outputs together.
+    """Refuse what cannot be inputs and outputs together.
 
     Raises:
         stratus.errors.InputError: no table, one named twice, an output of another kind or one

@@ -67,7 +67,7 @@ def element_statistics(shares: Floats, values: Floats | None = None) -> Floats:
 
     Args:
         shares: shape (n, 118), the share of each element, as
-            :meth:`~stratus.corpora.labelled.table.LabelledTable.fractions` gives it.
+            :meth:`~stratus.corpora.tables.table.Table.fractions` gives it.
         values: shape (118, properties), NaN where unknown; those of :func:`property_table` if None.
 
     Returns:

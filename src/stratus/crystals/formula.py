@@ -55,7 +55,7 @@ def read_formula(text: str) -> dict[str, int]:
     amounts are not reduced; an element whose amount is 0 is left out.
 
     Units that a dot in the middle of the line or an asterisk joins are added up:
-    ``CuSO4·5H2O``. Amounts alone can not tell that a full stop was taken for such a dot, so one
+    ``CuSO4·5H2O``. Amounts alone cannot tell that a full stop was taken for such a dot, so one
     that joins is refused here, and so is ``D``; :func:`read_noted` reads them, and says so.
 
     Args:

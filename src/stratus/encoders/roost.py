@@ -131,7 +131,7 @@ class WeightedAttention(nn.Module):
     Each head has a net of one inner layer for attention, ``g``, and one for messages, ``m``. The
     share of an element is ``a = w^p exp(g) / sum w^p exp(g)`` with its fraction ``w``, and the
     result is the sum of ``a m``, averaged over the heads. That is a softmax of ``g + p log w``,
-    which can not overflow. The last layer of ``m`` is linear and the shares sum to 1, so it is
+    which cannot overflow. The last layer of ``m`` is linear and the shares sum to 1, so it is
     applied once after pooling; a bias of ``g`` would change nothing, so there is none.
 
     The power ``p`` of a head is learned and starts at 1, where shares are those of the atoms. The

@@ -11,7 +11,7 @@ from stratus.encoders.cloud import CLOUD
 from stratus.encoders.orbit_set import ORBIT_SET
 from stratus.encoders.roost import ROOST
 from stratus.errors import InputError
-from stratus.views.names import pick
+from stratus.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def configure(name: str, preset: str, **overrides: object) -> BaseModel:
             so it is always here.
 
     Raises:
-        stratus.errors.InputError: no such architecture or preset, or a value that can not be.
+        stratus.errors.InputError: no such architecture or preset, or a value that cannot be.
     """
     values = pick(architecture(name).presets, preset, f"preset of {name}")
     return read_config(name, {**values, **overrides})
@@ -66,7 +66,7 @@ def read_config(name: str, values: Mapping[str, Any]) -> BaseModel:
     """Return the config of an architecture from plain values.
 
     Raises:
-        stratus.errors.InputError: no such architecture, a value is missing, unknown or can not
+        stratus.errors.InputError: no such architecture, a value is missing, unknown or cannot
             be; the message names it.
     """
     config = architecture(name).config
@@ -80,7 +80,7 @@ def read_config(name: str, values: Mapping[str, Any]) -> BaseModel:
         if first["type"] == "missing":
             raise InputError(f"the config of {name} needs a value for {field}") from None
         what = f"{field} = {first['input']!r}" if field else "these sizes"
-        raise InputError(f"{name} can not have {what}: {_reason(first['msg'])}") from None
+        raise InputError(f"{name} cannot have {what}: {_reason(first['msg'])}") from None
 
 
 def _reason(message: str) -> str:

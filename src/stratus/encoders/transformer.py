@@ -38,7 +38,7 @@ class TransformerConfig(BaseModel):
     @model_validator(mode="after")
     def _heads_share_hidden(self) -> Self:
         if self.hidden % self.heads:
-            raise ValueError(f"hidden {self.hidden} can not be shared by {self.heads} heads")
+            raise ValueError(f"hidden {self.hidden} cannot be shared by {self.heads} heads")
         return self
 
 

@@ -36,7 +36,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{folder} can not be made ({reason}); name another folder") from None
+        raise InputError(f"{folder} cannot be made ({reason}); name another folder") from None
     try:
         yield
     finally:

@@ -36,7 +36,7 @@ def require_plain(path: Path) -> int:
         found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} can not be read: {reason}") from None
+        raise InputError(f"{path} cannot be read: {reason}") from None
     if not stat.S_ISREG(found.st_mode):
         what = next((name for test, name in _KINDS if test(found.st_mode)), "something else")
         raise InputError(f"{path} is {what} and no plain file; put the file itself there")
@@ -51,14 +51,14 @@ def read_plain(path: Path, most: int) -> bytes:
         most: bytes that such a file has at most.
 
     Raises:
-        stratus.errors.InputError: it can not be read, is no plain file, or is larger.
+        stratus.errors.InputError: it cannot be read, is no plain file, or is larger.
     """
     if require_plain(path) <= most:
         try:
             with path.open("rb") as file:
                 content = file.read(most + 1)  # files of /proc are larger than they say
         except OSError as error:
-            raise InputError(f"{path} can not be read: {error.strerror or error}") from None
+            raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
         if len(content) <= most:
             return content
     raise InputError(f"{path} is larger than {most:,} bytes, so it is no such file")

@@ -22,7 +22,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from stratus.corpora.labelled.table import Kind
+from stratus.corpora.tables.table import Kind
 from stratus.errors import InputError
 from stratus.inference.estimators_learning import CrystalEstimator
 from stratus.inference.estimators_rows import (
@@ -57,7 +57,7 @@ class CrystalRegressor(RegressorMixin, CrystalEstimator):  # type: ignore[misc]
             y: ``[n]`` or ``[n, targets]``; NaN where there is no label.
 
         Raises:
-            stratus.errors.InputError: X, y or an option can not be; the message says which.
+            stratus.errors.InputError: X, y or an option cannot be; the message says which.
             stratus.errors.StratusError: the loss is not finite.
         """
         crystals = crystals_of(X)
@@ -82,7 +82,7 @@ class CrystalRegressor(RegressorMixin, CrystalEstimator):  # type: ignore[misc]
 
         Raises:
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.
-            stratus.errors.InputError: a crystal can not be read; the message gives its place.
+            stratus.errors.InputError: a crystal cannot be read; the message gives its place.
         """
         if not return_std:
             found = self._predict(X)
@@ -104,7 +104,7 @@ class CrystalRegressor(RegressorMixin, CrystalEstimator):  # type: ignore[misc]
 
         Raises:
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.
-            stratus.errors.InputError: the model has no calibration, or the level can not be.
+            stratus.errors.InputError: the model has no calibration, or the level cannot be.
         """
         check_is_fitted(self, "model_")
         if self.model_.calibration is None:
@@ -155,7 +155,7 @@ class CrystalClassifier(ClassifierMixin, CrystalEstimator):  # type: ignore[misc
             y: ``[n]``, texts, whole numbers or truth values; NaN or None where there is no label.
 
         Raises:
-            stratus.errors.InputError: X, y or an option can not be; the message says which.
+            stratus.errors.InputError: X, y or an option cannot be; the message says which.
             stratus.errors.StratusError: the loss is not finite.
         """
         crystals = crystals_of(X)
@@ -173,7 +173,7 @@ class CrystalClassifier(ClassifierMixin, CrystalEstimator):  # type: ignore[misc
 
         Raises:
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.
-            stratus.errors.InputError: a crystal can not be read; the message gives its place.
+            stratus.errors.InputError: a crystal cannot be read; the message gives its place.
         """
         found: Floats = self._predict(X)[self.target_names_[0]]
         return found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
@@ -183,7 +183,7 @@ class CrystalClassifier(ClassifierMixin, CrystalEstimator):  # type: ignore[misc
 
         Raises:
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.
-            stratus.errors.InputError: a crystal can not be read; the message gives its place.
+            stratus.errors.InputError: a crystal cannot be read; the message gives its place.
         """
         likeliest = self.predict_proba(X).argmax(axis=1)
         classes: NDArray[Any] = self.classes_[likeliest]

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from stratus.corpora.documents import validated
-from stratus.corpora.labelled.folds import without_test
+from stratus.corpora.tables.folds import without_test
 from stratus.errors import InputError
 from stratus.inference.estimators_rows import crystals_of, known_of, table_of
 from stratus.models.bundle import load_bundle, save_bundle
@@ -118,7 +118,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
 
         Raises:
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.
-            stratus.errors.InputError: the folder is there already, or a key of the card can not be.
+            stratus.errors.InputError: the folder is there already, or a key of the card cannot be.
         """
         check_is_fitted(self, "model_")
         model: Model = self.model_

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stratus.corpora.labelled.table import Kind, LabelledTable
+from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError, StratusError
 from stratus.models.given import given
@@ -168,7 +168,7 @@ def tasks_of(
         classes: their names, if there are any.
 
     Raises:
-        stratus.errors.InputError: another number of targets than of columns, or one can not be.
+        stratus.errors.InputError: another number of targets than of columns, or one cannot be.
     """
     if targets is None:
         named: list[Any] = [{"column": name} for name in _names(y, columns)]
@@ -191,9 +191,9 @@ def table_of(
     labels: NDArray[np.float64],
     classes: Mapping[str, tuple[str, ...]],
     dialect: Dialect,
-) -> LabelledTable:
+) -> Table:
     """Return crystals and labels ``[n, targets]`` as a table; the id of a row is its place."""
-    return LabelledTable(
+    return Table(
         ids=tuple(str(place) for place in range(len(known))),
         scopes=tuple(one.text for one in known),
         n_atoms=np.array([one.n_atoms for one in known], dtype=np.int64),

@@ -72,8 +72,8 @@ def rows(
 
     Raises:
         stratus.errors.InputError: there is no input, one does not exist or is of no known kind, or
-            a table can not be of the dialect.
-        stratus.errors.StratusError: a worker can not start.
+            a table cannot be of the dialect.
+        stratus.errors.StratusError: a worker cannot start.
     """
     if not inputs:
         raise InputError("No input was given; name files or folders of crystals")

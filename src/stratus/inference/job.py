@@ -85,9 +85,9 @@ def predict_corpus(
         the counts.
 
     Raises:
-        stratus.errors.InputError: an input, the output, the model or the interval can not be used.
+        stratus.errors.InputError: an input, the output, the model or the interval cannot be used.
         stratus.errors.StrictError: a crystal was rejected and ``strict`` was asked for.
-        stratus.errors.StratusError: writing failed, or a worker can not start.
+        stratus.errors.StratusError: writing failed, or a worker cannot start.
     """
     options, write = options or PredictOptions(), write or WriteOptions()
     path = check_files(inputs, output, write)
@@ -121,8 +121,8 @@ def predict_formulas(
         on_window: called with the predictions of some formulas, in order.
 
     Raises:
-        stratus.errors.InputError: the output, the model, the interval or the space groups can not
-            be used; or the only formula can not be read.
+        stratus.errors.InputError: the output, the model, the interval or the space groups cannot
+            be used; or the only formula cannot be read.
         stratus.errors.StrictError: a formula was rejected and ``strict`` was asked for.
         stratus.errors.StratusError: writing failed.
     """

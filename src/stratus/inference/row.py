@@ -65,7 +65,7 @@ def told(text: str, dialect: Dialect) -> tuple[str, int | None]:
 def formula_rows(
     formulas: Sequence[str], space_groups: Sequence[str | int | None] = ()
 ) -> Iterator[Row]:
-    """Yield a row for each of some formulas; one that can not be read is a reject.
+    """Yield a row for each of some formulas; one that cannot be read is a reject.
 
     Args:
         formulas: what is known of the crystals.

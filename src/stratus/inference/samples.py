@@ -58,7 +58,7 @@ def seen_rows(stream: Iterable[Row], model: Model, size: int) -> Iterator[Seen]:
 
 
 def _seen(row: Row, model: Model) -> tuple[Row, Sample | None]:
-    """Return a row with its sample, or as a reject if the model can not take it."""
+    """Return a row with its sample, or as a reject if the model cannot take it."""
     if row.given is None:
         return row, None
     try:

@@ -43,7 +43,7 @@ _EXCEL_TEXT: Final = 32_767
 
 
 def sidecar(path: Path) -> Path | None:
-    """Return the file that holds the metadata of a table, where the table can not hold it."""
+    """Return the file that holds the metadata of a table, where the table cannot hold it."""
     if path.suffix.lower() in {".parquet", ".xlsx"}:
         return None
     return path.with_name(path.name + ".meta.json")
@@ -69,7 +69,7 @@ def table_file(
             and Excel.
 
     Raises:
-        stratus.errors.InputError: it ends otherwise, or Excel can not hold a text or so many rows.
+        stratus.errors.InputError: it ends otherwise, or Excel cannot hold a text or so many rows.
         stratus.errors.MissingExtraError: ``.xlsx`` without openpyxl.
         OSError: writing failed.
     """
@@ -263,7 +263,7 @@ def _excel(
 
 
 def _drawable(text: str) -> str:
-    """Return a text without the control characters that a workbook can not hold."""
+    """Return a text without the control characters that a workbook cannot hold."""
     return "".join(
         c if c in "\t\n\r" or (ord(c) >= 0x20 and c not in "\ufffe\uffff") else f"\\x{ord(c):02x}"
         for c in text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stratus.corpora.labelled.formulas import Formulas
-from stratus.corpora.labelled.gathering import with_column
-from stratus.corpora.labelled.layout import find_layout
+from stratus.corpora.tables.formulas import Formulas
+from stratus.corpora.tables.gathering import with_column
+from stratus.corpora.tables.layout import find_layout
 from stratus.crystals.entry import Reject, Stage
 from stratus.crystals.reading import records
 from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from stratus.corpora.labelled.gathering import RowReader
+    from stratus.corpora.tables.gathering import RowReader
     from stratus.crystals.reading import ReadOptions
     from stratus.crystals.reading.file_names import FileNames
     from stratus.scope import Dialect
@@ -39,7 +39,7 @@ def text_table(
         None for a table of structures, which have to be encoded, and for what is no table.
 
     Raises:
-        stratus.errors.InputError: a column that was named is missing, or the table can not be of
+        stratus.errors.InputError: a column that was named is missing, or the table cannot be of
             the dialect.
     """
     reader = find_layout(path, read, (), dialect=dialect).reader
@@ -85,7 +85,7 @@ def _own(part: TableSlice) -> list[dict[str, Any]]:
 
 
 def _as_given(part: TableSlice, reader: RowReader) -> list[str]:
-    """Return the formula of each row as the table says it, for those that can not be read."""
+    """Return the formula of each row as the table says it, for those that cannot be read."""
     if not isinstance(reader, Formulas):
         return [""] * part.batch.num_rows
     cells = part.batch.column(reader.column).to_pylist()

@@ -16,9 +16,9 @@ from stratus.inference.samples import seen_rows
 from stratus.inference.thermo_columns import cells, header
 from stratus.inference.writing import WriteOptions, about_table, check_files, write_windows
 from stratus.models.thermo import check_temperatures, require_law, thermo_samples
+from stratus.names import pick
 from stratus.physics.amounts import PER
 from stratus.tasks.conformal import check_level
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     import os
@@ -124,7 +124,7 @@ def thermo_windows(
 ) -> Iterator[ThermoWindow]:
     """Give the curves of every crystal of some inputs, in their order, a window at a time.
 
-    A crystal that can not be read or encoded, or is too long for the model, is a reject and keeps
+    A crystal that cannot be read or encoded, or is too long for the model, is a reject and keeps
     its place. Memory grows neither with the crystals nor with the temperatures (but for those
     of one crystal).
 
@@ -140,9 +140,9 @@ def thermo_windows(
             temperatures.
 
     Raises:
-        stratus.errors.InputError: an input can not be used, the model has no law, or temperatures,
-            ``per`` or interval can not be; at the call or, for a table, when it is reached.
-        stratus.errors.StratusError: a worker can not start.
+        stratus.errors.InputError: an input cannot be used, the model has no law, or temperatures,
+            ``per`` or interval cannot be; at the call or, for a table, when it is reached.
+        stratus.errors.StratusError: a worker cannot start.
     """
     require_law(model)
     at = check_temperatures(temperatures_k)
@@ -220,9 +220,9 @@ def thermo_corpus(  # noqa: PLR0913 - options of one job
 
     Raises:
         stratus.errors.InputError: an input, the output, the model, temperatures, ``per`` or the
-            interval can not be used.
+            interval cannot be used.
         stratus.errors.StrictError: a crystal was rejected and ``strict`` was asked for.
-        stratus.errors.StratusError: writing failed, or a worker can not start.
+        stratus.errors.StratusError: writing failed, or a worker cannot start.
     """
     started = time.monotonic()
     options, write = options or PredictOptions(), write or WriteOptions()

@@ -54,7 +54,7 @@ def predict_windows(
 ) -> Iterator[Window]:
     """Predict for every crystal of some inputs, in their order, a window at a time.
 
-    A crystal that can not be read or encoded, or is too long for the model, is a reject and keeps
+    A crystal that cannot be read or encoded, or is too long for the model, is a reject and keeps
     its place.
 
     Args:
@@ -65,9 +65,9 @@ def predict_windows(
         batch_size: crystals that go through an encoder together.
 
     Raises:
-        stratus.errors.InputError: an input can not be used, the model predicts nothing, or the
-            interval can not be; at the call or, for a table, when it is reached.
-        stratus.errors.StratusError: a worker can not start.
+        stratus.errors.InputError: an input cannot be used, the model predicts nothing, or the
+            interval cannot be; at the call or, for a table, when it is reached.
+        stratus.errors.StratusError: a worker cannot start.
     """
     require_tasks(model)
     if interval is not None:

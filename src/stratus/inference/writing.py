@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from stratus.corpora.encoding.precautions import check_apart, check_place
+from stratus.corpora.encoding.output_checks import check_apart, check_place
 from stratus.corpora.encoding.rows import REJECT_FIELDS
 from stratus.errors import InputError, StratusError, StrictError
 from stratus.inference.columns import OWN, Column
@@ -80,7 +80,7 @@ def check_output(
     """Return the path of a file to be, once nothing speaks against it.
 
     Raises:
-        stratus.errors.InputError: it ends otherwise, can not be written, or is one of the inputs.
+        stratus.errors.InputError: it ends otherwise, cannot be written, or is one of the inputs.
         stratus.errors.MissingExtraError: what would write it is not installed.
     """
     path = Path(output)
@@ -102,7 +102,7 @@ def check_files(
     """Return the path of a table to be, once nothing speaks against it and that of the rejects.
 
     Raises:
-        stratus.errors.InputError: one of the two can not be written, or both are one file.
+        stratus.errors.InputError: one of the two cannot be written, or both are one file.
         stratus.errors.MissingExtraError: what would write it is not installed.
     """
     path = None if output is None else check_output(inputs, output)
@@ -110,7 +110,7 @@ def check_files(
         check_output(inputs, write.rejects)
         if path is not None and path.resolve() == write.rejects.resolve():
             raise InputError(
-                f"{path} can not hold both the table and the rejects; name another file for one"
+                f"{path} cannot hold both the table and the rejects; name another file for one"
             )
     return path
 
@@ -167,7 +167,7 @@ def write_windows(
             job.finish(stack)
     except OSError as error:
         raise StratusError(
-            f"The predictions can not be written: {error.filename or path}: "
+            f"The predictions cannot be written: {error.filename or path}: "
             f"{error.strerror or error}; make room or choose another place"
         ) from error
     return Written(job.crystals, job.lines, dict(job.codes), tuple(job.first))

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from stratus.corpora.documents import read_json, read_text, validated
 from stratus.encoders.table import architecture as find_architecture
 from stratus.errors import InputError, StratusError
+from stratus.files.sealed import MANIFEST, sealing, verify
 from stratus.models.card import CARD_FILE, Card, read_card, write_card
 from stratus.models.description import (
     DESCRIPTION_FILE,
@@ -35,7 +36,6 @@ from stratus.models.seen import SEEN_FILE, SeenFormulas, read_seen, write_seen
 from stratus.models.skeleton import build_skeleton
 from stratus.models.weights import fill, layout, write_weights
 from stratus.scope.vocabulary import Vocabulary
-from stratus.sealed import MANIFEST, sealing, verify
 from stratus.tasks.conformal import Calibration
 from stratus.tasks.domain import Domain
 
@@ -99,7 +99,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     """
     folder = Path(folder)
     kind = find_architecture(architecture)
-    where = f"{folder} can not be saved"
+    where = f"{folder} cannot be saved"
     members = tuple(members)
     check_alike(members, where)
     for name in carried:

@@ -88,7 +88,7 @@ def export_onnx(
     Raises:
         stratus.errors.MissingExtraError: the extra ``onnx`` is not installed.
         stratus.errors.InputError: the file is there already, or there is no such member.
-        stratus.errors.StratusError: the encoder can not be exported, or the graph differs from
+        stratus.errors.StratusError: the encoder cannot be exported, or the graph differs from
             torch by more than 1e-4 of the spread of a target; then there is no file.
     """
     path = Path(path)
@@ -120,7 +120,7 @@ def export_onnx(
 
 
 def check_ready(path: Path) -> None:
-    """Refuse what can not be written, before any work.
+    """Refuse what cannot be written, before any work.
 
     Raises:
         stratus.errors.MissingExtraError: the extra ``onnx`` is not installed.
@@ -242,6 +242,6 @@ def _write(
     except Exception as error:  # of any kind: ONNX and its runtime have no common root
         reason = " ".join(str(error).split())[:300]
         raise StratusError(
-            f"onnxruntime can not compute the exported graph, so nothing was written ({reason})"
+            f"onnxruntime cannot compute the exported graph, so nothing was written ({reason})"
         ) from error
     return found

@@ -15,7 +15,7 @@ from stratus.models.exporting_graph import CRYSTAL, property_heads
 from stratus.models.predicting import predict_by_heads
 from stratus.scope import Dialect, encode
 from stratus.scope.partial import Known, hide
-from stratus.tasks.atoms import Atoms
+from stratus.tasks.atom_counts import AtomCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -149,7 +149,7 @@ def expected(
     heads = property_heads(members[0].heads)
     if heads:
         kinds = [Known.WHOLE] * len(made)
-        both = Atoms(cell=atoms, formula=np.zeros_like(atoms))  # none is of a formula
+        both = AtomCounts(cell=atoms, formula=np.zeros_like(atoms))  # none is of a formula
         predicted = predict_by_heads(replace(model, members=tuple(members)), samples, both, kinds)
         for name, head in heads.items():
             values = predicted[name].value

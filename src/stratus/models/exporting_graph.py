@@ -130,7 +130,7 @@ def inputs_of(members: Sequence[Member], batch: Mapping[str, Tensor]) -> Inputs:
     for name in heads:
         if name in {CRYSTAL, *inputs.names}:
             raise InputError(
-                f"the target {name!r} can not be exported: an input or output of every graph has "
+                f"the target {name!r} cannot be exported: an input or output of every graph has "
                 "that name; train it under another"
             )
     return inputs
@@ -149,7 +149,7 @@ def trace(graph: PropertyGraph, example: Mapping[str, Tensor], longest: int, ops
         an ``onnx.ModelProto`` without anything of this machine in it.
 
     Raises:
-        stratus.errors.StratusError: torch can not export the encoder, or not to this opset.
+        stratus.errors.StratusError: torch cannot export the encoder, or not to this opset.
     """
     tensors = tuple(example.values())
     rows = torch.export.Dim(AXES[1], min=1, max=longest)

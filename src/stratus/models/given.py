@@ -11,7 +11,7 @@ from stratus.errors import InputError
 from stratus.scope import Dialect, PaperScope, Scope, encode
 from stratus.scope.partial import Known, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
-from stratus.tasks.atoms import Atoms
+from stratus.tasks.atom_counts import AtomCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +39,9 @@ class Given(NamedTuple):
         return sum(read_amounts(parts[_COMPOSITION]).values()) if len(parts) == _PARTS else 0
 
 
-def atoms_of(crystals: Sequence[Given]) -> Atoms:
+def atoms_of(crystals: Sequence[Given]) -> AtomCounts:
     """Return the atoms of the cells and of the formula units of some crystals."""
-    return Atoms(
+    return AtomCounts(
         cell=np.array([one.n_atoms for one in crystals], np.int64),
         formula=np.array([one.formula_atoms for one in crystals], np.int64),
     )

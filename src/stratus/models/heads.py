@@ -90,7 +90,7 @@ def make_target_heads(
         generator: where fresh weights come from; torch's own generator if None.
 
     Raises:
-        stratus.errors.InputError: tasks of a law can not share a head.
+        stratus.errors.InputError: tasks of a law cannot share a head.
     """
     law = law_of(tasks)
     of_law = [task for task in tasks if task.physics is not None]

@@ -173,7 +173,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
         reason = str(error).split("\n", maxsplit=1)[0]
         raise InputError(
-            f"{path} can not be read as plain tensors, and nothing else is read from it: {reason}"
+            f"{path} cannot be read as plain tensors, and nothing else is read from it: {reason}"
         ) from None
     if not isinstance(tensors, dict):
         raise InputError(f"{path} holds no table of tensors")

@@ -212,7 +212,7 @@ def law_of(tasks: Sequence[Task]) -> str | None:
         raise InputError(f"a model has one law, not {' and '.join(laws)}; learn them apart")
     for law in laws:
         if any(task.name == law for task in tasks):
-            raise InputError(f"a target can not be called {law}, which is the law of others")
+            raise InputError(f"a target cannot be called {law}, which is the law of others")
     return next(iter(laws), None)
 
 

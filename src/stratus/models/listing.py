@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stratus.errors import InputError
+from stratus.files.sealed import is_sealed
 from stratus.models.card import read_card
 from stratus.models.description import DESCRIPTION_FILE, read_description
 from stratus.models.layout import WEIGHTS_FILE, read_layout
-from stratus.sealed import is_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ class Listed:
         dialect: ``orbit`` or ``paper``.
         rows: crystals it learned from; None where nobody knows.
         licence: of the weights.
-        problem: why it can not be read, else empty; then the other values are empty.
+        problem: why it cannot be read, else empty; then the other values are empty.
     """
 
     path: Path

@@ -154,7 +154,7 @@ class Model:
             float32, shape (number of crystals, d).
 
         Raises:
-            stratus.errors.InputError: a crystal can not be encoded; the message gives its place,
+            stratus.errors.InputError: a crystal cannot be encoded; the message gives its place,
                 counted from 0, and the reason.
         """
         if batch_size < 1:
@@ -233,7 +233,7 @@ class Model:
             where the atoms of the cell are unknown.
 
         Raises:
-            stratus.errors.InputError: a crystal can not be encoded (the message gives its place,
+            stratus.errors.InputError: a crystal cannot be encoded (the message gives its place,
                 counted from 0, and the reason), the model predicts nothing, or the interval is
                 not between 0 and 1.
         """
@@ -290,9 +290,9 @@ class Model:
             the curves, ``[n, t]`` each, with the effective Debye temperatures ``[n]``.
 
         Raises:
-            stratus.errors.InputError: a crystal can not be encoded (the message gives its place,
+            stratus.errors.InputError: a crystal cannot be encoded (the message gives its place,
                 counted from 0, and the reason), the model has no law, or temperatures, ``per`` or
-                interval can not be.
+                interval cannot be.
         """
         if batch_size < 1:
             raise InputError(f"batch_size is at least 1, not {batch_size}")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.scope.partial import Known
-    from stratus.tasks.atoms import Atoms
+    from stratus.tasks.atom_counts import AtomCounts
     from stratus.tasks.task import Task
     from stratus.views.view import Sample
 
@@ -97,7 +97,7 @@ def predict_samples(
         what is predicted, by the name of the task.
 
     Raises:
-        stratus.errors.InputError: the model predicts nothing, or the level can not be.
+        stratus.errors.InputError: the model predicts nothing, or the level cannot be.
     """
     atoms, kinds = atoms_of(given), [one.known for one in given]
     values, found = _by_heads(model, samples, atoms, kinds, level, batch_size)
@@ -115,7 +115,7 @@ def predict_samples(
 def predict_by_heads(
     model: Model,
     samples: Sequence[Sample],
-    atoms: Atoms,
+    atoms: AtomCounts,
     kinds: Sequence[Known],
     *,
     level: float | None = None,
@@ -132,7 +132,7 @@ def predict_by_heads(
         batch_size: crystals that go through an encoder together.
 
     Raises:
-        stratus.errors.InputError: the model predicts nothing, or the level can not be.
+        stratus.errors.InputError: the model predicts nothing, or the level cannot be.
     """
     return _by_heads(model, samples, atoms, kinds, level, batch_size)[1]
 
@@ -165,7 +165,7 @@ def reach_of(model: Model, values: Floats, kinds: Sequence[Known]) -> Floats:
 def _with_stiff_modes(
     found: dict[str, Predicted],
     tasks: dict[str, Task],
-    atoms: Atoms,
+    atoms: AtomCounts,
     reach: Floats,
     reasons: dict[int, str],
 ) -> dict[str, Predicted]:
@@ -192,7 +192,7 @@ def _with_stiff_modes(
 def _by_heads(
     model: Model,
     samples: Sequence[Sample],
-    atoms: Atoms,
+    atoms: AtomCounts,
     kinds: Sequence[Known],
     level: float | None,
     batch_size: int,
@@ -216,7 +216,7 @@ def _of_members(
     model: Model,
     tasks: dict[str, Task],
     samples: Sequence[Sample],
-    atoms: Atoms,
+    atoms: AtomCounts,
     batch_size: int,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Return the values, and the standard deviations of heads that give one, else NaN.

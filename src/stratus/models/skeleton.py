@@ -17,8 +17,8 @@ from stratus.errors import InputError
 from stratus.models.heads import HEADS
 from stratus.models.layout import WEIGHTS_FILE
 from stratus.models.member import Member, check_alike
+from stratus.names import pick
 from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary
-from stratus.views.names import pick
 from stratus.views.table import view
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def build_skeleton(
         tensors: how many there are to fill it with, if that is known; each layer has one at least.
 
     Raises:
-        stratus.errors.InputError: a name is unknown, a config can not be, another numerics
+        stratus.errors.InputError: a name is unknown, a config cannot be, another numerics
             version, or parts that do not fit each other; the message names them.
     """
     try:
@@ -106,7 +106,7 @@ def _build(
 
 
 class _Left:
-    """Tensors that no layer was built for yet, so that none is built that can not be filled."""
+    """Tensors that no layer was built for yet, so that none is built that cannot be filled."""
 
     def __init__(self, tensors: int | None, where: object) -> None:
         self.tensors, self.left, self.where = tensors, tensors, where

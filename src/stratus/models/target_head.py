@@ -57,7 +57,7 @@ class TargetHead(PropertyHead):
         Args:
             raw: ``[n, outputs]``, on any device.
             atoms: gives the atoms ``[n]`` that values of a task are of, 0 where unknown, such as
-                :meth:`stratus.tasks.atoms.Atoms.of`.
+                :meth:`stratus.tasks.atom_counts.AtomCounts.of`.
 
         Returns:
             by task; NaN where the atoms are needed and unknown.

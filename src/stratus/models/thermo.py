@@ -15,13 +15,13 @@ from stratus.models.given import atoms_of
 from stratus.models.law_head import law_head
 from stratus.models.predicting import evaluating, reach_of, require_finite, tells_reach
 from stratus.models.target_head import TargetHead
+from stratus.names import pick
 from stratus.physics.effective import debye_temperature
 from stratus.physics.laws import Parameters, evaluate
 from stratus.physics.quantities import QUANTITIES
 from stratus.tasks.conformal import check_level, moments
 from stratus.tasks.curves import half_widths
 from stratus.tasks.domain import FREQUENCY
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from stratus.models.model import Model
     from stratus.physics.quantities import Quantity
     from stratus.scope.partial import Known
-    from stratus.tasks.atoms import Atoms
+    from stratus.tasks.atom_counts import AtomCounts
     from stratus.views.view import Sample
 
     Floats = NDArray[np.float64]
@@ -176,7 +176,7 @@ def thermo_samples(
             learned; False gives those that were calibrated.
 
     Raises:
-        stratus.errors.InputError: the model has no law, or temperatures, ``per`` or level can not
+        stratus.errors.InputError: the model has no law, or temperatures, ``per`` or level cannot
             be.
     """
     require_law(model)
@@ -261,7 +261,7 @@ def _all_notes(parts: Sequence[ThermoCurves]) -> tuple[str, ...]:
     return tuple(text for part in parts for text in part.notes or ("",) * len(part))
 
 
-def _frequencies(model: Model, vectors: Sequence[torch.Tensor], atoms: Atoms) -> Floats:
+def _frequencies(model: Model, vectors: Sequence[torch.Tensor], atoms: AtomCounts) -> Floats:
     """Return the highest frequency by each member, ``[members, b]``, in 1/cm."""
     found = []
     for member, vector in zip(model.members, vectors, strict=True):

@@ -61,7 +61,7 @@ def write_weights(folder: Path, modules: Mapping[str, nn.Module]) -> None:
         for prefix, module in modules.items()
         for name, tensor in module.state_dict().items()
     }
-    check_finite(tensors, f"{folder} can not be saved: the tensor ")
+    check_finite(tensors, f"{folder} cannot be saved: the tensor ")
     save_file(tensors, folder / WEIGHTS_FILE)
 
 

@@ -49,7 +49,7 @@ def attention_picture(
     weights = np.asarray(heads, float)
     if not len(words) or weights.ndim != 2 or weights.shape[1] != len(words):
         raise InputError(
-            f"{len(words)} words and attention of shape {list(weights.shape)} can not be drawn; "
+            f"{len(words)} words and attention of shape {list(weights.shape)} cannot be drawn; "
             "give [heads, words]"
         )
     colours = _colours(len(weights))

@@ -110,7 +110,7 @@ def crystal_page(
         rejects: what could not be predicted; a card each, after the others.
 
     Raises:
-        stratus.errors.InputError: a lattice or a curve can not be drawn; the message says which.
+        stratus.errors.InputError: a lattice or a curve cannot be drawn; the message says which.
     """
     curves = curve_ranges(chain.from_iterable(card.curves for card in cards))
     ranges = common_ranges(chain.from_iterable(card.predictions for card in cards))
@@ -139,14 +139,14 @@ def write_page(page: str, path: str | Path) -> None:
     """Write a page under another name, and rename it.
 
     Raises:
-        stratus.errors.InputError: it can not be written.
+        stratus.errors.InputError: it cannot be written.
     """
     path = Path(path)
     try:
         write_whole(path, page)
     except OSError as error:
         raise InputError(
-            f"{path} can not be written ({error.strerror}); name a file in a folder that is there"
+            f"{path} cannot be written ({error.strerror}); name a file in a folder that is there"
         ) from error
 
 

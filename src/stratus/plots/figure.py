@@ -92,7 +92,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         path: ends with .png, .svg or .pdf; its folder must be there.
 
     Raises:
-        stratus.errors.InputError: another ending, or the file can not be written.
+        stratus.errors.InputError: another ending, or the file cannot be written.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -103,7 +103,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
             figure.savefig(draft, format=kind[1:], metadata=dict(_METADATA[kind]))
     except OSError as error:
         raise InputError(
-            f"{path} can not be written ({error.strerror or error}); name a file in a folder that "
+            f"{path} cannot be written ({error.strerror or error}); name a file in a folder that "
             "is there"
         ) from error
 

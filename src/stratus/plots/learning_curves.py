@@ -109,7 +109,7 @@ def _checked(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if curve.chosen is not None and not 1 <= curve.chosen <= len(validation):
         raise InputError(
             f"the learning curve {curve.name!r} has {len(validation)} epochs, so epoch "
-            f"{curve.chosen} can not be the chosen one"
+            f"{curve.chosen} cannot be the chosen one"
         )
     return train, validation
 

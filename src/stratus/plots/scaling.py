@@ -238,7 +238,7 @@ def single_power(
     """
     across, up = np.asarray(x, float), np.asarray(loss, float)
     if not len(across) or across.shape != up.shape:
-        raise InputError(f"{across.size} values and {up.size} losses can not be drawn; give pairs")
+        raise InputError(f"{across.size} values and {up.size} losses cannot be drawn; give pairs")
     with drawing(height=3.0) as figure:
         axes = figure.add_subplot()
         axes.plot(across, up, "o", color="black", markersize=4, label="runs", zorder=3)

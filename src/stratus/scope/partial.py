@@ -54,7 +54,7 @@ def partial_scope(formula: str, space_group: int | str | None = None) -> str:
         space_group: a number or a Hermann-Mauguin symbol; None where it is unknown.
 
     Raises:
-        stratus.errors.InputError: one of the two can not be read; says what and where.
+        stratus.errors.InputError: one of the two cannot be read; says what and where.
     """
     number = None if space_group is None else read_space_group(space_group)
     return write_partial(read_formula(formula), number)
@@ -72,7 +72,7 @@ def noted_scope(formula: str, space_group: int | str | None = None) -> tuple[str
         the string, and notes of one sentence each.
 
     Raises:
-        stratus.errors.InputError: one of the two can not be read; says what and where.
+        stratus.errors.InputError: one of the two cannot be read; says what and where.
     """
     number = None if space_group is None else read_space_group(space_group)
     found = read_noted(formula)

@@ -63,12 +63,12 @@ class Vocabulary:
     schema_version: int
 
     def __post_init__(self) -> None:
-        """Refuse tokens that can not be told apart in a string."""
+        """Refuse tokens that cannot be told apart in a string."""
         for token, count in Counter(self.tokens).items():
             if count > 1:
                 raise InputError(f"the token {token!r} stands {count} times in a vocabulary")
             if not token or token.split() != [token]:
-                raise InputError(f"{token!r} can not be a token: it is no single word")
+                raise InputError(f"{token!r} cannot be a token: it is no single word")
         if len(self.roles) != len(self.tokens):
             raise InputError(
                 f"a vocabulary has {len(self.tokens)} tokens and {len(self.roles)} roles"

@@ -231,7 +231,7 @@ def metal_bound(gaps: ArrayLike, predicted: ArrayLike) -> float | None:
     if metal.all() or not metal.any():
         return None
     right = np.cumsum(np.where(metal, 1, -1))  # of all that lie up to each
-    right[:-1][values[order][1:] == values[order][:-1]] = -len(labels)  # those can not be divided
+    right[:-1][values[order][1:] == values[order][:-1]] = -len(labels)  # those cannot be divided
     best = int(np.argmax(right))
     return float(values[order][best]) if right[best] > 0 else None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.scope.partial import Known
-    from stratus.tasks.atoms import Atoms
+    from stratus.tasks.atom_counts import AtomCounts
     from stratus.tasks.contents import Contents
     from stratus.tasks.predicted import Predicted
     from stratus.tasks.task import Task
@@ -73,7 +73,7 @@ class Scene(NamedTuple):
     predicted: Mapping[str, Predicted]
     tasks: Mapping[str, Task]
     contents: Contents
-    atoms: Atoms
+    atoms: AtomCounts
     metal_below: Mapping[Known, float]
 
     def elements(self, *, reference: bool) -> Mask:
@@ -119,7 +119,7 @@ def impose(
     predicted: Mapping[str, Predicted],
     tasks: Mapping[str, Task],
     contents: Contents,
-    atoms: Atoms,
+    atoms: AtomCounts,
     metal_below: Mapping[Known, float] = MappingProxyType({}),
 ) -> dict[str, Predicted]:
     """Impose all identities on the predictions for n crystals.

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
-from stratus.errors import InputError
-from stratus.views.names import pick
+from stratus.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from stratus.tasks.task import Kind, Task
-
     Floats = NDArray[np.float64]
     Function = Callable[[Floats, Floats], float | None]
+
+Kind: TypeAlias = Literal["regression", "binary", "multiclass"]
+"""What a label is: a number, one of two classes, one of several."""
 
 THRESHOLD: Final = 0.5
 """A crystal is of class 1 if the probability of that is at least this."""
@@ -50,9 +50,9 @@ class Metric:
     lower_is_better: bool
     function: Function
 
-    def unit_for(self, task: Task) -> str:
-        """Return the unit that the number has for a task."""
-        return task.unit if self.unit == "target" else self.unit
+    def unit_for(self, target_unit: str) -> str:
+        """Return the unit that the number has where the labels have ``target_unit``."""
+        return target_unit if self.unit == "target" else self.unit
 
 
 def _mae(labels: Floats, values: Floats) -> float:
@@ -175,49 +175,3 @@ def metric(name: str) -> Metric:
 def metrics_of(kind: Kind) -> tuple[Metric, ...]:
     """Return the metrics of a kind of task, in the order of the table."""
     return tuple(each for each in METRICS.values() if kind in each.kinds)
-
-
-def measure(
-    task: Task, labels: Floats, values: Floats, present: NDArray[np.bool_] | None = None
-) -> dict[str, float | None]:
-    """Measure predictions by every metric of the kind of a task.
-
-    Args:
-        task: what was predicted.
-        labels: ``[n]``, in the unit of the task, or classes counted from 0.
-        values: ``[n]``, or ``[n, classes]`` for a multiclass task: numbers in the unit of the task,
-            or probabilities.
-        present: ``[n]``, which labels there are; all of them if None. Other rows are not looked at.
-
-    Returns:
-        the numbers by the name of the metric; None where one is not defined on these rows.
-
-    Raises:
-        stratus.errors.InputError: shapes that do not fit, no label at all, or a label or value that
-            is no finite number or no class; the message counts such rows and gives the first.
-    """
-    labels, values = np.asarray(labels, np.float64), np.asarray(values, np.float64)
-    here = np.ones(labels.shape, np.bool_) if present is None else np.asarray(present, np.bool_)
-    wanted = (*labels.shape, len(task.classes)) if task.kind == "multiclass" else labels.shape
-    if labels.ndim != 1 or here.shape != labels.shape or values.shape != wanted:
-        raise InputError(
-            f"{task.name}: labels {labels.shape}, their mask {here.shape} and values "
-            f"{values.shape} do not fit each other; give one row a crystal"
-        )
-    if not here.any():
-        raise InputError(f"{task.name} has no label in these {len(labels)} rows to measure on")
-    _refuse(task, "labels that are no finite numbers", here & ~np.isfinite(labels))
-    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-    _refuse(task, "predictions that are no finite numbers", here & ~finite)
-    if task.kind != "regression":
-        allowed = np.arange(max(2, len(task.classes)))
-        _refuse(task, f"labels that are not 0 to {allowed[-1]}", here & ~np.isin(labels, allowed))
-    return {each.name: each.function(labels[here], values[here]) for each in metrics_of(task.kind)}
-
-
-def _refuse(task: Task, what: str, wrong: NDArray[np.bool_]) -> None:
-    if wrong.any():
-        raise InputError(
-            f"{task.name} has {what}, in {int(wrong.sum())} of {len(wrong)} rows; the first is "
-            f"row {int(np.argmax(wrong))}, counted from 0"
-        )

@@ -17,16 +17,15 @@ from pydantic import (
 )
 
 from stratus.errors import InputError
-from stratus.tasks.metrics import METRICS
+from stratus.names import pick
+from stratus.tasks.metrics import METRICS, Kind
 from stratus.tasks.physics import Physics, read_physics
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-Kind = Literal["regression", "binary", "multiclass"]
 Per = Literal["atom", "cell", "formula", "crystal"]
 Loss = Literal["l1", "mse", "huber", "gaussian", "cross_entropy"]
 
@@ -178,7 +177,7 @@ def make_task(values: Mapping[str, Any]) -> Task:
             ``metric`` it is the default of the kind.
 
     Raises:
-        stratus.errors.InputError: an unknown name (with the close ones), or a value that can not
+        stratus.errors.InputError: an unknown name (with the close ones), or a value that cannot
             be; the message names the task and the value.
     """
     given = dict(values)
@@ -207,7 +206,7 @@ def parse_target(text: str, columns: Iterable[str] | None = None, **settings: An
 
     Raises:
         stratus.errors.InputError: there is no column in the text, the table has no such column
-            (with the close ones), or a setting can not be.
+            (with the close ones), or a setting cannot be.
     """
     column, colon, unit = text.rpartition(":")
     if not colon:
@@ -236,7 +235,7 @@ def parse_physics_target(
         None where the target is called otherwise, so that it is no target of a law.
 
     Raises:
-        stratus.errors.InputError: there is no such law, quantity or unit, or a setting can not be.
+        stratus.errors.InputError: there is no such law, quantity or unit, or a setting cannot be.
     """
     column, colon, unit = text.rpartition(":")
     if not colon:
@@ -287,4 +286,4 @@ def _as_sentence(error: ValidationError, where: str) -> InputError:
         return InputError(reason)
     if field in _CHOICES and first["type"] == "value_error":
         return InputError(f"{where}: {reason}")
-    return InputError(f"{where}: {field} can not be {first['input']!r}: {reason}")
+    return InputError(f"{where}: {field} cannot be {first['input']!r}: {reason}")

@@ -1,7 +1,7 @@
 """What a guess is worth that looks at nothing, or at the place alone.
 
 Both are counted on the training split and scored on the places that a model is scored on; so is the
-rule of :mod:`stratus.training.copying`.
+rule of :mod:`stratus.training.copying_baseline`.
 """
 
 from __future__ import annotations

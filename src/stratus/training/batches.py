@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from stratus.corpora import TokenCorpus
+    from stratus.corpora.tokens.corpus import TokenCorpus
     from stratus.views.keys import Batch
     from stratus.views.view import View
 
@@ -52,7 +52,7 @@ class BatchLoader:
         corpus: a split of a token corpus.
         view: makes tensors of strings.
         batch_size: crystals in a batch on average, over all ranks; long strings come in batches
-            of fewer crystals (:mod:`stratus.training.bucketing`).
+            of fewer crystals (:mod:`stratus.training.epochs`).
         seed: decides order and masks.
         rank: which of the processes this is.
         world: how many there are; rank r has rows r, r + world, ... of each batch.
@@ -63,7 +63,7 @@ class BatchLoader:
         prefetch: batches that a thread makes ahead; 0 is no thread.
 
     Raises:
-        stratus.errors.InputError: an argument can not be used, or a string is too long for the
+        stratus.errors.InputError: an argument cannot be used, or a string is too long for the
             view.
     """
 
@@ -84,7 +84,7 @@ class BatchLoader:
         if batch_size < 1 or pool < 1 or prefetch < 0 or not 0 <= rank < world:
             raise InputError(
                 f"batch_size {batch_size}, pool {pool}, prefetch {prefetch}, rank {rank} of "
-                f"{world} can not be used; sizes start at 1, ranks at 0"
+                f"{world} cannot be used; sizes start at 1, ranks at 0"
             )
         self._corpus = corpus
         self._view = view

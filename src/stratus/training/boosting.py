@@ -38,7 +38,7 @@ class Features:
     test: Numbers
 
     def known(self) -> Features:
-        """Return the columns of which training has a number; others can not be cut."""
+        """Return the columns of which training has a number; others cannot be cut."""
         kept = np.isfinite(self.train).any(axis=0)
         return Features(self.train[:, kept], self.validation[:, kept], self.test[:, kept])
 
@@ -124,6 +124,6 @@ def _grown(
             size = error(predicted(model, x.validation))
             if size >= best[0]:
                 break
-            one = x.test if len(x.test) else x.validation[:1]  # no rows can not be predicted
+            one = x.test if len(x.test) else x.validation[:1]  # no rows cannot be predicted
             best = size, predicted(model, one)[: len(x.test)]
     return best

@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 
 from stratus.errors import ResumeError, StratusError
 from stratus.files.plain import read_plain_text
-from stratus.sealed import SealError, remove, sealing, verify
-from stratus.training.tree import join, split
+from stratus.files.sealed import SealError, remove, sealing, verify
+from stratus.training.state_json import join, split
 
 if TYPE_CHECKING:
     import os
@@ -92,7 +92,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         if isinstance(error, ResumeError):
             raise
-        raise ResumeError(f"the checkpoint {folder} can not be read ({error})") from None
+        raise ResumeError(f"the checkpoint {folder} cannot be read ({error})") from None
     return state
 
 
@@ -105,7 +105,7 @@ def newest(
 
     Args:
         folder: where the checkpoints lie.
-        also: raises a ResumeError for a state that can not be used.
+        also: raises a ResumeError for a state that cannot be used.
     """
     for step in reversed(steps_in(folder)):
         path = step_folder(folder, step)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stratus.training.bucketing import equal_cuts
-from stratus.training.counters import Purpose, key, permutation
+from stratus.training.hash_rng import Purpose, key, permutation
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -75,3 +74,42 @@ def plan_epoch(
         here = lengths[rows[start : start + pooled]]
         cuts.append(start + equal_cuts(here, n_batches(len(here), batch_size))[1:])
     return EpochPlan(epoch, rows, np.concatenate(cuts), batches)
+
+
+def equal_cuts(lengths: Rows, batches: int) -> Rows:
+    """Cut rows into batches whose largest padded size is as small as can be.
+
+    A batch costs its crystals times its longest one (and attention more). With equal numbers, the
+    few longest strings of a corpus would meet in a batch many times as large as the others, which
+    decides how much memory a run needs; with equal sizes, long strings come in small batches, and
+    each batch holds about as many tokens to guess.
+
+    Args:
+        lengths: encoder rows of each crystal, ascending, all positive, ``[n]``.
+        batches: how many, at most ``n``.
+
+    Returns:
+        where each batch begins, and the end of the last one, int64 ``[batches + 1]``.
+    """
+    longest = int(lengths[-1])
+    low, high = longest, longest * -(-len(lengths) // batches)  # as many rows each fit into `high`
+    while low < high:
+        middle = (low + high) // 2
+        if len(_starts(lengths, middle)) <= batches:
+            high = middle
+        else:
+            low = middle + 1
+    ends = [*_starts(lengths, low)[::-1], len(lengths)]
+    while len(ends) <= batches:
+        widest = int(np.argmax(np.diff(ends)))
+        ends.insert(widest + 1, (ends[widest] + ends[widest + 1]) // 2)
+    return np.array(ends, dtype=np.int64)
+
+
+def _starts(lengths: Rows, size: int) -> list[int]:
+    """Return where batches of at most ``size`` padded rows begin, the longest rows first."""
+    starts, end = [], len(lengths)
+    while end > 0:
+        end = max(0, end - max(1, size // int(lengths[end - 1])))
+        starts.append(end)
+    return starts

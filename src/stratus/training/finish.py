@@ -15,7 +15,7 @@ from stratus.models.card import Card
 from stratus.models.member import Member
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.baselines import Tally, TokenScore, fit_baselines, score_baselines
-from stratus.training.copying import fit_copying
+from stratus.training.copying_baseline import fit_copying
 from stratus.training.masking import TARGETS
 from stratus.training.run_folder import write_text
 from stratus.training.throughput import n_parameters
@@ -87,7 +87,7 @@ def make_card(
         digest: its SHA-256, if it was taken.
 
     Raises:
-        stratus.errors.InputError: a key is unknown or a value can not be.
+        stratus.errors.InputError: a key is unknown or a value cannot be.
     """
     known: dict[str, Any] = {
         "name": f"{options.encoder}-{options.preset}",

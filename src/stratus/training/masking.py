@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.errors import InputError
 from stratus.scope.vocabulary import SEPARATOR, Role
-from stratus.training.counters import Purpose, below, hashed, key, uniform
+from stratus.training.hash_rng import Purpose, below, hashed, key, uniform
 from stratus.views.keys import SITES, TOKENS
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class TokenMasker:
         roles = vocabulary.roles
         if options.whole_orbits and Role.WYCKOFF not in roles:
             raise InputError(
-                "whole orbits can not be masked: the vocabulary has no Wyckoff symbols; "
+                "whole orbits cannot be masked: the vocabulary has no Wyckoff symbols; "
                 "leave whole_orbits out or use the orbit dialect"
             )
         if "[MASK]" not in vocabulary.index:

@@ -12,9 +12,9 @@ from stratus.corpora.documents import read_yaml
 from stratus.encoders.architecture import MASKED_TOKENS
 from stratus.encoders.table import ARCHITECTURES, DEFAULT_ENCODER, DEFAULT_PRESET, architecture
 from stratus.errors import InputError, ResumeError
-from stratus.training.grammar import from_layers
+from stratus.names import pick
 from stratus.training.masking import MaskingOptions
-from stratus.views.names import pick
+from stratus.training.option_layers import from_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ class PretrainOptions(BaseModel):
         if MASKED_TOKENS not in kind.objectives:
             able = [k.name for k in ARCHITECTURES.values() if MASKED_TOKENS in k.objectives]
             raise ValueError(
-                f"encoder {self.encoder} can not be pre-trained on masked tokens, since its rows "
+                f"encoder {self.encoder} cannot be pre-trained on masked tokens, since its rows "
                 f"are not words; choose {' or '.join(able)}"
             )
         pick(kind.presets, self.preset, f"preset of {self.encoder}")
@@ -92,7 +92,7 @@ class PretrainOptions(BaseModel):
     def _no_split_is_left_out(self) -> Self:
         if min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-9:
             raise ValueError(
-                f"fractions {self.fractions} can not be used: give three shares above 0 that add "
+                f"fractions {self.fractions} cannot be used: give three shares above 0 that add "
                 "up to 1, because training, validation and test each need crystals"
             )
         return self
@@ -110,7 +110,7 @@ def make_options(*layers: Mapping[str, Any]) -> PretrainOptions:
         layers: nested plain values, such as those of a file, then those of the command line.
 
     Raises:
-        InputError: an unknown name (with the close ones), or a value that can not be.
+        InputError: an unknown name (with the close ones), or a value that cannot be.
     """
     return from_layers(PretrainOptions, *layers)
 
@@ -119,7 +119,7 @@ def read_options(path: Path) -> dict[str, Any]:
     """Read the values of a YAML file.
 
     Raises:
-        InputError: it can not be read, or is no mapping.
+        InputError: it cannot be read, or is no mapping.
     """
     values = read_yaml(path)
     if values is None:

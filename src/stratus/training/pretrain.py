@@ -32,12 +32,12 @@ from stratus.training.device import (
 from stratus.training.epochs import n_batches
 from stratus.training.events import Started
 from stratus.training.finish import PretrainSummary, finish, make_card, read_summary
+from stratus.training.lightning_logging import quiet_lightning
 from stratus.training.logs import CsvLog, cut_after
 from stratus.training.module import MaskedTokenModule
 from stratus.training.options import PretrainOptions
-from stratus.training.quiet import quiet_lightning
-from stratus.training.rhythm import Rhythm
 from stratus.training.run_folder import RunFolder, is_first_process
+from stratus.training.schedule_callback import Rhythm
 from stratus.training.throughput import Meter, cost_of, n_parameters, peak_flops
 from stratus.views.table import view as make_view
 
@@ -71,7 +71,7 @@ def pretrain(
         options: what may be set.
         resume: whether to go on with the run in ``run_folder``. The result is then, on one device,
             the same bit for bit as if it had never been interrupted.
-        card: values for the model's card that the run can not know: licences, origin of the data.
+        card: values for the model's card that the run cannot know: licences, origin of the data.
         on_progress: told what happens.
 
     Returns:
@@ -79,7 +79,7 @@ def pretrain(
         processes of a run on several devices, of which the first does the rest.
 
     Raises:
-        stratus.errors.InputError: the table, an option or the card can not be used, or another
+        stratus.errors.InputError: the table, an option or the card cannot be used, or another
             run is writing the folder.
         stratus.errors.ResumeError: an option differs from that of the run.
         stratus.errors.StratusError: the disk is full, or the loss is not finite.
@@ -270,13 +270,13 @@ def _check_devices(options: PretrainOptions, *, resume: bool) -> None:
             "strategy fsdp needs GPUs with CUDA and there is none here; use ddp or auto"
         )
     if options.strategy == "fsdp" and resume:
-        raise ResumeError("a run with strategy fsdp can not be resumed yet; use ddp, which can")
+        raise ResumeError("a run with strategy fsdp cannot be resumed yet; use ddp, which can")
     if options.accelerator == "cuda" and not cuda:
         raise InputError("accelerator cuda needs a GPU with CUDA and there is none here; use cpu")
     world = options.devices * options.nodes
     if options.batch_size < world:
         raise InputError(
-            f"a batch of {options.batch_size} crystals can not be shared by {world} devices"
+            f"a batch of {options.batch_size} crystals cannot be shared by {world} devices"
         )
 
 

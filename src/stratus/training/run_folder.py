@@ -17,8 +17,8 @@ from stratus.corpora.tokens.build import build_tokens
 from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.digest import sha256
+from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
-from stratus.sealed import is_sealed
 from stratus.training.options import (
     PretrainOptions,
     check_same,
@@ -92,7 +92,7 @@ class RunFolder:
         """Lay out a new run.
 
         Raises:
-            InputError: the folder holds something already, or the table can not be used.
+            InputError: the folder holds something already, or the table cannot be used.
         """
         if self.options.exists():
             raise InputError(

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from stratus.corpora.labelled.table import Kind
+from stratus.corpora.tables.table import Kind
 from stratus.crystals.element_properties import element_statistics
 from stratus.errors import InputError
 from stratus.training.boosting import Features, boosted_classes, boosted_regression
-from stratus.training.capped import Capped
 from stratus.training.kernel_ridge import (
     CHOICE_ROWS,
     chosen_strengths,
@@ -27,12 +26,13 @@ from stratus.training.kernel_ridge import (
     kernel_weights,
     most_rows,
 )
+from stratus.training.row_caps import Capped
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
 
     Numbers = npt.NDArray[np.float64]
 
@@ -63,7 +63,7 @@ class _Rows:
 
 
 def predict_simple(
-    table: LabelledTable,
+    table: Table,
     labels: Numbers,
     fold: Fold,
     kind: str,
@@ -110,7 +110,7 @@ def predict_simple(
 
 
 def predict_simple_together(
-    table: LabelledTable,
+    table: Table,
     labels: Numbers,
     fold: Fold,
     atoms: npt.NDArray[np.int64] | None = None,
@@ -171,7 +171,7 @@ def learned_from(kind: str, rows: int) -> dict[str, Capped]:
 
 
 def _rows(
-    table: LabelledTable, labels: Numbers, fold: Fold
+    table: Table, labels: Numbers, fold: Fold
 ) -> tuple[_Rows, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return what models see, and which rows they learn from and choose with.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from stratus.names import pick
 from stratus.views.composition import CompositionView
-from stratus.views.names import pick
 from stratus.views.orbit_set import OrbitSetView
 from stratus.views.sequence import SequenceView
 
@@ -34,6 +34,6 @@ def view(name: str, vocabulary: Vocabulary, max_length: int) -> View:
         max_length: most rows of the encoder that a crystal may have, [CLS] and [SEP] included.
 
     Raises:
-        stratus.errors.InputError: no such view, or it can not read this vocabulary.
+        stratus.errors.InputError: no such view, or it cannot read this vocabulary.
     """
     return pick(VIEWS, name, "view")(vocabulary, max_length)

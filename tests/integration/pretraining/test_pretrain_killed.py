@@ -9,7 +9,7 @@ import signal
 import pytest
 from killable import train
 
-from stratus.sealed import verify
+from stratus.files.sealed import verify
 from stratus.training.checkpoints import steps_in
 
 RESULT = ("metrics.json", "bundle/weights.safetensors", "logs/train.csv", "logs/validation.csv")

@@ -166,7 +166,7 @@ def test_what_is_not_the_task_is_refused(tmp_path, labels):
         matbench_question(task, tmp_path)
     path = tmp_path / "matbench_phonons.json.gz"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(InputError, match="can not be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         matbench_question(task, tmp_path)
 
 

@@ -27,7 +27,7 @@ def write(path, header, rows):
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
-    """Formulas to learn from, and to test on, one of which can not be read."""
+    """Formulas to learn from, and to test on, one of which cannot be read."""
     folder = tmp_path_factory.mktemp("sets")
     train = write(
         folder / "train.csv",
@@ -64,7 +64,7 @@ def test_rows_that_can_not_be_used_are_counted(tmp_path):
     path = write(tmp_path / "own.csv", ["id", "formula", "x", "gap"], [*rows, ["bad", "Q9", 0, 1]])
     question = table_question(path, make_task({"column": "gap"}), folds=3)
     assert len(question.table) == len(METALS) - 1
-    assert question.asked.notes[0].startswith("1 rows can not be read and are left out (bad: ")
+    assert question.asked.notes[0].startswith("1 rows cannot be read and are left out (bad: ")
     assert question.asked.notes[1] == "1 rows without a label are left out"
 
 

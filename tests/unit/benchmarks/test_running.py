@@ -94,7 +94,7 @@ def test_a_file_that_is_none_is_refused_with_a_sentence(learned_run, tmp_path):
         read_run(tmp_path)
     path = tmp_path / "run.json"
     path.write_text("{")
-    with pytest.raises(InputError, match="can not be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_run(path)
     path.write_text('{"format": 2}')
     with pytest.raises(InputError, match="format 2; this version of stratus reads 1"):

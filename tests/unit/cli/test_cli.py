@@ -124,7 +124,7 @@ def test_standard_input_is_an_input(tmp_path: Path) -> None:
     assert pq.read_table(out).column("space_group").to_pylist() == [221]
     done = stratus("encode", "-", "-o", out, "--resume", stdin=CIF.format(name="c", z=0.5))
     assert done.returncode == 2
-    assert "can not be read a second time" in done.stderr
+    assert "cannot be read a second time" in done.stderr
 
 
 def test_strict_exits_1_with_the_sentence_of_the_first_reject(cifs: Path, tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ def test_strict_exits_1_with_the_sentence_of_the_first_reject(cifs: Path, tmp_pa
     [
         (["nowhere.cif", "-o", "{out}"], "nowhere.cif does not exist"),
         (["{cifs}", "-o", "{out}.txt"], "must end in .parquet or .csv"),
-        (["{cifs}", "-o", "{out}", "--symprec", "-1"], "symprec can not be -1"),
-        (["{cifs}", "-o", "{out}", "--timeout", "0"], "timeout_s can not be 0"),
+        (["{cifs}", "-o", "{out}", "--symprec", "-1"], "symprec cannot be -1"),
+        (["{cifs}", "-o", "{out}", "--timeout", "0"], "timeout_s cannot be 0"),
         (["{cifs}", "-o", "{out}", "--dialect", "paper", "--backend", "moyopy"], "paper dialect"),
         (["{cifs}", "-o", "{out}", "--dialect", "poem"], "poem"),
         (["{cifs}"], "-o"),

@@ -12,10 +12,10 @@ import yaml
 from typer.testing import CliRunner
 
 from stratus.cli.app import app
-from stratus.corpora import kfold, read_tables
 from stratus.corpora.cards.files import read_data_card
-from stratus.corpora.labelled.several import read_all_crystals
 from stratus.corpora.splits.files import read_split_card, with_split
+from stratus.corpora.tables.folds import kfold
+from stratus.corpora.tables.read_tables import read_all_crystals, read_tables
 from stratus.scope import Scope
 
 METALS, ANIONS = ("Li", "Na", "K", "Rb"), ("F", "Cl", "Br")

@@ -113,7 +113,7 @@ def test_a_table_from_elsewhere_is_not_replaced(tmp_path):
         (["matbench"], "name the files of matbench to fetch"),
         (["matbench", "dielektric"], "did you mean dielectric"),
         (["optimade", "nowhere://x"], "no http or https address"),
-        (["optimade", "http://127.0.0.1:9", "--page", "0"], "page_limit can not be 0"),
+        (["optimade", "http://127.0.0.1:9", "--page", "0"], "page_limit cannot be 0"),
         (["optimade", "http://127.0.0.1:9", "--filter", "a b c"], "is no OPTIMADE filter"),
         (["mp"], "set MP_API_KEY"),
     ],
@@ -129,5 +129,5 @@ def test_a_server_that_is_not_there_is_exit_code_1(tmp_path):
     words = ["http://127.0.0.1:9", "-o", tmp_path / "out", "--attempts", "1"]
     done = run("optimade", *words)
     assert done.exit_code == 1
-    assert "127.0.0.1:9/v1/info can not be read" in done.output
+    assert "127.0.0.1:9/v1/info cannot be read" in done.output
     assert "Nothing was done" in done.output

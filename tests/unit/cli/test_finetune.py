@@ -190,7 +190,7 @@ def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):
         (["--target", "heat", "--minimum", "0"], "write COL=0"),
         (["--target", "heat", "--functional", "gap=PBE"], "there is no target 'gap'"),
         (["--target", "heat", "--minimum", "gap=0"], "there is no target 'gap'"),
-        (["--target", "heat", "--minimum", "heat=none"], "minimum can not be 'none'"),
+        (["--target", "heat", "--minimum", "heat=none"], "minimum cannot be 'none'"),
         (["--target", "metal", "--kind", "metal=binary", "--minimum", "metal=0"], "no minimum"),
         (["--target", "colour"], "'colour'"),
         (["--target", "heat", "--folds", "3", "--split", "set"], "not both"),

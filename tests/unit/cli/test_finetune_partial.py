@@ -87,7 +87,7 @@ def test_columns_of_formulas_are_named(formulas, config, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--hide", "2"], "hide can not be 2"),
+        (["--hide", "2"], "hide cannot be 2"),
         (["--formula", "compositon"], "did you mean composition"),
         (["--space-group", "sgp_num"], "did you mean spg_num"),
         (["--per-cell", "heat"], "heat is a target per cell, but of row 0"),

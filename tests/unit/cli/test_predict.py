@@ -120,8 +120,8 @@ def test_at_80_columns_no_line_is_longer_and_no_number_is_broken(monkeypatch, ex
     monkeypatch.setenv("COLUMNS", "80")
     one = run("--formula", "NaCl")
     several = run("--formula", "NaCl", "Ca(NO3)2", "--units")
-    from stratus.inference import predict_windows
     from stratus.inference.inputs import PredictOptions
+    from stratus.inference.windows import predict_windows
 
     for said in (one, several):
         assert max(map(len, said.splitlines())) <= 80
@@ -182,13 +182,13 @@ def test_quiet_says_nothing(bundle, example_cifs, tmp_path):
             ),
             "3 space groups for 2 formulas",
         ),
-        (("--formula", "NaCl", "--digits", "0"), "digits can not be 0"),
+        (("--formula", "NaCl", "--digits", "0"), "digits cannot be 0"),
         (("x.cif", "-o", "out.csv", "--rejects", "out.csv"), "both the table and the rejects"),
         (("--formula", "nacl"), "the formula 'nacl' has 'n'"),
         (("--formula", "NaCl", "--space-group", "231"), "231"),
         (("--formula", "NaCl", "--interval", "90"), "between 0 and 1, not 90"),
         (("x.cif", "-o", "out.csv"), "x.cif does not exist"),
-        (("x.cif", "-o", "out.csv", "--workers", "-1"), "workers can not be -1"),
+        (("x.cif", "-o", "out.csv", "--workers", "-1"), "workers cannot be -1"),
     ],
 )
 def test_wrong_usage_is_one_sentence(bundle, tmp_path, monkeypatch, words, message):

@@ -78,9 +78,9 @@ def test_quiet_prints_nothing(table, config, tmp_path):
     [
         (["--encoder", "clod"], "there is no architecture 'clod'; did you mean cloud"),
         (["--preset", "huge"], "there is no preset of orbit-set 'huge'; choose nano, small, base"),
-        (["--precision", "fp8"], "precision can not be 'fp8'"),
+        (["--precision", "fp8"], "precision cannot be 'fp8'"),
         (["--strategy", "fsdp"], "strategy fsdp needs GPUs with CUDA and there is none here"),
-        (["--batch-size", "2", "--devices", "4"], "2 crystals can not be shared by 4 devices"),
+        (["--batch-size", "2", "--devices", "4"], "2 crystals cannot be shared by 4 devices"),
         (["--resume"], "there is no run in"),
     ],
 )

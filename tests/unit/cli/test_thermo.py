@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import stratus
 from stratus.cli.app import app
-from stratus.inference import ThermoSummary
+from stratus.inference.thermo import ThermoSummary
 
 
 def run(*words: object, code: int = 0) -> str:
@@ -94,7 +94,7 @@ def test_where_nothing_can_be_drawn_the_table_is_there_and_it_is_said(law_bundle
         (("--step", "0"), "above 0 K, not 0"),
         (("--plot", "out.jpg"), "must end in .png or .svg or .pdf"),
         (("--interval", "90"), "90"),
-        (("--workers", "-1"), "workers can not be -1"),
+        (("--workers", "-1"), "workers cannot be -1"),
     ],
 )
 def test_a_wrong_flag_is_refused_with_a_sentence(law_bundle, crystals, tmp_path, flags, said):

@@ -39,7 +39,7 @@ def strings(tmp_path):
 
 @pytest.fixture
 def formulas(tmp_path):
-    """Formulas without ids, with a space group where it is known; one can not be read."""
+    """Formulas without ids, with a space group where it is known; one cannot be read."""
     path = tmp_path / "formulas.csv"
     path.write_text("formula,space_group\nLi2F2,225\nKF,\nQq,1\n", encoding="utf-8")
     return path

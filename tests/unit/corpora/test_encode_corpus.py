@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 import stand_ins
 
-from stratus.corpora import EncodeOptions, EncodeSummary, Progress, encode_corpus
 from stratus.corpora.encoding.chunks import Work, chunked
 from stratus.corpora.encoding.distinct import DistinctCounter
 from stratus.corpora.encoding.ids import IdIndex
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.summary import EncodeSummary, Progress
 from stratus.crystals.entry import Entry
 from stratus.crystals.reading import records
 from stratus.crystals.reading.record import ReadOptions

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 
 
 def test_safe_cells_of_a_csv_are_no_formulas_of_a_spreadsheet(tmp_path, example_cifs):

@@ -1,4 +1,4 @@
-"""Workers return results in order, and one crystal can not take the others with it."""
+"""Workers return results in order, and one crystal cannot take the others with it."""
 
 from __future__ import annotations
 

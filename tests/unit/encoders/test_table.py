@@ -83,9 +83,9 @@ def test_a_config_is_frozen():
         ("graph", "nano", {}, "no architecture 'graph'; choose cloud, orbit-set"),
         ("cloud", "smal", {}, "no preset of cloud 'smal'; did you mean small?"),
         ("cloud", "nano", {"hiden": 3}, "'hiden'; did you mean hidden?"),
-        ("cloud", "nano", {"vocabulary_size": None}, "cloud can not have vocabulary_size = None"),
-        ("cloud", "nano", {"heads": 3}, "hidden 128 can not be shared by 3 heads"),
-        ("orbit-set", "nano", {"layers": 0}, "orbit-set can not have layers = 0"),
+        ("cloud", "nano", {"vocabulary_size": None}, "cloud cannot have vocabulary_size = None"),
+        ("cloud", "nano", {"heads": 3}, "hidden 128 cannot be shared by 3 heads"),
+        ("orbit-set", "nano", {"layers": 0}, "orbit-set cannot have layers = 0"),
         ("orbit-set", "base", {"dropout": 1.0}, "dropout = 1.0: input should be less than 1"),
     ],
 )

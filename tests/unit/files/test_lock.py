@@ -69,7 +69,7 @@ def test_a_killed_process_holds_nothing(tmp_path):
 def test_a_link_at_the_lock_is_not_written_through(tmp_path):
     (tmp_path / "victim").write_text("precious")
     (tmp_path / ".run.lock").symlink_to(tmp_path / "victim")
-    with pytest.raises(InputError, match="run can not be made"), sole_writer(tmp_path / "run"):
+    with pytest.raises(InputError, match="run cannot be made"), sole_writer(tmp_path / "run"):
         pass
     assert (tmp_path / "victim").read_text() == "precious"
 

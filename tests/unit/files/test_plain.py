@@ -30,8 +30,8 @@ def strange(tmp_path):
         "a device": tmp_path / "device",
         "a pipe ": tmp_path / "linked pipe",
         "a socket": tmp_path / "socket",
-        "can not be read": tmp_path / "nothing",
-        "can not be read:": tmp_path / "zero\0byte",
+        "cannot be read": tmp_path / "nothing",
+        "cannot be read:": tmp_path / "zero\0byte",
     }
     bound.close()
 

@@ -14,16 +14,14 @@ import pytest
 import torch
 
 import stratus
-from stratus.corpora import EncodeOptions, encode_corpus
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 from stratus.errors import InputError, StratusError
-from stratus.inference import (
-    PredictOptions,
-    predict_corpus,
-    predict_formulas,
-    predict_windows,
-)
 from stratus.inference.columns import Column, own_cells
+from stratus.inference.inputs import PredictOptions
+from stratus.inference.job import predict_corpus, predict_formulas
 from stratus.inference.row import Row
+from stratus.inference.windows import predict_windows
 from stratus.inference.writing import WriteOptions, write_windows
 
 HERE = PredictOptions(workers=0)
@@ -283,7 +281,7 @@ def test_a_full_disk_is_one_sentence(model, mixed, tmp_path, monkeypatch):
         return tmp_path / "draft"
 
     monkeypatch.setattr("stratus.files.whole._new_beside", full)
-    with pytest.raises(StratusError, match=r"predictions can not be written.*No space left"):
+    with pytest.raises(StratusError, match=r"predictions cannot be written.*No space left"):
         predict_corpus([mixed], tmp_path / "out.csv", model, options=HERE)
 
 

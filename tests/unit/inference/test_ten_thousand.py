@@ -10,7 +10,8 @@ import pytest
 from pymatgen.io.cif import CifWriter
 
 from stratus.crystals.synthesis import random_crystal, random_orbits
-from stratus.inference import PredictOptions, predict_corpus
+from stratus.inference.inputs import PredictOptions
+from stratus.inference.job import predict_corpus
 
 FILES, DIFFERENT = 10_000, 60
 

@@ -11,9 +11,10 @@ import pytest
 
 import stratus
 from stratus.errors import InputError
-from stratus.inference import PredictOptions, temperature_range, thermo_corpus, thermo_windows
 from stratus.inference import thermo as job
+from stratus.inference.inputs import PredictOptions
 from stratus.inference.row import Row
+from stratus.inference.thermo import temperature_range, thermo_corpus, thermo_windows
 from stratus.models.given import Given
 from stratus.physics.quantities import GAS_CONSTANT
 

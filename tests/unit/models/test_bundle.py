@@ -9,11 +9,11 @@ import torch
 
 import stratus
 from stratus.errors import InputError
+from stratus.files.sealed import SealError
 from stratus.models.bundle import check_files, load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.member import Member
 from stratus.scope import Vocabulary, vocabulary
-from stratus.sealed import SealError
 from stratus.tasks.masked_tokens import MaskedTokenHead
 
 

@@ -7,12 +7,12 @@ import pytest
 
 import stratus
 from stratus.errors import InputError
+from stratus.files.sealed import sha256
 from stratus.models.bundle import load_bundle, save_bundle
-from stratus.models.keeping import keep_tasks
+from stratus.models.bundle_copy import keep_tasks
 from stratus.models.loading import folder_of
 from stratus.scope import Scope
 from stratus.scope.partial import partial_scope
-from stratus.sealed import sha256
 from stratus.tasks.domain import Domain, Learned
 
 WEIGHTS = "959b6ca70548207f8d8f9fcc177709ad7c44befb047bb3da73e4a2f9216f1cfc"

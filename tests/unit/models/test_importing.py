@@ -258,7 +258,7 @@ def test_fewer_rows_than_words_are_refused(folder):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("config.json", "config.json can not be read"),
+        ("config.json", "config.json cannot be read"),
         ("model.safetensors", "has no weights: neither model.safetensors nor pytorch_model.bin"),
         ("vocab.txt", "has no tokenizer"),
         ("added_tokens.json", None),
@@ -358,7 +358,7 @@ def test_added_words_may_be_in_the_settings(folder, tmp_path):
         ({"0.1": -1}, "'0.1' the id -1"),
         ({"0.1": "5"}, "'0.1' the id '5'"),
         ({"0.1": True}, "'0.1' the id True"),
-        ({"two words": len(WORDS) + 4}, "'two words' can not be a token"),
+        ({"two words": len(WORDS) + 4}, "'two words' cannot be a token"),
     ],
 )
 def test_a_hole_or_a_duplicate_among_the_ids_is_refused(folder, change, message):
@@ -370,7 +370,7 @@ def test_a_hole_or_a_duplicate_among_the_ids_is_refused(folder, change, message)
     ("old", "new", "message"),
     [
         ("\n4b\n", "\n4a\n", "'4a' twice, on lines 21 and 22"),
-        ("\n4b\n", "\n\n", "can not be a token"),
+        ("\n4b\n", "\n\n", "cannot be a token"),
         ("[PAD]", "<pad>", r"no token \[PAD\]"),
         ("[MASK]", "<mask>", r"no token \[MASK\]"),
     ],

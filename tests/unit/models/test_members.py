@@ -10,12 +10,12 @@ import torch
 
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
+from stratus.files.sealed import SealError, sealing
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.listing import list_bundles
 from stratus.models.member import Member
 from stratus.models.task_head import make_task_head
 from stratus.scope.partial import Known
-from stratus.sealed import SealError, sealing
 from stratus.tasks.conformal import Calibration, Scores
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task

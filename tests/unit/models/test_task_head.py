@@ -1,4 +1,4 @@
-"""A head in a bundle keeps its task and its normaliser, and is refused if it can not be."""
+"""A head in a bundle keeps its task and its normaliser, and is refused if it cannot be."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 from pydantic import ValidationError
 
 from stratus.errors import InputError
+from stratus.files.sealed import sealing
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.description import DESCRIPTION_FILE
 from stratus.models.member import Member
 from stratus.models.task_head import TaskHead, TaskHeadConfig, make_task_head
-from stratus.sealed import sealing
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
 

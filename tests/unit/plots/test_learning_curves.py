@@ -69,8 +69,8 @@ def test_a_loss_that_was_not_measured_leaves_a_gap():
         ([], "no learning curve"),
         ([Curve("f", [])], "'f' has no epoch"),
         ([Curve("f", [1, 2], [1])], "1 epochs of training and 2 of validation"),
-        ([Curve("f", [1, 2], chosen=3)], "epoch 3 can not be"),
-        ([Curve("f", [1, 2], chosen=0)], "epoch 0 can not be"),
+        ([Curve("f", [1, 2], chosen=3)], "epoch 3 cannot be"),
+        ([Curve("f", [1, 2], chosen=0)], "epoch 0 cannot be"),
     ],
 )
 def test_what_can_not_be_drawn_is_refused(curves, said):

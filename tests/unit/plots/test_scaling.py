@@ -67,5 +67,5 @@ def test_a_single_power_is_drawn_with_its_laws():
 def test_columns_of_different_lengths_are_refused():
     with pytest.raises(InputError, match="of equal length"):
         scaling_residuals(Runs(N, D, N, D[:2], N))
-    with pytest.raises(InputError, match="can not be drawn"):
+    with pytest.raises(InputError, match="cannot be drawn"):
         single_power([1.0], [1.0, 2.0], [])

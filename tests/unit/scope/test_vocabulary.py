@@ -40,9 +40,9 @@ def test_the_digest_tells_every_difference():
     ("tokens", "message"),
     [
         (("a", "b", "a"), "'a' stands 2 times"),
-        (("a", "", "b"), "'' can not be a token"),
-        (("a", "b c", "d"), "'b c' can not be a token"),
-        (("a", "b\n", "d"), "can not be a token"),
+        (("a", "", "b"), "'' cannot be a token"),
+        (("a", "b c", "d"), "'b c' cannot be a token"),
+        (("a", "b\n", "d"), "cannot be a token"),
         (("a", "b"), "2 tokens and 3 roles"),
     ],
 )

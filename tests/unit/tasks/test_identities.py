@@ -11,7 +11,7 @@ from stratus.crystals.elements import NUMBERS
 from stratus.scope import Scope
 from stratus.scope.paper import paper_encoding
 from stratus.scope.partial import Known, partial_scope
-from stratus.tasks.atoms import Atoms
+from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.contents import contents_of
 from stratus.tasks.identities import IDENTITIES, impose
 from stratus.tasks.predicted import Predicted, notes_on
@@ -40,7 +40,10 @@ def imposed(text: str, values: dict[str, float], known: Known = Known.WHOLE, **m
     made = more.pop("tasks", None) or tasks(*values)
     heads = {name: predicted(value) for name, value in values.items()}
     none = np.zeros(1, np.int64)
-    return impose(heads, made, contents_of([text], [known], "orbit"), Atoms(none, none), **more)
+    atoms = AtomCounts(none, none)
+    return impose(heads, made, contents_of([text], [known], "orbit"), atoms, **more)
+        heads, made, contents_of([text], [known], "orbit"), AtomCounts(none, none), **more
+    )
 
 
 def numbers(found, name: str) -> list[float]:
@@ -143,7 +146,7 @@ def test_a_heat_capacity_is_at_most_that_of_dulong_and_petit():
     )
     heads = {"cv@300K": predicted(49.8)}
     what = contents_of([SALT], [Known.WHOLE], "orbit")
-    atoms = Atoms(np.array([2]), np.array([2]))
+    atoms = AtomCounts(np.array([2]), np.array([2]))
     found = impose(heads, {"cv@300K": made}, what, atoms)
     assert numbers(found, "cv@300K")[3] == pytest.approx(2 * 24.9433879)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from stratus.errors import InputError
-from stratus.tasks.metrics import METRICS, measure, metric, metrics_of
+from stratus.tasks.measurements import measure
+from stratus.tasks.metrics import METRICS, metric, metrics_of
 from stratus.tasks.task import make_task, parse_target
 
 GAP = parse_target("gap:eV")
@@ -162,7 +163,7 @@ def test_a_mask_without_a_label_is_refused():
 
 
 def test_each_metric_says_its_unit_and_its_direction():
-    units = {name: each.unit_for(GAP) for name, each in METRICS.items()}
+    units = {name: each.unit_for(GAP.unit) for name, each in METRICS.items()}
     assert units == {name: "eV" if name in {"mae", "rmse"} else "" for name in METRICS} | {
         "log_loss": "nats"
     }

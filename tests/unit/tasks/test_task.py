@@ -66,11 +66,11 @@ def test_a_column_that_the_table_has_not_gets_the_close_ones():
         ({"loss": "mae"}, "there is no loss 'mae'"),
         ({"metric": "rsme"}, "there is no metric 'rsme'; did you mean rmse"),
         ({"los": "l1"}, "there is no setting of a target 'los'; did you mean loss"),
-        ({"dropout": 1.0}, "target gap: dropout can not be 1.0"),
-        ({"weight": 0}, "weight can not be 0"),
-        ({"weight": float("nan")}, "weight can not be nan"),
-        ({"layers": -1}, "layers can not be -1"),
-        ({"kind": None}, "kind can not be None"),
+        ({"dropout": 1.0}, "target gap: dropout cannot be 1.0"),
+        ({"weight": 0}, "weight cannot be 0"),
+        ({"weight": float("nan")}, "weight cannot be nan"),
+        ({"layers": -1}, "layers cannot be -1"),
+        ({"kind": None}, "kind cannot be None"),
         ({"loss": "cross_entropy"}, "gap is a regression task, whose loss is l1 or mse"),
         ({"kind": "binary", "loss": "l1"}, "gap is a binary task, whose loss is cross_entropy"),
         ({"metric": "f1"}, "whose metric is mae or rmse or r2 or mae_over_mad, not f1"),
@@ -92,7 +92,7 @@ def test_what_can_not_be_is_one_sentence(values, message):
 def test_a_task_needs_a_column_that_is_a_text():
     with pytest.raises(InputError, match="no column"):
         make_task({"unit": "eV"})
-    with pytest.raises(InputError, match="column can not be 3"):
+    with pytest.raises(InputError, match="column cannot be 3"):
         make_task({"column": 3})
 
 
@@ -142,5 +142,5 @@ def test_only_a_regression_has_a_minimum():
     assert make_task({"column": "gap", "minimum": 0}).minimum == 0.0
     with pytest.raises(InputError, match="so it has no minimum"):
         make_task({"column": "metal", "kind": "binary", "minimum": 0.0})
-    with pytest.raises(InputError, match="minimum can not be"):
+    with pytest.raises(InputError, match="minimum cannot be"):
         make_task({"column": "gap", "minimum": float("nan")})

@@ -293,7 +293,7 @@ def test_a_string_too_long_for_the_view_is_refused_at_the_start(crystals):
     [{"batch_size": 0}, {"pool": 0}, {"rank": 2, "world": 2}, {"rank": -1}, {"prefetch": -1}],
 )
 def test_options_that_can_not_be_used_are_refused(crystals, options):
-    with pytest.raises(InputError, match="can not be used"):
+    with pytest.raises(InputError, match="cannot be used"):
         loader(some(crystals, 3), **options)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stratus.training.bucketing import equal_cuts
+from stratus.training.epochs import equal_cuts
 
 
 def sizes(lengths, cuts):

@@ -10,8 +10,8 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from stratus import sealed
 from stratus.errors import InputError, ResumeError
+from stratus.files import sealed
 from stratus.training import checkpoints
 from stratus.training.checkpoints import (
     CheckpointWriteError,
@@ -22,7 +22,7 @@ from stratus.training.checkpoints import (
     steps_in,
     write_checkpoint,
 )
-from stratus.training.tree import join, split
+from stratus.training.state_json import join, split
 
 
 def state(step: int = 1) -> dict:
@@ -59,9 +59,9 @@ def test_the_rest_is_json_and_comes_back():
 
 @pytest.mark.parametrize("thing", [object(), {1, 2}, lambda: 1, b"bytes", torch.float32])
 def test_what_json_can_not_hold_is_refused_by_its_path_and_nothing_is_written(tmp_path, thing):
-    with pytest.raises(InputError, match=r"can not hold callbacks/x/0, a "):
+    with pytest.raises(InputError, match=r"cannot hold callbacks/x/0, a "):
         write_checkpoint({"callbacks": {"x": [thing]}}, tmp_path / "step-000001")
-    with pytest.raises(InputError, match="can not hold the key"):
+    with pytest.raises(InputError, match="cannot hold the key"):
         split({"a": {(1, 2): 3}})
     assert not list(tmp_path.iterdir())
 

@@ -37,13 +37,13 @@ def test_what_is_written_is_read_back(tmp_path):
         ({"epoch": 1}, "there is no option 'epoch'; did you mean epochs"),
         ({"masking": {"ration": 0.1}}, "there is no option 'ration'; did you mean ratio"),
         ({"encoder": "claud"}, "there is no architecture 'claud'; did you mean cloud"),
-        ({"encoder": "roost"}, "encoder roost can not be pre-trained on masked tokens"),
+        ({"encoder": "roost"}, "encoder roost cannot be pre-trained on masked tokens"),
         ({"preset": "nono"}, "there is no preset of orbit-set 'nono'; choose nano, small, base"),
-        ({"batch_size": 0}, "batch_size can not be 0: "),
-        ({"precision": "16"}, "precision can not be '16': "),
-        ({"masking": {"ratio": 2}}, "masking.ratio can not be 2: "),
+        ({"batch_size": 0}, "batch_size cannot be 0: "),
+        ({"precision": "16"}, "precision cannot be '16': "),
+        ({"masking": {"ratio": 2}}, "masking.ratio cannot be 2: "),
         ({"fractions": [0.9, 0.1, 0]}, "three shares above 0 that add up to 1"),
-        ({"learning_rate": float("nan")}, "learning_rate can not be nan"),
+        ({"learning_rate": float("nan")}, "learning_rate cannot be nan"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(values, sentence):

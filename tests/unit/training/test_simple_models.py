@@ -9,10 +9,12 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 
-from stratus.corpora import Fold, Kind, LabelledTable, from_column, kfold, read_labelled
+from stratus.corpora.tables.folds import Fold, from_column, kfold
+from stratus.corpora.tables.reading import read_labelled
+from stratus.corpora.tables.table import Kind, Table
 from stratus.errors import InputError
 from stratus.training import kernel_ridge, simple_models
-from stratus.training.capped import Capped
+from stratus.training.row_caps import Capped
 from stratus.training.simple_models import (
     BOOSTING,
     KERNEL_RIDGE,
@@ -28,7 +30,7 @@ from stratus.training.simple_models import (
 ELEMENTS = ("Li", "Na", "K", "F", "Cl", "Br", "O", "S", "Mg", "Ca")
 
 
-def make(rows: int, seed: int = 0) -> LabelledTable:
+def make(rows: int, seed: int = 0) -> Table:
     rng = np.random.default_rng(seed)
     texts, atoms = [], []
     for _ in range(rows):
@@ -37,7 +39,7 @@ def make(rows: int, seed: int = 0) -> LabelledTable:
         cells = int(rng.integers(1, 4))
         atoms.append(int(m + n) * cells)
         texts.append(f"i0 | {a} 1a {b} 1a | {a} {m} {b} {n} | {atoms[-1]}")
-    return LabelledTable(
+    return Table(
         ids=tuple(str(i) for i in range(rows)),
         scopes=tuple(texts),
         n_atoms=np.array(atoms),

@@ -51,7 +51,7 @@ def describe(
         made_by: the command or the code that made them.
 
     Raises:
-        stratus.errors.InputError: no table, one that can not be read, tables with different
+        stratus.errors.InputError: no table, one that cannot be read, tables with different
             columns, a unit for a column that is not there, or an empty name, licence or origin.
     """
     if not tables:
@@ -156,7 +156,7 @@ def _schema(path: Path) -> pa.Schema:
                 return reader.schema
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read as a table: {reason}") from None
+        raise InputError(f"{path} cannot be read as a table: {reason}") from None
     raise InputError(f"{path} is no table; a card describes the columns of .parquet, .csv or .tsv")
 
 
@@ -177,7 +177,7 @@ def _count_rows(path: Path) -> int | None:
                 return sum(int(batch.num_rows) for batch in reader)
     except pa.ArrowException as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read as a table: {reason}") from None
+        raise InputError(f"{path} cannot be read as a table: {reason}") from None
     return None
 
 

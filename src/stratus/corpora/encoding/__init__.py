@@ -1,5 +1,5 @@
 """The encode job: any pile of crystals to one table of SCOPE strings.
 
->>> from stratus.corpora import encode_corpus
+>>> from stratus.corpora.encoding.job import encode_corpus
 >>> summary = encode_corpus(["cifs/"], "scope.parquet")  # doctest: +SKIP
 """

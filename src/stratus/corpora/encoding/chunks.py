@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stratus.corpora.encoding.row_by_row import cut
 from stratus.corpora.encoding.rows import ChunkResult, ChunkRows
 from stratus.crystals.entry import Code, Entry, Reject, Stage
+from stratus.crystals.reading.table_rows import TableSlice
 from stratus.errors import StratusError, SymmetryError
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class _Item:
             seen += 1
 
     def _give_up(self, record: Record, seen: int, code: Code, detail: str) -> None:
-        """Reject the crystal that can not be read, and what is known to stand behind it."""
+        """Reject the crystal that cannot be read, and what is known to stand behind it."""
         several = record.rows > 1 or seen > 0
         for place in range(seen, max(seen + 1, record.rows)):
             behind = (
@@ -254,3 +254,19 @@ def _rejected(entry: Entry, code: Code, detail: str) -> Reject:
 def _unexpected(doing: str, error: Exception) -> str:
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return f"Unexpected error while {doing}: {reason}. Please report it with the input."
+
+
+def cut(record: Record, rows: int) -> list[Record]:
+    """Return a table slice as slices of at most ``rows`` rows; other records as they are."""
+    whole = record.payload
+    if not isinstance(whole, TableSlice) or record.rows <= rows:
+        return [record]
+    pieces = []
+    for start in range(0, record.rows, rows):
+        batch = whole.batch.slice(start, rows)
+        first = whole.first_row + start
+        last = first + batch.num_rows - 1
+        place = f"{whole.table}:{first}" if rows == 1 else f"{whole.table}:{first}-{last}"
+        payload = replace(whole, batch=batch, first_row=first)
+        pieces.append(replace(record, payload=payload, source=place, rows=batch.num_rows))
+    return pieces

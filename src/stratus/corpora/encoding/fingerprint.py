@@ -24,7 +24,7 @@ def run_fingerprint(inputs: Sequence[object], options: EncodeOptions) -> dict[st
     """Return inputs, options and versions of a run as plain JSON values.
 
     Raises:
-        stratus.errors.InputError: an input does not exist or can not be looked at.
+        stratus.errors.InputError: an input does not exist or cannot be looked at.
     """
     import pyarrow as pa
 
@@ -47,12 +47,12 @@ def require_same(stored: Mapping[str, Any], now: Mapping[str, Any], where: Path)
     """Compare the run that was begun with the one that wants to go on.
 
     Raises:
-        stratus.errors.ResumeError: they differ, or the inputs can not be compared; says in what.
+        stratus.errors.ResumeError: they differ, or the inputs cannot be compared; says in what.
     """
     for item in now["inputs"]:
         if item["kind"] in {"standard input", "objects in memory"}:
             raise ResumeError(
-                f"{where} can not be resumed: {item['kind']} can not be read a second time"
+                f"{where} cannot be resumed: {item['kind']} cannot be read a second time"
             )
     differences = [
         d
@@ -100,9 +100,9 @@ def _describe(item: object) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path") from None
     except OSError as error:
-        raise InputError(f"{path} can not be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if not os.access(path, os.R_OK):
-        raise InputError(f"{path} can not be read: permission denied")
+        raise InputError(f"{path} cannot be read: permission denied")
     return {
         "kind": "file",
         "path": name,

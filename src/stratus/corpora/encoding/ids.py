@@ -15,7 +15,7 @@ _AT_A_TIME = 500
 
 
 class IdIndex:
-    """The ids seen so far in a scratch SQLite file; it holds nothing that can not be rebuilt.
+    """The ids seen so far in a scratch SQLite file; it holds nothing that cannot be rebuilt.
 
     Args:
         path: the scratch file; one left by an earlier run is replaced.

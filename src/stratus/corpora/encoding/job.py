@@ -17,8 +17,8 @@ from stratus.corpora.encoding.fingerprint import STANDARD_INPUT, require_same, r
 from stratus.corpora.encoding.ids import IdIndex
 from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects, write_table
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.output_checks import check_apart, check_output
 from stratus.corpora.encoding.parts import PartStore, discard
-from stratus.corpora.encoding.precautions import check_apart, check_output
 from stratus.corpora.encoding.rows import RUN_FIELDS
 from stratus.corpora.encoding.summary import EncodeSummary, Progress
 from stratus.corpora.encoding.workers import WorkerPool, run_here
@@ -64,7 +64,7 @@ def encode_corpus(
         the counts.
 
     Raises:
-        stratus.errors.InputError: an input or the output can not be used.
+        stratus.errors.InputError: an input or the output cannot be used.
         stratus.errors.ResumeError: ``resume`` was asked for and inputs or options have changed.
         stratus.errors.StrictError: ``strict`` was asked for and an input was rejected.
         stratus.errors.MissingExtraError: ``engine="ray"`` without Ray.
@@ -84,7 +84,7 @@ def encode_corpus(
             ) from error
         except pa.ArrowException as error:
             reason = " ".join(str(error).split())
-            raise StratusError(f"{output} can not be written: {reason}") from error
+            raise StratusError(f"{output} cannot be written: {reason}") from error
     return finished.model_copy(update={"seconds": time.monotonic() - started})
 
 

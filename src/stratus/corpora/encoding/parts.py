@@ -39,7 +39,7 @@ _MOST_JOURNAL = 256 << 20
 class Part(BaseModel):
     """One stored stretch of the run; a file it did not need has no sha256.
 
-    ``cursor`` says where its source goes on after it, for a source that can not be read again.
+    ``cursor`` says where its source goes on after it, for a source that cannot be read again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -259,7 +259,7 @@ def _make(folder: Path) -> None:
             "or delete it to start anew"
         ) from None
     except OSError as error:
-        raise InputError(f"{folder} can not be made: {error.strerror}") from error
+        raise InputError(f"{folder} cannot be made: {error.strerror}") from error
 
 
 def _lock(folder: Path) -> sqlite3.Connection:

@@ -24,8 +24,8 @@ import pyarrow as pa
 
 from stratus.corpora.encoding.chunks import Chunk, Work, chunked
 from stratus.corpora.encoding.fingerprint import STANDARD_INPUT
+from stratus.corpora.encoding.messages import message
 from stratus.corpora.encoding.ray_process import in_own_process, not_started
-from stratus.corpora.encoding.sending import message
 from stratus.corpora.encoding.workers import WorkerPool
 from stratus.crystals.reading import records
 from stratus.errors import InputError, MissingExtraError, StratusError

@@ -15,7 +15,7 @@ from multiprocessing import connection
 from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
-from stratus.corpora.encoding.sending import message
+from stratus.corpora.encoding.messages import message
 from stratus.corpora.encoding.worker import leave_with_parent
 from stratus.corpora.encoding.workers import start_alone
 from stratus.errors import MissingExtraError, StratusError

@@ -163,7 +163,7 @@ def label_array(values: list[Any]) -> pa.Array:
 
 
 def _has_nothing(kind: pa.DataType) -> bool:
-    """Whether a mapping without a key is somewhere inside, which Parquet can not hold."""
+    """Whether a mapping without a key is somewhere inside, which Parquet cannot hold."""
     if pa.types.is_struct(kind) and not kind.num_fields:
         return True
     return any(_has_nothing(kind.field(k).type) for k in range(kind.num_fields))

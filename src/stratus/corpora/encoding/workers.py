@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from stratus.corpora.encoding.chunks import Chunk, Stop, Stops, Work, encode_chunk
-from stratus.corpora.encoding.sending import message
+from stratus.corpora.encoding.messages import message
 from stratus.corpora.encoding.worker import (
     CHUNK,
     DONE,
@@ -94,7 +94,7 @@ class WorkerPool:
         The number of chunks in flight is bounded, so memory stays flat.
 
         Raises:
-            stratus.errors.StratusError: a worker can not start, or met a fault of stratus.
+            stratus.errors.StratusError: a worker cannot start, or met a fault of stratus.
         """
         source = iter(chunks)
         order: deque[int] = deque()
@@ -124,7 +124,7 @@ class WorkerPool:
         connection.wait(waits, timeout=self._tick_s)
         for place, worker in enumerate(self._workers):
             if worker.failure is not None:
-                raise StratusError(f"A chunk can not be sent to a worker process: {worker.failure}")
+                raise StratusError(f"A chunk cannot be sent to a worker process: {worker.failure}")
             alive = worker.process.exitcode is None
             self._receive(worker, results)
             since = worker.state[SINCE]

@@ -98,7 +98,7 @@ def require_allowed(
     except SourceError as error:
         if url == home:
             raise
-        raise SourceError(f"{shown(home)} leads to what can not be asked: {error}") from None
+        raise SourceError(f"{shown(home)} leads to what cannot be asked: {error}") from None
     own = host_of(home)
     if host == own or host.name in allowed or str(host) in allowed:
         return

@@ -17,8 +17,8 @@ from stratus.corpora.cards.files import card_path, describe, write_data_card
 from stratus.corpora.encoding.fingerprint import require_same
 from stratus.corpora.encoding.ids import IdIndex
 from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects
+from stratus.corpora.encoding.output_checks import check_place
 from stratus.corpora.encoding.parts import PartStore, discard
-from stratus.corpora.encoding.precautions import check_place
 from stratus.corpora.encoding.summary import Progress
 from stratus.corpora.sources.source import SourceError
 from stratus.corpora.sources.table import UNITS, stored_batch, write_structures
@@ -102,7 +102,7 @@ def collect(
         table: another name than ``crystals``, without ``.parquet``.
 
     Raises:
-        stratus.errors.InputError: the folder can not be used, parts are there already, or a table
+        stratus.errors.InputError: the folder cannot be used, parts are there already, or a table
             of that name that is from elsewhere.
         stratus.errors.ResumeError: ``resume`` was asked for and something has changed.
         stratus.errors.StratusError: the source or the disk failed; what is done is kept for
@@ -133,7 +133,7 @@ class _Job:
         try:
             table.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{table.parent} can not be made: {error.strerror}") from error
+            raise InputError(f"{table.parent} cannot be made: {error.strerror}") from error
         self.table = table
         self.rejects = table.with_suffix(".rejects.csv")
         self.parts = table.with_name(f"{table.name}.parts")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from stratus.corpora.sources.polite import PoliteClient
+    from stratus.corpora.sources.rate_limit import PoliteClient
 
 GIB = 1 << 30
 _LOG = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
 from stratus.corpora.sources.source import Page, PassingError, SourceError
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import Record

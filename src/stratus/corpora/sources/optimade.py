@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.corpora.sources.addresses import host_of, is_private, joined
-from stratus.corpora.sources.polite import PoliteClient
+from stratus.corpora.sources.rate_limit import PoliteClient
 from stratus.corpora.sources.source import Page, PassingError, SourceError
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.crystals.reading import Record
@@ -208,7 +208,7 @@ def find_databases(names: Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         InputError: a provider is not in the list.
-        SourceError: the list can not be read, or a provider names no database.
+        SourceError: the list cannot be read, or a provider names no database.
         MissingExtraError: a provider is named, and the extra ``optimade`` is not installed.
     """
     found: list[str] = []
@@ -231,7 +231,7 @@ def find_databases(names: Sequence[str]) -> tuple[str, ...]:
                 )
         if not urls:
             raise SourceError(
-                f"the OPTIMADE provider {name!r} names no database, or can not be reached; {_HINT}"
+                f"the OPTIMADE provider {name!r} names no database, or cannot be reached; {_HINT}"
             )
         found += urls
     return tuple(found)
@@ -241,7 +241,7 @@ def _listed(ask: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     found = ask()
     if not found:  # which is how that function says that it could not be reached
         raise SourceError(
-            "the list of OPTIMADE providers can not be read; name the address of a database, or "
+            "the list of OPTIMADE providers cannot be read; name the address of a database, or "
             "try again later"
         )
     return found

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from stratus.corpora.cards.files import card_path
 from stratus.corpora.documents import read_yaml, validated
 from stratus.corpora.keys import Key
-from stratus.corpora.labelled.disjoint import digest, digest_of
 from stratus.corpora.listing import listing_writer
 from stratus.corpora.splits.leaks import leaks
+from stratus.corpora.tables.disjoint import digest, digest_of
 from stratus.errors import InputError
 from stratus.files.digest import sha256
 from stratus.files.whole import write_whole
@@ -26,8 +26,8 @@ from stratus.files.whole import write_whole
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
 
 ID: Final = "id"
 SPLIT: Final = "split"
@@ -85,7 +85,7 @@ def check_split_path(path: Path) -> None:
 
 def write_split(
     path: Path,
-    table: LabelledTable,
+    table: Table,
     folds: Sequence[Fold],
     made: Mapping[str, Any],
     tables: Sequence[Path],
@@ -131,7 +131,7 @@ def write_split(
     return card
 
 
-def split_digest(folds: Sequence[Fold], table: LabelledTable) -> str:
+def split_digest(folds: Sequence[Fold], table: Table) -> str:
     """Return the digest of a split, in whatever order the table has its rows.
 
     Args:
@@ -158,7 +158,7 @@ def is_split_file(name: str) -> bool:
     return Path(name).suffix in SUFFIXES
 
 
-def with_split(table: LabelledTable, path: Path) -> LabelledTable:
+def with_split(table: Table, path: Path) -> Table:
     """Give each row of a table its part, from the file of a split.
 
     Args:
@@ -170,7 +170,7 @@ def with_split(table: LabelledTable, path: Path) -> LabelledTable:
         the table with ``splits``, for :func:`stratus.corpora.from_column`.
 
     Raises:
-        stratus.errors.InputError: the file can not be read, has an id twice, has changed since
+        stratus.errors.InputError: the file cannot be read, has an id twice, has changed since
             its card was written, or knows nothing of a row.
     """
     beside = card_path(path)
@@ -207,7 +207,7 @@ def _read(path: Path) -> dict[str, str]:
     except (pa.ArrowException, KeyError, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} can not be read as a split ({reason}); it needs the columns id and split"
+            f"{path} cannot be read as a split ({reason}); it needs the columns id and split"
         ) from None
     of = dict(zip(ids, parts, strict=True))
     if len(of) < len(ids):

@@ -9,13 +9,13 @@ from stratus.corpora.keys import Key, keys_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
 
 KEYS: Final = tuple(Key)
 
 
-def leaks(folds: Sequence[Fold], table: LabelledTable) -> dict[Key, int]:
+def leaks(folds: Sequence[Fold], table: Table) -> dict[Key, int]:
     """Count the test rows of which a key is that of a training or validation row.
 
     Args:

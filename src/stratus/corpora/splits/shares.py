@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stratus.corpora.digests import drawn
-from stratus.corpora.labelled.folds import Fold
-from stratus.corpora.labelled.grouping import group_names
+from stratus.corpora.tables.folds import Fold
+from stratus.corpora.tables.grouping import group_names
 from stratus.corpora.tokens.info import SPLITS
 from stratus.corpora.tokens.splitting import check_fractions
 from stratus.errors import InputError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
 
 NAME: Final = "official"
 """What a fold is called that a column of names makes."""
@@ -28,9 +28,7 @@ NAME: Final = "official"
 Fractions = tuple[float, float, float]
 
 
-def by_shares(
-    table: LabelledTable, fractions: Fractions, seed: int, *, group: str | None = None
-) -> Fold:
+def by_shares(table: Table, fractions: Fractions, seed: int, *, group: str | None = None) -> Fold:
     """Split by lot, whole groups at a time.
 
     The groups are put in the order of their digests with the seed; each goes to the part in whose
@@ -50,7 +48,7 @@ def by_shares(
     return _cut(drawn(sorted(set(names)), f"{seed}|shares"), names, fractions)
 
 
-def by_time(table: LabelledTable, fractions: Fractions) -> Fold:
+def by_time(table: Table, fractions: Fractions) -> Fold:
     """Split by time: train on the earliest rows, test on the latest.
 
     Rows of one time stay together.
@@ -74,7 +72,7 @@ def by_time(table: LabelledTable, fractions: Fractions) -> Fold:
     return _cut(_in_time(set(times), table, times), times, fractions)
 
 
-def _in_time(different: set[str], table: LabelledTable, times: Sequence[str]) -> list[str]:
+def _in_time(different: set[str], table: Table, times: Sequence[str]) -> list[str]:
     """Return times in order."""
     if all(text.lstrip("+-").isdigit() for text in different):
         return sorted(different, key=int)

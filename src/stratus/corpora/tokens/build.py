@@ -21,8 +21,8 @@ from stratus.corpora.tokens.splitting import DUPLICATE, TOO_LONG, check_fraction
 from stratus.corpora.tokens.table import DIALECT, ScopeTable, open_table
 from stratus.errors import InputError, StratusError
 from stratus.files.digest import sha256
+from stratus.files.sealed import sealing
 from stratus.scope.vocabulary import vocabulary
-from stratus.sealed import sealing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,9 +55,9 @@ def build_tokens(
         The corpus; its ``info`` has the counts.
 
     Raises:
-        stratus.errors.InputError: the table or an argument can not be used.
-        stratus.sealed.SealError: ``folder`` is there already.
-        stratus.errors.StratusError: the folder can not be written; nothing is left behind.
+        stratus.errors.InputError: the table or an argument cannot be used.
+        stratus.files.sealed.SealError: ``folder`` is there already.
+        stratus.errors.StratusError: the folder cannot be written; nothing is left behind.
     """
     check_fractions(fractions)
     for name, number in (("max_tokens", max_tokens), ("shard_rows", shard_rows)):
@@ -89,7 +89,7 @@ def build_tokens(
         except OSError as error:
             reason = error.strerror or " ".join(str(error).split())
             raise StratusError(
-                f"{folder} can not be written: {reason}; nothing of it is left, mend the cause "
+                f"{folder} cannot be written: {reason}; nothing of it is left, mend the cause "
                 "and repeat the command"
             ) from error
     return open_tokens(folder, verify=False)

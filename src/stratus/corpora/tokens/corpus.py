@@ -14,9 +14,9 @@ from stratus.corpora.documents import read_text
 from stratus.corpora.tokens.info import FORMAT, INFO_FILE, SPLITS, CorpusInfo, vocabulary_sha256
 from stratus.errors import InputError
 from stratus.files.plain import require_plain
+from stratus.files.sealed import is_sealed
+from stratus.files.sealed import verify as verify_sealed
 from stratus.scope.vocabulary import vocabulary
-from stratus.sealed import is_sealed
-from stratus.sealed import verify as verify_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,7 +116,7 @@ def open_tokens(folder: Path, *, verify: bool = True) -> TokenCorpora:
         verify: whether the SHA-256 of each file is compared with the manifest.
 
     Raises:
-        stratus.sealed.SealError: a file is missing, changed or was added; the text names it.
+        stratus.files.sealed.SealError: a file is missing, changed or was added; the text names it.
         stratus.errors.InputError: the folder is no token corpus, or one of other token ids.
     """
     digests = _verified(folder) if verify else {}
@@ -156,7 +156,7 @@ def _read_info(folder: Path) -> CorpusInfo:
     except ValidationError as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} can not be read ({reason}); build the corpus anew with this version"
+            f"{path} cannot be read ({reason}); build the corpus anew with this version"
         ) from None
     ours = vocabulary()
     for what, theirs, expected in (
@@ -184,7 +184,7 @@ def _map(folder: Path, shard: Shard, *, verify: bool) -> tuple[pa.StringArray, p
             rows = reader.get_batch(0)
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read ({reason}); copy the corpus again") from None
+        raise InputError(f"{path} cannot be read ({reason}); copy the corpus again") from None
     if verify:
         _require_sound(path, rows)
     if len(rows) != shard.rows:
@@ -200,4 +200,4 @@ def _require_sound(path: Path, rows: pa.RecordBatch) -> None:
         rows.validate(full=True)
     except pa.ArrowException as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read ({reason}); copy the corpus again") from None
+        raise InputError(f"{path} cannot be read ({reason}); copy the corpus again") from None

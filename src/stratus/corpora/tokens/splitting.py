@@ -55,7 +55,7 @@ def fate_of_rows(
         ``[rows]`` int8: the number of the split, or ``DUPLICATE``, or ``TOO_LONG``.
 
     Raises:
-        InputError: the table can not be used.
+        InputError: the table cannot be used.
     """
     found = np.empty((len(table), 2), dtype="<u8")
     fates = np.zeros(len(table), dtype=np.int8)

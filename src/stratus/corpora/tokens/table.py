@@ -155,7 +155,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read as a Parquet: {reason}; make it anew") from None
+        raise InputError(f"{path} cannot be read as a Parquet: {reason}; make it anew") from None
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
-        raise InputError(f"{path} can not be read: {reason}") from None
+        raise InputError(f"{path} cannot be read: {reason}") from None

@@ -215,7 +215,7 @@ def _zip(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
     try:
         opened_zip = zipfile.ZipFile(stream)
     except MISREAD as error:
-        raise zipfile.BadZipFile(f"its list can not be read ({error})") from error
+        raise zipfile.BadZipFile(f"its list cannot be read ({error})") from error
     with opened_zip as archive:
         for info in archive.infolist():
             if info.is_dir():

@@ -112,7 +112,7 @@ def by_content(path: Path, name: Name) -> Name:
     ``salt.gz`` may be any format under gzip, or under no compression at all.
 
     Raises:
-        OSError: the file can not be read.
+        OSError: the file cannot be read.
     """
     if name.format is not None:
         return name
@@ -226,7 +226,7 @@ def _plain(found: Found, options: ReadOptions) -> Iterator[Record | Reject]:
         if found.path is None:
             raise Refusal(
                 Code.NOT_A_STRUCTURE,
-                "an LMDB store can not be read out of an archive or a compressed file; unpack it",
+                "an LMDB store cannot be read out of an archive or a compressed file; unpack it",
             )
         yield from lmdb_records(found.path, stem, source, options.timeout_s)
     elif kind == "sheet":

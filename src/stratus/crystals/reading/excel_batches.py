@@ -93,7 +93,7 @@ def _check_size(file: Path | BinaryIO, options: ReadOptions) -> None:
 
 def _damaged(error: Exception) -> Refusal:
     reason = " ".join(str(error).split()) or type(error).__name__
-    return Refusal(Code.UNREADABLE, f"the workbook can not be read: {reason}")
+    return Refusal(Code.UNREADABLE, f"the workbook cannot be read: {reason}")
 
 
 def _batches(

@@ -35,7 +35,7 @@ _MOST_DIGITS = 18
 
 
 class _NonsenseError(Exception):
-    """The store says what can not be."""
+    """The store says what cannot be."""
 
 
 def send(kind: bytes, content: bytes = b"") -> None:

@@ -58,7 +58,7 @@ class StoreProcess:
 
     Raises:
         Refusal: it is no LMDB store, or is cut off.
-        StoreEndedError: it is so damaged that it can not be opened.
+        StoreEndedError: it is so damaged that it cannot be opened.
         MissingExtraError: lmdb is not installed.
     """
 
@@ -117,7 +117,7 @@ class StoreProcess:
 
         Raises:
             StoreEndedError: the process ended; what it had sent before was yielded.
-            Refusal: the store says what can not be, or took too long.
+            Refusal: the store says what cannot be, or took too long.
         """
         for _, value in self._pairs(b"numbered %d %d %d" % (first, end, batch)):
             yield value
@@ -222,7 +222,7 @@ def _unpacked(content: bytes) -> Iterator[tuple[bytes, Value]]:
             most = f"{child.LARGEST_VALUE:,} bytes"
             yield key, Refusal(Code.UNSAFE_ARCHIVE, f"the row is larger than {most}")
         elif value_size == child.DAMAGED:
-            yield key, Refusal(Code.UNREADABLE, "the row can not be read, for the store is damaged")
+            yield key, Refusal(Code.UNREADABLE, "the row cannot be read, for the store is damaged")
         elif value_size == child.ABSENT:
             yield key, None
         else:

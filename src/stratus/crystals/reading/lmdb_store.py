@@ -210,7 +210,7 @@ def _ordered(store: StoreProcess, stem: str, source: str) -> Iterator[Record | R
                     name = key.decode("utf-8", "replace")
                     yield _row(value, f"row {name!r}", f"{stem}:{name}", f"{source}:{name}")
         except StoreEndedError as ended:
-            if batch == 1:  # what comes after it can not be found
+            if batch == 1:  # what comes after it cannot be found
                 after = f"what comes after {last.decode('utf-8', 'replace')!r}"
                 raise _damaged(after if last else "the store", ended) from ended
             batch = 1
@@ -235,7 +235,7 @@ def _row(value: Value, what: str, name: str, where: str) -> Record | Reject:
 def _damaged(what: str, ended: StoreEndedError) -> Refusal:
     return Refusal(
         Code.UNREADABLE,
-        f"{what} can not be read, for the store is damaged ({ended.how}); copy it again",
+        f"{what} cannot be read, for the store is damaged ({ended.how}); copy it again",
     )
 
 

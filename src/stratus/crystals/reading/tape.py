@@ -149,4 +149,4 @@ def tar_headers(tape: Tape) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]
                 tape.begin_header()
         tape.check_end()
     except MISREAD as error:
-        raise tarfile.ReadError(f"a header can not be read ({error})") from error
+        raise tarfile.ReadError(f"a header cannot be read ({error})") from error

@@ -14,7 +14,7 @@ from stratus.inference.inputs import PredictOptions, rows
 from stratus.models.predicting import sample_of
 from stratus.plots.attention_picture import attention_picture
 from stratus.plots.figure import save_figure
-from stratus.studies.attention.looking import METHODS
+from stratus.studies.attention.part_scores import METHODS
 from stratus.studies.attention.parts import SPACE_GROUP
 from stratus.studies.attention.study import AttentionOptions, AttentionReport, study
 from stratus.training.run_folder import write_text
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from stratus.models.model import Model
-    from stratus.studies.attention.looking import Look
+    from stratus.studies.attention.part_scores import Look
 
 REPORT: Final = "attention.json"
 TABLE: Final = "attention.csv"
@@ -68,7 +68,7 @@ def run(
         kind: png, svg or pdf.
 
     Raises:
-        stratus.errors.InputError: an input, the model or the folder can not be used, or no crystal
+        stratus.errors.InputError: an input, the model or the folder cannot be used, or no crystal
             can be looked at.
     """
     options, folder = options or AttentionOptions(), Path(folder)
@@ -94,7 +94,7 @@ def run(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} can not be made ({error.strerror})") from error
+        raise InputError(f"{folder} cannot be made ({error.strerror})") from error
     files = [folder / REPORT, folder / TABLE]
     write_text(files[0], report.model_dump_json(indent=1) + "\n")
     _write_table(files[1], names, looks, max(options.ks))

@@ -10,7 +10,8 @@ from scipy.stats import rankdata
 
 from stratus.errors import InputError
 from stratus.models.predicting import sample_of
-from stratus.studies.attention.looking import (
+from stratus.studies.attention.nulls import Scored, TopK, top_k
+from stratus.studies.attention.part_scores import (
     ATTENTION,
     GRADIENTS,
     METHODS,
@@ -18,7 +19,6 @@ from stratus.studies.attention.looking import (
     trained,
     untrained,
 )
-from stratus.studies.attention.nulls import Scored, TopK, top_k
 from stratus.studies.attention.parts import SPACE_GROUP
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.models.model import Model
-    from stratus.studies.attention.looking import Look
+    from stratus.studies.attention.part_scores import Look
 
     Floats = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def study(
         the report, and what the model looked at in each crystal.
 
     Raises:
-        stratus.errors.InputError: no crystals, one can not be read, a number can not be, or the
+        stratus.errors.InputError: no crystals, one cannot be read, a number cannot be, or the
             model has no attention over words.
     """
     options = options or AttentionOptions()

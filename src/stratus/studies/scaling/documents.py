@@ -173,7 +173,7 @@ class PowerFit(_Document):
         power: without a floor.
         power_with_floor: with one; None where there are too few rows.
         floor_p: how likely so much better a fit with a floor would be without one: of the
-            likelihood ratio, half a chi squared, since a floor can not be negative (Self and
+            likelihood ratio, half a chi squared, since a floor cannot be negative (Self and
             Liang 1987).
     """
 
@@ -192,7 +192,7 @@ def read_fit(path: Path) -> LawFit | PowerFit:
     """Read what ``stratus scaling fit`` wrote.
 
     Raises:
-        stratus.errors.InputError: it can not be read, or is no such file.
+        stratus.errors.InputError: it cannot be read, or is no such file.
     """
     try:
         return TypeAdapter(LawFit | PowerFit).validate_json(read_text(path))

@@ -49,7 +49,7 @@ def draw(
         figures by name.
 
     Raises:
-        stratus.errors.InputError: a file can not be used, or the fit is of another table.
+        stratus.errors.InputError: a file cannot be used, or the fit is of another table.
     """
     fit = read_fit(fit_file)
     needed = {PARAMETERS: options.parameters, TOKENS: options.tokens, LOSS: options.loss}

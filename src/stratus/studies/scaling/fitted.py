@@ -106,7 +106,7 @@ def fit_form(
         on_progress: called with what is being done, and the share of it that is done.
 
     Raises:
-        stratus.errors.InputError: the table can not tell the constants; the message says why.
+        stratus.errors.InputError: the table cannot tell the constants; the message says why.
     """
     problem = make_problem(form, table.columns, table.columns[LOSS], delta=options.delta)
     on_progress("searching", 0.0)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.optimize import minimize
 
-from stratus.studies.scaling.together import descend
+from stratus.studies.scaling.batched_lbfgs import descend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -116,7 +116,7 @@ def bootstrap(
     constants = len(fit.theta)
     if len(members) < constants:
         raise InputError(
-            f"{len(members)} runs can not give intervals of {constants} constants; add runs, or "
+            f"{len(members)} runs cannot give intervals of {constants} constants; add runs, or "
             "leave intervals out with 0 draws"
         )
     counts = np.array(

@@ -101,7 +101,7 @@ class Plan(BaseModel):
         """Return the options with which a run is trained.
 
         Raises:
-            stratus.errors.InputError: they can not be; the message names the first.
+            stratus.errors.InputError: they cannot be; the message names the first.
         """
         own = {
             "model": run.size.model,
@@ -161,7 +161,7 @@ def make_plan(
             :attr:`stratus.studies.scaling.sizes.Size.learning_rate`).
 
     Raises:
-        stratus.errors.InputError: the table, an option or a number can not be used.
+        stratus.errors.InputError: the table, an option or a number cannot be used.
         stratus.errors.StratusError: the two counts of operations do not agree.
     """
     table, given = Path(table), {"encoder": ENCODER, **(options or {})}
@@ -263,10 +263,10 @@ def _check(
         raise InputError("a plan needs at least one size, one token budget and one share")
     for budget in tokens:
         if not (np.isfinite(budget) and budget >= 1):
-            raise InputError(f"{budget:g} tokens can not be seen; give a number such as 1e6")
+            raise InputError(f"{budget:g} tokens cannot be seen; give a number such as 1e6")
     for share in shares:
         if not 0 < share <= 1:
-            raise InputError(f"a share of {share:g} of the rows can not be; give one up to 1")
+            raise InputError(f"a share of {share:g} of the rows cannot be; give one up to 1")
     if options.get("patience") is not None:
         raise InputError("a run that stops early does not see its tokens; leave patience out")
 
@@ -298,7 +298,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan as YAML.
 
     Raises:
-        stratus.errors.StratusError: it can not be written.
+        stratus.errors.StratusError: it cannot be written.
     """
     text = yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, width=100)
     write_text(path, text)
@@ -308,7 +308,7 @@ def read_plan(path: Path) -> Plan:
     """Read a plan; names, rates and steps may have been changed by hand.
 
     Raises:
-        stratus.errors.InputError: it can not be read, or is no plan.
+        stratus.errors.InputError: it cannot be read, or is no plan.
     """
     try:
         plan = Plan.model_validate(read_options(path))

@@ -87,16 +87,16 @@ def make_problem(
     """
     check_columns({**columns, "loss": loss}, (*form.variables, "loss"))
     if not delta > 0:
-        raise InputError(f"delta can not be {delta}; it is above 0, such as {DELTA}")
+        raise InputError(f"delta cannot be {delta}; it is above 0, such as {DELTA}")
     if len(loss) < len(form.constants):
         raise InputError(
-            f"{len(loss)} rows can not tell the {len(form.constants)} constants "
+            f"{len(loss)} rows cannot tell the {len(form.constants)} constants "
             f"{', '.join(form.constants)}; add runs"
         )
     for name in form.variables:
         if len(np.unique(columns[name])) < 2:
             raise InputError(
-                f"every row has {name} = {columns[name][0]:g}, so its exponent can not be told; "
+                f"every row has {name} = {columns[name][0]:g}, so its exponent cannot be told; "
                 "add runs with other values"
             )
     logs = np.log(loss)

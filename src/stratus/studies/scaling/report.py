@@ -54,7 +54,7 @@ def fit_table(
         on_progress: called with what is being done, and the share of it that is done.
 
     Raises:
-        stratus.errors.InputError: the table can not be used; the message says why.
+        stratus.errors.InputError: the table cannot be used; the message says why.
     """
     options, path = options or FitOptions(), Path(path)
     needed = {PARAMETERS: options.parameters, TOKENS: options.tokens, LOSS: options.loss}
@@ -98,7 +98,7 @@ def fit_power(
         on_progress: called with what is being done, and the share of it that is done.
 
     Raises:
-        stratus.errors.InputError: the table can not be used; the message says why.
+        stratus.errors.InputError: the table cannot be used; the message says why.
     """
     options, path = options or FitOptions(), Path(path)
     table = read_runs(path, {x: x, LOSS: options.loss}, cluster=options.cluster)
@@ -138,7 +138,7 @@ def _budget(
     fitted: Fitted, flops: float, source: Source, sentence: str | None, options: FitOptions
 ) -> Budget:
     if not flops > 0:
-        raise InputError(f"a budget of {flops:g} operations can not be; give one above 0")
+        raise InputError(f"a budget of {flops:g} operations cannot be; give one above 0")
     constants = fitted.fit.constants
     best = {
         PARAMETERS: law.best_parameters(constants, flops),
@@ -176,7 +176,7 @@ def _predict(
     options: FitOptions,
 ) -> Prediction:
     if not value > 0:
-        raise InputError(f"{x} = {value:g} can not be; give a number above 0")
+        raise InputError(f"{x} = {value:g} cannot be; give a number above 0")
     lo, hi = source.ranges[x]
     if sentence and not lo <= value <= hi:
         return Prediction(x=value, power=None, power_with_floor=None, refused=sentence)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from stratus.studies.scaling.together import laws
+from stratus.studies.scaling.batched_lbfgs import laws
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

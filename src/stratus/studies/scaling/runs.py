@@ -16,13 +16,13 @@ from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.digest import sha256
 from stratus.files.whole import whole_file
+from stratus.names import pick
 from stratus.studies.scaling.plan import read_plan, rows_of, typical_text, write_plan
 from stratus.studies.scaling.sizes import count, view_of
 from stratus.studies.scaling.subsets import table_of_share
 from stratus.training.epochs import n_batches, plan_epoch
 from stratus.training.pretrain import pretrain
 from stratus.training.run_folder import RunFolder, is_first_process, write_text
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -193,7 +193,7 @@ def read_result(home: Path) -> RunResult | None:
         return RunResult.model_validate_json(read_text(path))
     except ValidationError as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read ({reason}); remove it and run again") from None
+        raise InputError(f"{path} cannot be read ({reason}); remove it and run again") from None
 
 
 def _chosen(plan: Plan, only: Sequence[str], part: tuple[int, int]) -> list[PlannedRun]:

@@ -87,7 +87,7 @@ def parse_size(text: str) -> Size:
     layers, heads = int(found[1]), int(found[2])
     hidden = int(found[3]) if found[3] else PER_HEAD * heads
     if hidden % heads:
-        raise InputError(f"the size {text!r} can not be: {heads} heads do not share {hidden}")
+        raise InputError(f"the size {text!r} cannot be: {heads} heads do not share {hidden}")
     return Size(layers=layers, heads=heads, hidden=hidden)
 
 

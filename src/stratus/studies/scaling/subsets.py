@@ -36,7 +36,7 @@ def table_of_share(table: Path, folder: Path, share: float, options: PretrainOpt
         options: of the run: its fractions and salt decide which rows are for training.
 
     Raises:
-        stratus.errors.InputError: the table can not be used, or no training row would be left.
+        stratus.errors.InputError: the table cannot be used, or no training row would be left.
     """
     if share == 1:
         return table

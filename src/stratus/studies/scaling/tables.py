@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stratus.errors import InputError
-from stratus.views.names import pick
+from stratus.names import pick
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ def read_runs(path: Path, needed: dict[str, str], *, cluster: str | None = None)
             one, else each row is a run of its own.
 
     Raises:
-        stratus.errors.InputError: the file can not be read, a column is missing (the message gives
+        stratus.errors.InputError: the file cannot be read, a column is missing (the message gives
             the close ones), or a cell is no number; the message names its row.
     """
     header, rows = _cells(path)
@@ -90,7 +90,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
     """Return the names of the columns of a CSV.
 
     Raises:
-        stratus.errors.InputError: the file can not be read.
+        stratus.errors.InputError: the file cannot be read.
     """
     return tuple(_cells(path)[0])
 
@@ -101,7 +101,7 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
             header, *rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} can not be read as a CSV ({reason}); give one") from None
+        raise InputError(f"{path} cannot be read as a CSV ({reason}); give one") from None
     except ValueError:
         raise InputError(f"{path} is empty; give a CSV whose first line names columns") from None
     if len(set(header)) < len(header):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.task import Task
     from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
@@ -73,7 +73,7 @@ class Calibrated(NamedTuple):
 
 def calibrate_fold(
     *,
-    table: LabelledTable,
+    table: Table,
     fold: Fold,
     tasks: Sequence[Task],
     view: View,
@@ -143,7 +143,7 @@ def as_told(task: Task, kind: Known, predictions: Sequence[Prediction]) -> Seque
 
 
 def curve_scores_of(
-    task: Task, table: LabelledTable, rows: Indices, predictions: Sequence[Prediction]
+    task: Task, table: Table, rows: Indices, predictions: Sequence[Prediction]
 ) -> Scores | None:
     """Return the scores of calibration rows per atom, in the units of a law; None without a law.
 
@@ -174,7 +174,7 @@ def per_atom(task: Task, values: Floats, atoms: Indices | None) -> Floats:
     return values * factor / (1 if atoms is None else np.where(atoms >= 1, atoms, np.nan))
 
 
-def rows_by_kind(table: LabelledTable, rows: Indices, *, hiding: bool) -> dict[Known, Indices]:
+def rows_by_kind(table: Table, rows: Indices, *, hiding: bool) -> dict[Known, Indices]:
     """Return the rows that are shown as each kind of crystal.
 
     Args:
@@ -193,7 +193,7 @@ def rows_by_kind(table: LabelledTable, rows: Indices, *, hiding: bool) -> dict[K
 
 def shown_as(
     kind: Known,
-    table: LabelledTable,
+    table: Table,
     rows: Indices,
     view: View,
     samples: Sequence[Sample],

@@ -15,12 +15,12 @@ from stratus.training.finetune.scores import MODEL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stratus.training.finetune.result import FinetuneResult
+    from stratus.training.finetune.fold_results import FoldResults
 
 _LEVEL = 0.9
 
 
-def make_card(result: FinetuneResult, given: Mapping[str, Any] | None) -> Card:
+def make_card(result: FoldResults, given: Mapping[str, Any] | None) -> Card:
     """Return the card of a result.
 
     Args:
@@ -28,22 +28,22 @@ def make_card(result: FinetuneResult, given: Mapping[str, Any] | None) -> Card:
         given: keys that the owner sets; they win.
 
     Raises:
-        stratus.errors.InputError: a key is unknown or a value can not be.
+        stratus.errors.InputError: a key is unknown or a value cannot be.
     """
     return validated(Card, _values(result) | dict(given or {}), "the card")
 
 
 def check_card(values: Mapping[str, Any] | None) -> None:
-    """Refuse what can not be in a card, before any work.
+    """Refuse what cannot be in a card, before any work.
 
     Raises:
-        stratus.errors.InputError: a key is unknown or a value can not be.
+        stratus.errors.InputError: a key is unknown or a value cannot be.
     """
     needed = {name: "-" for name, field in Card.model_fields.items() if field.is_required()}
     validated(Card, needed | dict(values or {}), "the card")
 
 
-def _values(result: FinetuneResult) -> dict[str, Any]:
+def _values(result: FoldResults) -> dict[str, Any]:
     start = result.start
     base = start.card.model_dump(mode="json") if start.card else None
     names = ", ".join(task.name for task in result.tasks)
@@ -66,7 +66,7 @@ def _values(result: FinetuneResult) -> dict[str, Any]:
     }
 
 
-def _learned(result: FinetuneResult) -> dict[str, Any]:
+def _learned(result: FoldResults) -> dict[str, Any]:
     ids = {id_ for fold in result.folds for id_ in fold.learned}
     folds = "; ".join(
         f"fold {fold.name}: {fold.rows['train']} rows to learn from, {fold.rows['validation']} to "
@@ -81,7 +81,7 @@ def _learned(result: FinetuneResult) -> dict[str, Any]:
     }
 
 
-def _metrics(result: FinetuneResult) -> list[dict[str, Any]]:
+def _metrics(result: FoldResults) -> list[dict[str, Any]]:
     folds = result.folds
     where = f"test rows of fold {folds[0].name}, sha256 of the split {folds[0].digest}"
     if len(folds) > 1:
@@ -94,7 +94,7 @@ def _metrics(result: FinetuneResult) -> list[dict[str, Any]]:
                 {
                     "name": f"{task.name}: {METRICS[name].label}",
                     "value": value.mean,
-                    "unit": METRICS[name].unit_for(task),
+                    "unit": METRICS[name].unit_for(task.unit),
                     "split": where,
                     "rows": rows,
                 }

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stratus.corpora.labelled.disjoint import digest
+from stratus.corpora.tables.disjoint import digest
 from stratus.tasks.predictions import together
 from stratus.training.device import device_here
 from stratus.training.epochs import n_batches
 from stratus.training.finetune.calibrating import bounds, calibrate_fold
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
+from stratus.training.finetune.fold_results import LEVEL, FoldResult
 from stratus.training.finetune.labels import (
     atoms_of,
     fold_rows,
@@ -25,7 +26,6 @@ from stratus.training.finetune.labels import (
 )
 from stratus.training.finetune.loop import fit
 from stratus.training.finetune.predicting import predict_members
-from stratus.training.finetune.result import LEVEL, FoldResult
 from stratus.training.finetune.scores import capped, score
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from stratus.corpora.labelled.disjoint import Overlap
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.disjoint import Overlap
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.task import Task
     from stratus.training.finetune.events import OnProgress
     from stratus.training.finetune.kept import KeptNets
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 def learn_fold(  # noqa: PLR0913 - all that makes a fold
     *,
-    table: LabelledTable,
+    table: Table,
     fold: Fold,
     overlap: Overlap,
     tasks: Sequence[Task],
@@ -157,7 +157,7 @@ def seed_of_member(seed: int, fold: str, member: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
 
 
-def with_share(fold: Fold, table: LabelledTable, share: float, seed: int) -> Fold:
+def with_share(fold: Fold, table: Table, share: float, seed: int) -> Fold:
     """Return a fold with a share of its training rows; what is in a share is in a larger one too.
 
     Args:

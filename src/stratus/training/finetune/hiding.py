@@ -14,7 +14,7 @@ import numpy as np
 from stratus.errors import InputError
 from stratus.scope.partial import UNKNOWN, Known
 from stratus.scope.vocabulary import SEPARATOR
-from stratus.training.counters import Purpose, hashed, key, uniform
+from stratus.training.hash_rng import Purpose, hashed, key, uniform
 from stratus.views.view import special
 
 if TYPE_CHECKING:

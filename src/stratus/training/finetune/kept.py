@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.lock import sole_writer
+from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
-from stratus.sealed import is_sealed
 from stratus.training.checkpoints import CheckpointWriteError, read_checkpoint, write_checkpoint
 from stratus.training.finetune.loop import Fitted
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.task import Task
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.start import Start
@@ -188,7 +188,7 @@ class KeptNets:
                 write_whole(place / RUN, self._run)
                 write_checkpoint(state, place / name)
             except (OSError, CheckpointWriteError) as error:
-                _log.warning("a net can not be kept in %s (%s)", place, error)
+                _log.warning("a net cannot be kept in %s (%s)", place, error)
             else:
                 return
         raise StratusError(
@@ -198,7 +198,7 @@ class KeptNets:
 
 
 def run_of(
-    table: LabelledTable,
+    table: Table,
     digests: Sequence[str],
     tasks: Sequence[Task],
     options: FinetuneOptions,
@@ -236,7 +236,7 @@ def _check_same(place: Path, now: Mapping[str, Any]) -> None:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ResumeError(f"{path} can not be read ({error}); delete {place}") from None
+        raise ResumeError(f"{path} cannot be read ({error}); delete {place}") from None
     for name, value in now.items():
         if before.get(name) != value:
             raise ResumeError(

@@ -13,19 +13,19 @@ import numpy as np
 
 from stratus.errors import InputError
 from stratus.models.law_head import law_of
-from stratus.tasks.atoms import Atoms
+from stratus.names import pick
+from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import check_names
 from stratus.training.finetune.rows import Rows
-from stratus.views.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.task import Task
     from stratus.views.view import Sample, View
@@ -50,7 +50,7 @@ class FoldRows:
     normalisers: Mapping[str, Normaliser]
 
 
-def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
+def check_tasks(table: Table, tasks: Sequence[Task]) -> None:
     """Refuse tasks that the table has not.
 
     Raises:
@@ -80,18 +80,18 @@ def check_tasks(table: LabelledTable, tasks: Sequence[Task]) -> None:
             table.require_atoms(task.column, task.per)
 
 
-def labels_of(table: LabelledTable, task: Task) -> npt.NDArray[np.float64]:
+def labels_of(table: Table, task: Task) -> npt.NDArray[np.float64]:
     """Return the labels of a task, ``[n]``, NaN where absent."""
     return table.labels[:, table.targets.index(task.column)]
 
 
-def atoms_of(table: LabelledTable, task: Task) -> Indices | None:
+def atoms_of(table: Table, task: Task) -> Indices | None:
     """Return how many atoms the labels of a task are of, ``[n]``; None where of no number.
 
     They are 0 where unknown.
     """
     if task.atoms is None:
-        return Atoms(table.n_atoms, table.formula_atoms).of(task)
+        return AtomCounts(table.n_atoms, table.formula_atoms).of(task)
     column = table.labels[:, table.targets.index(task.atoms)]
     return np.where(np.isnan(column), 0, column).astype(np.int64)
 
@@ -101,17 +101,17 @@ def of_rows(atoms: Indices | None, rows: Indices) -> Indices | None:
     return None if atoms is None else atoms[rows]
 
 
-def with_a_label(table: LabelledTable, rows: Indices, tasks: Sequence[Task]) -> Indices:
+def with_a_label(table: Table, rows: Indices, tasks: Sequence[Task]) -> Indices:
     """Return the rows that have a label of some task."""
     columns = np.stack([~np.isnan(labels_of(table, task)[rows]) for task in tasks])
     return rows[columns.any(axis=0)]
 
 
-def read_samples(table: LabelledTable, view: View) -> tuple[list[Sample], Indices]:
+def read_samples(table: Table, view: View) -> tuple[list[Sample], Indices]:
     """Return how a view sees each row, and the encoder rows of each.
 
     Raises:
-        stratus.errors.InputError: a crystal is too long or can not be read; names its id.
+        stratus.errors.InputError: a crystal is too long or cannot be read; names its id.
     """
     samples = []
     for id_, text in zip(table.ids, table.scopes, strict=True):
@@ -129,7 +129,7 @@ def read_samples(table: LabelledTable, view: View) -> tuple[list[Sample], Indice
 
 
 def fold_rows(
-    table: LabelledTable,
+    table: Table,
     fold: Fold,
     tasks: Sequence[Task],
     view: View,
@@ -182,7 +182,7 @@ def fold_rows(
     )
 
 
-def _check_atoms(table: LabelledTable, task: Task, kind: str) -> None:
+def _check_atoms(table: Table, task: Task, kind: str) -> None:
     """Refuse a column of atoms that does not say how many a label is of."""
     if kind != "regression":
         raise InputError(f"{task.atoms} has the atoms of {task.name}, so it is a column of numbers")
@@ -200,7 +200,7 @@ def _check_atoms(table: LabelledTable, task: Task, kind: str) -> None:
 
 
 def _check_finite(
-    task: Task, targets: npt.NDArray[np.float64], table: LabelledTable, rows: Indices
+    task: Task, targets: npt.NDArray[np.float64], table: Table, rows: Indices
 ) -> None:
     wrong = ~np.isfinite(targets)
     if wrong.any():

@@ -27,7 +27,7 @@ def layers_of(encoder: nn.Module) -> tuple[dict[str, int], int]:
     blocks = getattr(encoder, "blocks", None)
     if not isinstance(blocks, nn.ModuleList):
         raise InputError(
-            f"{type(encoder).__name__} has no list of blocks, so its layers can not have learning "
+            f"{type(encoder).__name__} has no list of blocks, so its layers cannot have learning "
             "rates of their own; set layer_decay to 1"
         )
     parts = [name for name, _ in encoder.named_children()]

@@ -18,17 +18,15 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.task import Task
     from stratus.training.finetune.start import Start
 
     Indices = npt.NDArray[np.int64]
 
 
-def learned_by(
-    table: LabelledTable, folds: Sequence[Fold], tasks: Sequence[Task], start: Start
-) -> Domain:
+def learned_by(table: Table, folds: Sequence[Fold], tasks: Sequence[Task], start: Start) -> Domain:
     """Return what the heads of a run learned from; a head that is taken over has learned before.
 
     Args:
@@ -61,7 +59,7 @@ def learned_by(
     )
 
 
-def seen_by(table: LabelledTable, folds: Sequence[Fold], start: Start) -> SeenFormulas | None:
+def seen_by(table: Table, folds: Sequence[Fold], start: Start) -> SeenFormulas | None:
     """Return the formulas that the weights of a run have seen: to learn from or to choose with.
 
     Returns:
@@ -75,7 +73,7 @@ def seen_by(table: LabelledTable, folds: Sequence[Fold], start: Start) -> SeenFo
     )
 
 
-def count_formulas(table: LabelledTable, start: Start) -> dict[str, int | None]:
+def count_formulas(table: Table, start: Start) -> dict[str, int | None]:
     """Return how many formulas a table has, and how many the weights have seen it started from.
 
     Returns:

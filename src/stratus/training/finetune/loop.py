@@ -24,7 +24,7 @@ from stratus.training.device import (
 )
 from stratus.training.finetune.layers import parameter_groups
 from stratus.training.finetune.rows import EndlessRows
-from stratus.training.quiet import quiet_lightning
+from stratus.training.lightning_logging import quiet_lightning
 from stratus.training.schedule import scheduled
 
 if TYPE_CHECKING:

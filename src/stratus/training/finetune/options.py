@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.encoders.table import DEFAULT_ENCODER, architecture
-from stratus.training.grammar import from_layers
-from stratus.views.names import pick
+from stratus.names import pick
+from stratus.training.option_layers import from_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +88,7 @@ def make_finetune_options(*layers: Mapping[str, Any]) -> FinetuneOptions:
         layers: nested plain values, such as those of a file, then those of the command line.
 
     Raises:
-        stratus.errors.InputError: an unknown name (with the close ones), or a value that can not
+        stratus.errors.InputError: an unknown name (with the close ones), or a value that cannot
             be.
     """
     return from_layers(FinetuneOptions, *layers)

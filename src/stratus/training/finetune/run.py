@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratus.corpora.labelled.disjoint import check_disjoint, digest
+from stratus.corpora.tables.disjoint import check_disjoint, digest
 from stratus.errors import InputError
 from stratus.training.finetune.fold import learn_fold, with_share
 from stratus.training.finetune.kept import run_of
@@ -17,8 +17,8 @@ from stratus.training.finetune.start import make_start
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
     from stratus.tasks.task import Task
     from stratus.training.finetune.events import Event, OnProgress
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def finetune(
-    table: LabelledTable,
+    table: Table,
     folds: Sequence[Fold],
     tasks: Sequence[Task],
     options: FinetuneOptions | None = None,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from stratus.tasks.comparison import compare, spread
-from stratus.tasks.metrics import measure, metric
+from stratus.tasks.measurements import measure
+from stratus.tasks.metrics import metric
 from stratus.training.finetune.labels import atoms_of, labels_of
 from stratus.training.simple_models import (
     learned_from,
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.corpora.labelled.folds import Fold
-    from stratus.corpora.labelled.table import LabelledTable
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.tasks.comparison import Comparison, Spread
     from stratus.tasks.task import Task
-    from stratus.training.capped import Capped
+    from stratus.training.row_caps import Capped
 
 MODEL: Final = "model"
 """What the fine-tuned model is called among the methods."""
@@ -34,7 +35,7 @@ Scores: TypeAlias = "dict[str, dict[str, float | None]]"
 
 
 def score(
-    table: LabelledTable,
+    table: Table,
     fold: Fold,
     tasks: Sequence[Task],
     values: Mapping[str, NDArray[np.float64]],
@@ -67,7 +68,7 @@ def score(
     return found
 
 
-def capped(table: LabelledTable, fold: Fold, tasks: Sequence[Task]) -> dict[str, dict[str, Capped]]:
+def capped(table: Table, fold: Fold, tasks: Sequence[Task]) -> dict[str, dict[str, Capped]]:
     """Return which simple models did not learn from all training rows of a fold, by task."""
     rows = {task.name: labels_of(table, task)[fold.train] for task in tasks}
     found = {
@@ -78,7 +79,7 @@ def capped(table: LabelledTable, fold: Fold, tasks: Sequence[Task]) -> dict[str,
 
 
 def _simple(
-    table: LabelledTable,
+    table: Table,
     fold: Fold,
     tasks: Sequence[Task],
     labels: Mapping[str, NDArray[np.float64]],

@@ -22,10 +22,10 @@ from stratus.models.law_head import HIGHEST_K, LOWEST_K, law_head, law_of
 from stratus.models.loading import BUNDLED, load
 from stratus.models.model import Model
 from stratus.models.task_head import TaskHead
+from stratus.names import pick
 from stratus.physics.laws import LAWS
 from stratus.scope import Dialect
 from stratus.training.finetune.network import PropertyNet
-from stratus.views.names import pick
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:

@@ -85,6 +85,6 @@ def test_what_makes_no_card_is_refused(table, other, said):
 def test_what_is_no_table_is_refused(tmp_path):
     (tmp_path / "x.cif").write_text("data_x\n", encoding="utf-8")
     (tmp_path / "x.parquet").write_text("no", encoding="utf-8")
-    for name, said in (("x.cif", "no table"), ("x.parquet", "can not be read"), ("y.csv", "exist")):
+    for name, said in (("x.cif", "no table"), ("x.parquet", "cannot be read"), ("y.csv", "exist")):
         with pytest.raises(InputError, match=said):
             made(tmp_path / name)

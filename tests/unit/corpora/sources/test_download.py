@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from stratus.corpora.sources.download import RemoteFile, download
-from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
 from stratus.corpora.sources.source import SourceError
 from stratus.errors import InputError
 
@@ -232,7 +232,7 @@ def tarred(name, kind=tarfile.REGTYPE) -> bytes:
         ("a.json.gz", gzip.compress(gzip.compress(bytes(1 << 28))), None),
         ("a.json.gz", gzip.compress(bytes(1 << 27)), "grow to more than"),
     ],
-    ids=[  # the bodies hold the time, so they can not name the tests
+    ids=[  # the bodies hold the time, so they cannot name the tests
         "outside", "outside-tar", "link", "cut", "cut-bz2", "page-gz", "page-zip", "page-parquet",
         "twice", "bomb",
     ],

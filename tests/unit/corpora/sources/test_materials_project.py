@@ -19,7 +19,7 @@ from stratus.corpora.sources.materials_project import (
     MaterialsProject,
     MaterialsProjectQuery,
 )
-from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
 from stratus.errors import InputError, StratusError
 
 pytest.importorskip("httpx")

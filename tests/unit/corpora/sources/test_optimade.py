@@ -13,7 +13,7 @@ import pytest
 from stratus.corpora.cards.files import check_files, read_data_card
 from stratus.corpora.sources.collect import CollectOptions, collect
 from stratus.corpora.sources.optimade import Optimade, OptimadeQuery, check_filter, find_databases
-from stratus.corpora.sources.polite import PoliteClient, PoliteOptions
+from stratus.corpora.sources.rate_limit import PoliteClient, PoliteOptions
 from stratus.errors import InputError, ResumeError, StratusError
 
 pytest.importorskip("httpx")
@@ -85,7 +85,8 @@ def test_the_rows_are_those_that_the_client_of_the_server_package_gets(optimade_
 
 
 def test_the_table_is_one_that_encode_reads(straight, tmp_path):
-    from stratus.corpora import EncodeOptions, encode_corpus
+    from stratus.corpora.encoding.job import encode_corpus
+    from stratus.corpora.encoding.options import EncodeOptions
 
     done = encode_corpus(
         [straight / "crystals.parquet"], tmp_path / "scope.parquet", EncodeOptions(workers=0)
@@ -305,10 +306,10 @@ def test_a_provider_is_looked_up_and_an_unknown_one_refused(monkeypatch):
     assert found == ("https://c.example.org", "https://a.example.org", "https://b.example.org")
     with pytest.raises(InputError, match="'nobody' is no OPTIMADE provider"):
         find_databases(["nobody"])
-    with pytest.raises(StratusError, match="'empty' names no database, or can not be reached"):
+    with pytest.raises(StratusError, match="'empty' names no database, or cannot be reached"):
         find_databases(["empty"])
     providers.clear()
-    with pytest.raises(StratusError, match="list of OPTIMADE providers can not be read"):
+    with pytest.raises(StratusError, match="list of OPTIMADE providers cannot be read"):
         find_databases(["mp"])
 
 

@@ -9,13 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.corpora import LabelledTable, check_disjoint, digest, from_column, kfold, read_tables
 from stratus.corpora.keys import Key
-from stratus.corpora.labelled.reading import read_crystals
-from stratus.corpora.labelled.several import read_all_crystals
 from stratus.corpora.splits.files import read_split_card, with_split, write_split
 from stratus.corpora.splits.leaks import leaks
 from stratus.corpora.splits.shares import by_shares, by_time
+from stratus.corpora.tables.disjoint import check_disjoint, digest
+from stratus.corpora.tables.folds import from_column, kfold
+from stratus.corpora.tables.read_tables import read_all_crystals, read_tables
+from stratus.corpora.tables.reading import read_crystals
+from stratus.corpora.tables.table import Table
 from stratus.errors import InputError
 from stratus.scope import Scope
 from stratus.scope.partial import partial_scope
@@ -30,7 +32,7 @@ KEY_OF = {
 }
 
 
-def make(rows: int = 200, seed: int = 0) -> LabelledTable:
+def make(rows: int = 200, seed: int = 0) -> Table:
     """Crystals of a few elements on the orbits of many groups, so that every key repeats."""
     rng = np.random.default_rng(seed)
     scopes = []
@@ -39,7 +41,7 @@ def make(rows: int = 200, seed: int = 0) -> LabelledTable:
         number = int(rng.choice([221, 225, 216, 123, 47, 25, 99, 129]))
         orbits = [(metal, "a"), (anion, "b"), *([(anion, "c")] if rng.random() < 0.5 else [])]
         scopes.append(str(Scope.from_orbits(number, orbits)))
-    return LabelledTable(
+    return Table(
         ids=tuple(f"id{k:03d}" for k in range(rows)),
         scopes=tuple(scopes),
         n_atoms=np.full(rows, 2),
@@ -99,7 +101,7 @@ def test_a_split_is_the_same_with_every_version():
     assert fold.test.tolist() == [1, 4, 7, 12]
 
 
-def timed(times) -> LabelledTable:
+def timed(times) -> Table:
     return dataclasses.replace(make(len(times)), splits=tuple(times))
 
 

@@ -12,12 +12,15 @@ import pytest
 from token_tables import string, write_table
 
 from stratus import encode
-from stratus.corpora import EncodeOptions, build_tokens, encode_corpus, open_tokens
+from stratus.corpora.encoding.job import encode_corpus
+from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.tokens import build as building
+from stratus.corpora.tokens.build import build_tokens
+from stratus.corpora.tokens.corpus import open_tokens
 from stratus.corpora.tokens.info import SPLITS
 from stratus.errors import InputError, StratusError
+from stratus.files.sealed import SealError
 from stratus.scope.vocabulary import vocabulary
-from stratus.sealed import SealError
 
 
 def texts_of(corpora):
@@ -180,14 +183,14 @@ def test_what_is_no_parquet_is_refused(tmp_path):
         build_tokens(tmp_path, tmp_path / "tokens")
     for content in (b"", b"PAR1", b"id,scope\n1,2\n"):
         (tmp_path / "t.parquet").write_bytes(content)
-        with pytest.raises(InputError, match="can not be read as a Parquet"):
+        with pytest.raises(InputError, match="cannot be read as a Parquet"):
             build_tokens(tmp_path / "t.parquet", tmp_path / "tokens")
 
 
 def test_a_truncated_parquet_is_refused(table, tmp_path):
     content = table.read_bytes()
     table.write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match="can not be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         build_tokens(table, tmp_path / "tokens")
 
 
@@ -245,7 +248,7 @@ def test_a_full_disk_leaves_nothing_behind(table, tmp_path, monkeypatch):
                 raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(building.pa.ipc, "new_file", Full)
-    with pytest.raises(StratusError, match=r"tokens can not be written: No space left on device"):
+    with pytest.raises(StratusError, match=r"tokens cannot be written: No space left on device"):
         build_tokens(table, tmp_path / "tokens", shard_rows=100)
     assert len(written) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]

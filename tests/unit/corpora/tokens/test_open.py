@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 from token_tables import string, write_table
 
-from stratus.corpora import build_tokens, open_tokens
 from stratus.corpora.tokens import corpus as opening
+from stratus.corpora.tokens.build import build_tokens
+from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError
+from stratus.files.sealed import MANIFEST, SealError, sealing
 from stratus.scope.vocabulary import Vocabulary, vocabulary
-from stratus.sealed import MANIFEST, SealError, sealing
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_truncated_shard_is_named(folder, keep):
     path.write_bytes(content[: int(keep * len(content))])
     with pytest.raises(SealError, match=r"train-00001\.arrow has changed"):
         open_tokens(folder)
-    with pytest.raises(InputError, match=r"train-00001\.arrow can not be read"):
+    with pytest.raises(InputError, match=r"train-00001\.arrow cannot be read"):
         open_tokens(folder, verify=False)
 
 

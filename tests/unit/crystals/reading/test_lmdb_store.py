@@ -103,7 +103,7 @@ def test_a_pickle_among_good_rows_is_a_reject(tmp_path):
 def test_the_real_stores_of_matsciml_are_refused(data_dir, tmp_path, name):
     packed_file = data_dir / "matsciml_devsets" / "raw_pickled_lmdb" / f"{name}_devset.lmdb.gz"
     (inside,) = read(packed_file)
-    assert "can not be read out of an archive or a compressed file" in inside.detail
+    assert "cannot be read out of an archive or a compressed file" in inside.detail
     (tmp_path / f"{name}.lmdb").write_bytes(gzip.decompress(packed_file.read_bytes()))
     (found,) = read(tmp_path / f"{name}.lmdb")
     assert "are Python pickles, which run code when they are read" in found.detail

@@ -21,8 +21,8 @@ from stratus.models.member import Member
 from stratus.models.model import Model
 from stratus.models.task_head import make_task_head
 from stratus.scope.vocabulary import SCHEMA_VERSION, Role, Vocabulary, vocabulary
-from stratus.studies.attention.looking import GRADIENTS, look, trained, untrained
 from stratus.studies.attention.nulls import Scored, top_k
+from stratus.studies.attention.part_scores import GRADIENTS, look, trained, untrained
 from stratus.studies.attention.parts import SPACE_GROUP, parts_of
 from stratus.studies.attention.reading import attend, gradient_times_input, roll_out
 from stratus.studies.attention.study import AttentionOptions, study

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from stratus.errors import InputError
+from stratus.studies.scaling.batched_lbfgs import descend, objectives
 from stratus.studies.scaling.fitting import fit
 from stratus.studies.scaling.forms import LAW, power
 from stratus.studies.scaling.intervals import Draws, bootstrap, widened
 from stratus.studies.scaling.problem import DELTA, make_problem
 from stratus.studies.scaling.profile import log_likelihood, profile
-from stratus.studies.scaling.together import descend, objectives
 
 TRUE = {"E": 0.25, "A": 30.0, "alpha": 0.41, "B": 400.0, "beta": 0.45}
 
@@ -142,7 +142,7 @@ def test_points_of_one_run_are_drawn_together():
     where = columns()
     problem = make_problem(LAW, where, noisy(where, 0.01))
     found = fit(problem, coarse=True)
-    with pytest.raises(InputError, match="4 runs can not give intervals of 5 constants"):
+    with pytest.raises(InputError, match="4 runs cannot give intervals of 5 constants"):
         bootstrap(
             problem, found, [k % 4 for k in range(16)], draws=1, generator=np.random.default_rng(0)
         )
@@ -232,5 +232,5 @@ def test_what_can_not_be_fitted_is_refused(change, said):
 
 def test_fewer_points_than_constants_are_refused():
     where = {name: values[:4] for name, values in columns().items()}
-    with pytest.raises(InputError, match="4 rows can not tell the 5 constants"):
+    with pytest.raises(InputError, match="4 rows cannot tell the 5 constants"):
         make_problem(LAW, where, np.ones(4))

@@ -98,7 +98,7 @@ def test_a_plan_has_each_size_with_each_budget_and_is_read_back(plan, tmp_path):
     [
         ({"steps": 3}, [1e3], "the plan sets steps"),
         ({"patience": 3}, [1e3], "stops early"),
-        ({}, [0.0], "0 tokens can not be seen"),
+        ({}, [0.0], "0 tokens cannot be seen"),
         ({"batchsize": 3}, [1e3], "did you mean batch_size"),
     ],
 )
@@ -167,7 +167,7 @@ def test_runs_are_recorded_go_on_and_are_fitted_and_drawn(plan, strings, tmp_pat
     with pytest.raises(ResumeError, match="the runs of another plan"):
         run_plan(other, strings, folder)
     (folder / plan.runs[0].name / "scaling.json").write_text("{}")
-    with pytest.raises(InputError, match=r"scaling\.json can not be read"):
+    with pytest.raises(InputError, match=r"scaling\.json cannot be read"):
         read_result(folder / plan.runs[0].name)
 
 

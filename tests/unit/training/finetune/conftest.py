@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stratus import Scope
-from stratus.corpora import Kind, LabelledTable, kfold
+from stratus.corpora.tables.folds import kfold
+from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.tasks.task import Task, make_task
 from stratus.training.finetune.options import make_finetune_options
@@ -28,14 +29,14 @@ def crystal(random) -> Scope:
 
 
 @pytest.fixture(scope="session")
-def made() -> LabelledTable:
+def made() -> Table:
     random = np.random.default_rng(0)
     crystals: dict[str, Scope] = {}
     while len(crystals) < ROWS:
         one = crystal(random)
         crystals.setdefault(str(one), one)
     n_atoms = np.array([one.n_atoms for one in crystals.values()], dtype=np.int64)
-    table = LabelledTable(
+    table = Table(
         ids=tuple(f"c{k}" for k in range(ROWS)),
         scopes=tuple(crystals),
         n_atoms=n_atoms,

@@ -14,10 +14,10 @@ from stratus.training.finetune.options import FinetuneOptions, make_finetune_opt
         ({"layer_decai": 0.5}, "there is no option 'layer_decai'; did you mean layer_decay"),
         ({"encoder": "claud"}, "there is no architecture 'claud'; did you mean cloud"),
         ({"preset": "nono"}, "there is no preset of orbit-set 'nono'; choose nano, small, base"),
-        ({"layer_decay": 0}, "layer_decay can not be 0: "),
-        ({"ema": 1}, "ema can not be 1: "),
-        ({"patience": 0}, "patience can not be 0: "),
-        ({"learning_rate": float("inf")}, "learning_rate can not be inf: "),
+        ({"layer_decay": 0}, "layer_decay cannot be 0: "),
+        ({"ema": 1}, "ema cannot be 1: "),
+        ({"patience": 0}, "patience cannot be 0: "),
+        ({"learning_rate": float("inf")}, "learning_rate cannot be inf: "),
     ],
 )
 def test_a_wrong_option_is_one_sentence(values, sentence):

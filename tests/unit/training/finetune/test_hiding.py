@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stratus import Scope
-from stratus.corpora import Kind, LabelledTable
+from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
 from stratus.models.task_head import make_task_head
@@ -67,7 +67,7 @@ def test_strings_of_another_dialect_are_refused():
         Hiding(SEQUENCE, [sample], np.array([5]), 0.5, 0)
 
 
-def rows_of(table: LabelledTable) -> Rows:
+def rows_of(table: Table) -> Rows:
     samples = [SEQUENCE.tokens(text) for text in table.scopes]
     places = np.arange(len(table), dtype=np.float64)  # the label says which row it is
     here = np.ones(len(table), dtype=np.bool_)
@@ -97,7 +97,7 @@ def test_nothing_is_hidden_if_not_asked(made):
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_a_share_is_from_0_to_1(share):
-    with pytest.raises(InputError, match="hide can not be"):
+    with pytest.raises(InputError, match="hide cannot be"):
         make_finetune_options({"hide": share})
 
 
@@ -105,7 +105,7 @@ ELEMENTS = ("Li", "O", "Na", "Cl", "Fe", "Ti")
 GROUPS = (221, 225, 166, 194)
 
 
-def formulas_to_test(seed: int = 0) -> LabelledTable:
+def formulas_to_test(seed: int = 0) -> Table:
     """Make 300 crystals, then 100 formulas, of a property of composition, group and size."""
     random = np.random.default_rng(seed)
     crystals: dict[str, Scope] = {}
@@ -125,7 +125,7 @@ def formulas_to_test(seed: int = 0) -> LabelledTable:
         + np.log(one.n_atoms) + 0.5 * GROUPS.index(one.space_group)
         for one in all_
     ]  # fmt: skip
-    return LabelledTable(
+    return Table(
         ids=tuple(f"c{k}" for k in range(400)),
         scopes=(*texts[:300], *(hide(text, Known.FORMULA) for text in texts[300:])),
         n_atoms=n_atoms,
@@ -135,7 +135,7 @@ def formulas_to_test(seed: int = 0) -> LabelledTable:
     )
 
 
-def error_on_formulas(table: LabelledTable, share: float) -> float:
+def error_on_formulas(table: Table, share: float) -> float:
     """Return the mean absolute error of a model that learned from whole crystals."""
     tiny = {"layers": 2, "hidden": 32, "heads": 2, "feed_forward": 64}
     options = make_finetune_options(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from stratus.corpora import kfold
+from stratus.corpora.tables.folds import kfold
 from stratus.errors import InputError, StratusError
 from stratus.files.lock import sole_writer
 from stratus.tasks.task import make_task
@@ -200,5 +200,5 @@ def test_a_damaged_list_of_what_nets_depend_on_is_said(learn, tmp_path):
         learn(out, stop_at=3)
     run = tmp_path / "out.parts" / "run.json"
     run.write_text("no json")
-    with pytest.raises(StratusError, match=r"run.json can not be read"):
+    with pytest.raises(StratusError, match=r"run.json cannot be read"):
         learn(out, resume=True)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stratus.corpora import Fold
+from stratus.corpora.tables.folds import Fold
 from stratus.errors import InputError
 from stratus.scope import Dialect
 from stratus.scope.partial import Known, hide

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from stratus.corpora import Kind, kfold
+from stratus.corpora.tables.folds import kfold
+from stratus.corpora.tables.table import Kind
 from stratus.errors import InputError
 from stratus.models.bundle import load_bundle, save_bundle
+from stratus.models.bundle_copy import keep_tasks
 from stratus.models.heads import make_target_heads
-from stratus.models.keeping import keep_tasks
 from stratus.models.law_head import LawHead
 from stratus.physics import debye
 from stratus.scope.partial import Known, hide
@@ -343,7 +344,7 @@ def test_a_model_has_one_law_and_a_name_once(labelled):
     other = mixture.model_copy(update={"name": "other"})
     with pytest.raises(InputError, match="one law, not debye and mixture"):
         check_tasks(labelled, [debye_task, other])
-    with pytest.raises(InputError, match="can not be called debye"):
+    with pytest.raises(InputError, match="cannot be called debye"):
         check_tasks(labelled, [debye_task, make_task({"column": "gap", "name": "debye"})])
     deeper = other.model_copy(update={"layers": 3})
     with pytest.raises(InputError, match="share one head, but their layers are 1, 3"):

@@ -111,7 +111,7 @@ def paper_words() -> Vocabulary:
         ({}, {"encoder": "cloud"}, "of the architecture orbit-set, but encoder is cloud"),
         ({}, {"preset": "nano"}, "has layers 2, but the options ask for 4"),
         ({}, {"model": {"hidden": 64}}, "has hidden 32, but the options ask for 64"),
-        ({}, {"model": {"dropout": 1.5}}, "orbit-set can not have dropout = 1.5"),
+        ({}, {"model": {"dropout": 1.5}}, "orbit-set cannot have dropout = 1.5"),
         ({}, {"model": {"hiden": 64}}, "'hiden'; did you mean hidden"),
     ],
 )

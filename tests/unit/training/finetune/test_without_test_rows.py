@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stratus.corpora import without_test
+from stratus.corpora.tables.folds import without_test
 from stratus.models.bundle import load_bundle
 from stratus.training.finetune.run import finetune
 

@@ -1,6 +1,0 @@
-"""Crystals with labels: what fine-tuning reads, and how its rows are split into folds.
-
->>> from stratus.corpora import kfold, read_labelled
->>> table = read_labelled("phonons.parquet", ["last_phdos_peak"])  # doctest: +SKIP
->>> folds = kfold(table, 5, seed=0)  # doctest: +SKIP
-"""

@@ -1,0 +1,124 @@
+"""What a file holds, by its columns: strings, structures, or formulas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from stratus.corpora.tables.formulas import FORMULA_NAMES, SPACE_GROUP_NAMES, Formulas
+from stratus.corpora.tables.gathering import table_columns
+from stratus.corpora.tables.strings import SCOPE, Strings
+from stratus.crystals.reading.column_names import find_column, first_column, named_column
+from stratus.crystals.reading.table_columns import has_structures
+from stratus.errors import InputError
+from stratus.scope import Dialect
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection
+
+    from stratus.corpora.tables.gathering import RowReader
+    from stratus.crystals.reading import ReadOptions
+
+
+class Layout(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        reader: how its rows become strings; ``None`` where they are structures, to be encoded.
+        columns: the names of all columns; ``None`` for a file that is no table.
+    """
+
+    reader: RowReader | None
+    columns: tuple[str, ...] | None
+
+
+def find_layout(
+    path: str | os.PathLike[str],
+    read: ReadOptions,
+    labels: Collection[str],
+    formula_column: str | None = None,
+    space_group_column: str | None = None,
+    dialect: Dialect = Dialect.ORBIT,
+) -> Layout:
+    """Find out what a file holds.
+
+    A column that the caller named decides; else a column ``scope``, then structures, then a
+    column of formulas.
+
+    Args:
+        path: the file.
+        read: the columns of structures and ids, where the caller named them.
+        labels: the columns of the labels, which are never taken for space groups.
+        formula_column: the column of the formulas, where the caller named it.
+        space_group_column: the column of the space groups, where the caller named it.
+        dialect: of the strings, and of what formulas become.
+
+    Raises:
+        stratus.errors.InputError: a column that was named is missing, the names contradict, or
+            formulas cannot be written in the dialect.
+    """
+    if read.structure_column is not None and (formula_column or space_group_column) is not None:
+        raise InputError(
+            "a table is read as structures or as formulas, not as both; name a "
+            "structure_column, or a formula_column with a space_group_column"
+        )
+    names = table_columns(path, read)
+    if names is None:
+        for column in (formula_column, space_group_column):
+            if column is not None:
+                raise InputError(f"{path} is no table, so it has no column {column!r}")
+        return Layout(None, None)
+    source = str(path)
+    if read.structure_column is not None:
+        named_column(read.structure_column, names, source)
+        return Layout(None, names)
+    if formula_column is not None:
+        formula: str | None = named_column(formula_column, names, source)
+    else:
+        if space_group_column is None:
+            scope = find_column(SCOPE, names, source)
+            if scope is not None:
+                return Layout(Strings(dialect, scope), names)
+            if has_structures(names, source, read):
+                return Layout(None, names)
+        labelled = {find_column(label, names, source) for label in labels}
+        formula = first_column(
+            FORMULA_NAMES, [name for name in names if name not in labelled], source
+        )
+    if formula is not None:
+        reader = _formulas(path, formula, space_group_column, names, labels, dialect)
+        return Layout(reader, names)
+    if space_group_column is not None:
+        raise InputError(
+            f"{path} has no column {' or '.join(FORMULA_NAMES)}, to which the space groups in "
+            f"{space_group_column!r} would belong; name it with formula_column"
+        )
+    return Layout(None, names)
+
+
+def _formulas(
+    path: str | os.PathLike[str],
+    formula: str,
+    space_group: str | None,
+    names: tuple[str, ...],
+    labels: Collection[str],
+    dialect: Dialect,
+) -> Formulas:
+    if dialect != Dialect.ORBIT:
+        raise InputError(
+            f"{path} holds formulas, which can be written in the {Dialect.ORBIT} dialect alone, "
+            f"and {dialect} is read here"
+        )
+    source = str(path)
+    labelled = {find_column(label, names, source) for label in labels} - {None}
+    if space_group is None:
+        free = [name for name in names if name not in labelled and name != formula]
+        space_group = first_column(SPACE_GROUP_NAMES, free, source)
+    else:
+        space_group = named_column(space_group, names, source)
+    for name in (formula, space_group):
+        if name in labelled:
+            raise InputError(
+                f"the column {name!r} is both what is known of a crystal and a label; choose one"
+            )
+    return Formulas(formula, space_group)

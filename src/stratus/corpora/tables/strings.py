@@ -1,0 +1,78 @@
+"""Tables that hold SCOPE strings already, of whole crystals or of partial ones."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from stratus.corpora.tables.gathering import Row
+from stratus.crystals.entry import Code
+from stratus.crystals.reading.column_names import find_column
+from stratus.errors import InputError
+from stratus.scope import Dialect
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from stratus.corpora.tables.gathering import Where
+
+SCOPE: Final = "scope"
+DIALECT: Final = "dialect"
+_REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
+
+
+class Strings:
+    """Rows with a string in the column ``scope``, in whatever case.
+
+    Args:
+        dialect: of the strings; those of another one are rejects.
+        column: how the column is written.
+    """
+
+    def __init__(self, dialect: Dialect = Dialect.ORBIT, column: str = SCOPE) -> None:
+        self.dialect = dialect
+        self.column = column
+        self.own = frozenset({column})
+        self._read = lru_cache(maxsize=_REMEMBERED)(self._row)
+
+    def rows(self, batch: pa.RecordBatch, where: Where) -> list[Row]:
+        """Return what each row came to.
+
+        Raises:
+            stratus.errors.InputError: a row says that it is of another dialect.
+        """
+        self._check_dialect(batch, where)
+        return [
+            self._read(str(text or "").strip()) for text in batch.column(self.column).to_pylist()
+        ]
+
+    def _row(self, text: str) -> Row:
+        if not text:
+            return Row(f"The row has nothing in {self.column}.", code=Code.UNREADABLE)
+        try:
+            return Row(text, *self.dialect.read(text))
+        except InputError as error:
+            return Row(f"{error}{self._hint(text)}", code=Code.UNREADABLE)
+
+    def _hint(self, text: str) -> str:
+        """Say so where a string is good in another dialect."""
+        for other in Dialect:
+            if other is not self.dialect:
+                try:
+                    other.scope.parse(text)
+                except InputError:
+                    continue
+                return f"; it is a string of the {other} dialect, and {self.dialect} is read here"
+        return ""
+
+    def _check_dialect(self, batch: pa.RecordBatch, where: Where) -> None:
+        column = find_column(DIALECT, batch.schema.names, "the table")
+        if column is None:
+            return  # then each string has to prove it
+        for place, dialect in enumerate(batch.column(column).to_pylist()):
+            if dialect != self.dialect:
+                raise InputError(
+                    f"{where(place)} is of dialect {dialect!r}, but {self.dialect.value!r} is read "
+                    f"here: encode the crystals with --dialect {self.dialect}, or read the table "
+                    "in its own"
+                )

@@ -1,0 +1,31 @@
+"""How many atoms a value is of: what turns values per atom into those of a cell and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stratus.tasks.task import Task
+
+
+class AtomCounts(NamedTuple):
+    """The atoms of some crystals.
+
+    Attributes:
+        cell: int64 ``[n]``, in the primitive cell; 0 where unknown.
+        formula: int64 ``[n]``, in a formula unit: NaCl has 2; 0 where unknown.
+    """
+
+    cell: NDArray[np.int64]
+    formula: NDArray[np.int64]
+
+    def of(self, task: Task) -> NDArray[np.int64] | None:
+        """Return the atoms that values of a task are of; None where they are of no number."""
+        return {"cell": self.cell, "formula": self.formula}.get(task.per)
+
+    def take(self, rows: NDArray[np.int64]) -> AtomCounts:
+        """Return those of some crystals."""
+        return AtomCounts(self.cell[rows], self.formula[rows])
