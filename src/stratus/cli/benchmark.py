@@ -147,8 +147,6 @@ def _entrant(
         budget,
         read_options(config) if config else {},
         set_flags({"members": members, "seed": seed}),
-        read_options(config) if config else {},
-        set_flags({"members": members, "seed": seed}),
     )
     if simple_only:
         return None

@@ -115,8 +115,6 @@ def read_flags(
     return set_flags(
         {"structure_column": structure, "id_column": id_column, "max_atoms": max_atoms}
     )
-        {"structure_column": structure, "id_column": id_column, "max_atoms": max_atoms}
-    )
 
 
 def made(make: Callable[[], _T]) -> _T:
