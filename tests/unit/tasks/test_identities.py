@@ -41,7 +41,7 @@ def imposed(text: str, values: dict[str, float], known: Known = Known.WHOLE, **m
     heads = {name: predicted(value) for name, value in values.items()}
     none = np.zeros(1, np.int64)
     atoms = AtomCounts(none, none)
-    )
+    return impose(heads, made, contents_of([text], [known], "orbit"), atoms, **more)
 
 
 def numbers(found, name: str) -> list[float]:
