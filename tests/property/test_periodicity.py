@@ -110,7 +110,7 @@ def test_rows_of_databases_carry_the_same_note(periodic, as_numbers) -> None:
         "cell": MATRIX.tobytes(),
         "positions": np.array(PLACES).tobytes(),
         "pbc": sum(flag << axis for axis, flag in enumerate(periodic)),
-        "labels": None,
+        "key_value_pairs": None,
     }
     assert notes(Record("x", "x", "ase_row", row)) == expected(periodic)
     stored = {"numbers": [55, 17], "positions": PLACES, "cell": MATRIX.tolist(), "pbc": told}

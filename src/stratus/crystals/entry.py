@@ -48,6 +48,7 @@ class Code(StrEnum):
     BAD_SPACE_GROUP = "bad-space-group"
     TOO_LONG = "too-long"
     UNKNOWN_WORD = "unknown-word"
+    NOT_PERIODIC = "not-periodic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,10 @@ class Reject:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One crystal with an id and labels.
+    """One crystal with an id, labels and columns of its atoms.
 
-    The arrays are the crystal; :attr:`structure` is made from them when somebody asks.
+    Lattice, numbers and coordinates are the crystal; :attr:`structure` is made from them when
+    somebody asks.
 
     Attributes:
         id: the crystal's name, unique in its corpus.
@@ -83,10 +85,17 @@ class Entry:
         numbers: shape (n,), atomic numbers.
         frac_coords: shape (n, 3), fractional coordinates.
         source: the file, archive member or table row it came from.
-        labels: the other columns of its table, if it came from one.
+        labels: what its input says of the whole crystal: the other columns of its table, or the
+            results of a calculation. Numbers, texts, vectors and tensors; ``stress`` has the shape
+            (3, 3), in eV/Å³, and is positive under tension.
         species: site species as pymatgen writes them (``Fe2+``), where the input gave oxidation
             states; else ``None`` and the species are the elements.
         notes: what the reader decided on the way, one sentence each.
+        arrays: what its input says of each atom, by name: ``float64`` of shape (n,) or (n, ...),
+            finite, in the order of the sites and the orientation of the lattice. ``forces`` are in
+            eV/Å, ``fixed`` is 1 where an atom is held along a lattice vector, shape (n, 3).
+        pbc: whether the input is periodic along each lattice vector; ``None`` where it says only
+            along how many. The crystal is read as periodic along all three.
     """
 
     id: str
@@ -97,6 +106,8 @@ class Entry:
     labels: Mapping[str, Any] = field(default_factory=dict)
     species: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    arrays: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    pbc: tuple[bool, bool, bool] | None = (True, True, True)
 
     def __len__(self) -> int:
         """Return the number of atoms in the cell as given."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.reading.ase_values import (
+    RESULTS,
+    RESULTS_OF_ATOMS,
+    STORED_OF_ATOMS,
+    data_of,
+    row_values,
+)
 from stratus.crystals.reading.building import build, fractional
 from stratus.crystals.reading.json_text import loads
-from stratus.crystals.reading.periodicity import periodic_notes
+from stratus.crystals.reading.periodicity import periodicity
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 
@@ -22,7 +29,9 @@ if TYPE_CHECKING:
 
     from stratus.crystals.reading.record import ReadOptions
 
-_QUERY = "SELECT id, numbers, cell, positions, pbc, key_value_pairs FROM systems ORDER BY id"
+_NEEDED: Final = ("id", "numbers", "cell", "positions", "pbc", "key_value_pairs")
+_BLOBS: Final = ("forces", "stress", "dipole", *RESULTS_OF_ATOMS, *STORED_OF_ATOMS)
+_FIELDS: Final = dict.fromkeys((*_NEEDED, "data", "constraints", *RESULTS, *_BLOBS))
 _MATRIX = 9
 _LARGEST = 256 << 20  # bytes of a cell, which a column that is worked out could make without end
 
@@ -49,10 +58,11 @@ def ase_db_records(
             raise Refusal(
                 Code.UNREADABLE, "the file is no ASE database: it has no table of systems"
             )
-        for row in connection.execute(_QUERY):
-            values = dict(
-                zip(("id", "numbers", "cell", "positions", "pbc", "labels"), row, strict=True)
-            )
+        there = {column[1] for column in connection.execute("PRAGMA table_info(systems)")}
+        fields = [name for name in _FIELDS if name in _NEEDED or name in there]
+        query = f"SELECT {', '.join(fields)} FROM systems ORDER BY id"  # noqa: S608 - our names
+        for row in connection.execute(query):
+            values = dict(zip(fields, row, strict=True))
             own = _own_id(values, options)
             yield Record(
                 own or f"{stem}:{values['id']}", f"{source}:{values['id']}", "ase_row", values
@@ -71,17 +81,23 @@ def parse_ase_row(
     source: str,
     options: ReadOptions,
 ) -> Entry | Reject:
-    """Return the crystal of a database row; its key-value pairs are labels.
+    """Return the crystal of a database row, with its key-value pairs, data and results.
 
     Raises:
         Refusal: the row has no cell, or arrays of the wrong length.
     """
+    numbers = _array(values["numbers"], "<i4").astype(np.int64)
+    row = {name: values.get(name) for name in RESULTS}
+    row |= {name: _blob(name, values.get(name), len(numbers)) for name in _BLOBS}
+    row["key_value_pairs"] = _json(values["key_value_pairs"])
+    row["data"] = data_of(values.get("data"))
+    row["constraints"] = _json(values.get("constraints"))
     return crystal_of_row(
-        numbers=_array(values["numbers"], "<i4").astype(np.int64),
+        numbers=numbers,
         lattice=_array(values["cell"], "<f8"),
         positions=_array(values["positions"], "<f8"),
         pbc=_axes(values["pbc"]),
-        labels=_labels(values["labels"]),
+        row=row,
         id=id,
         source=source,
         options=options,
@@ -94,7 +110,7 @@ def crystal_of_row(
     lattice: npt.NDArray[np.float64],
     positions: npt.NDArray[np.float64],
     pbc: Any,
-    labels: Mapping[str, Any],
+    row: Mapping[str, Any],
     id: str,  # noqa: A002 - the field's name
     source: str,
     options: ReadOptions,
@@ -105,8 +121,9 @@ def crystal_of_row(
         numbers: shape (n,), atomic numbers.
         lattice: nine numbers, in Å; none or zeros for a molecule.
         positions: 3 n Cartesian coordinates, in Å.
-        pbc: whether it is periodic along each axis, as ``periodic_notes`` takes it.
-        labels: carried into the entry.
+        pbc: whether it is periodic along each axis, as ``periodicity`` takes it.
+        row: its other fields, as :func:`~stratus.crystals.reading.ase_values.row_values` takes
+            them.
         id: the crystal's id.
         source: where the row is.
         options: what counts as a crystal.
@@ -121,6 +138,7 @@ def crystal_of_row(
     if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= 118):
         raise Refusal(Code.DUMMY_SPECIES, "the row holds an atom of number 0, a dummy")
     matrix = lattice.reshape(3, 3)
+    labels, columns, notes, frame = row_values(row, len(numbers))
     return build(
         id=id,
         source=source,
@@ -129,7 +147,10 @@ def crystal_of_row(
         frac_coords=fractional(positions.reshape(-1, 3), matrix),
         options=options,
         labels=labels,
-        notes=periodic_notes(pbc),
+        notes=notes,
+        columns=columns,
+        frame=frame,
+        periodic=periodicity(pbc),
     )
 
 
@@ -144,15 +165,25 @@ def _axes(bits: Any) -> list[bool] | None:
     return [bool(bits & 1 << axis) for axis in range(3)] if isinstance(bits, int) else None
 
 
-def _labels(text: Any) -> dict[str, Any]:
+def _blob(name: str, blob: Any, count: int) -> Any:
+    """Return an array of floats; whole numbers, as tags are, have half as many bytes."""
+    if not isinstance(blob, bytes):
+        return None
+    size = count if name not in {"forces", "momenta"} else 3 * count
+    is_short = name == "tags" and len(blob) == 4 * count
+    array = _array(blob, "<i4" if is_short else "<f8")
+    return array.reshape(count, 3) if size > count and array.size == size else array
+
+
+def _json(text: Any) -> Any:
     try:
-        found = loads(text) if isinstance(text, str) else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _own_id(values: dict[str, Any], options: ReadOptions) -> str | None:
-    labels = _labels(values["labels"])
+    pairs = _json(values["key_value_pairs"])
+    labels = pairs if isinstance(pairs, dict) else {}
     names = (options.id_column,) if options.id_column else ("material_id", "mp_id", "mbid")
     return next((str(labels[name]) for name in names if labels.get(name)), None)

@@ -11,6 +11,8 @@ import numpy as np
 from stratus.crystals.checks import MAX_COORDINATE, MAX_LENGTH, check, lattice_problem
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.first_look import first_look
+from stratus.crystals.reading.frame_values import PLAIN, frame_values
+from stratus.crystals.reading.periodicity import PERIODIC
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from stratus.crystals.reading.frame_values import FrameSource
+    from stratus.crystals.reading.periodicity import Periodicity
     from stratus.crystals.reading.record import ReadOptions
 
 
@@ -32,8 +36,11 @@ def build(  # noqa: PLR0913 - the fields of an entry
     species: tuple[str, ...] | None = None,
     labels: Mapping[str, Any] | None = None,
     notes: tuple[str, ...] = (),
+    columns: Mapping[str, Any] | None = None,
+    periodic: Periodicity = PERIODIC,
+    frame: FrameSource = PLAIN,
 ) -> Entry | Reject:
-    """Make an entry, right-handed and checked.
+    """Make an entry, right-handed and checked, with its labels and arrays in the right places.
 
     Args:
         id: the crystal's id.
@@ -43,11 +50,14 @@ def build(  # noqa: PLR0913 - the fields of an entry
         frac_coords: shape (n, 3).
         options: what counts as a crystal.
         species: n names with oxidation states, where the input gave them.
-        labels: the other columns of the row.
+        labels: what else is said of the crystal, as it was read.
         notes: what was decided on the way.
+        columns: what is said of the atoms, as it was read, in the order of the sites.
+        periodic: along which axes it is periodic.
+        frame: what is known of its source.
 
     Returns:
-        The entry, or the reject that :func:`stratus.crystals.checks.check` made of it.
+        The entry, or why it is no crystal.
     """
     entry = Entry(
         id=id,
@@ -57,19 +67,28 @@ def build(  # noqa: PLR0913 - the fields of an entry
         source=source,
         labels=labels if labels is not None else {},
         species=species,
-        notes=notes,
+        notes=notes + periodic.notes if periodic.notes else notes,
+        pbc=periodic.axes,
     )
     if _left_handed(lattice):
         entry = _turned(entry)
-    return check(entry, options) or entry
+    return (
+        check(entry, options)
+        or _unwanted(entry, options)
+        or _with_values(entry, columns, options, frame)
+    )
 
 
-def build_all(drafts: Sequence[Entry | Reject], options: ReadOptions) -> list[Entry | Reject]:
+def build_all(
+    drafts: Sequence[Entry | Reject], options: ReadOptions, frame: FrameSource | None = PLAIN
+) -> list[Entry | Reject]:
     """Do with many crystals what :func:`build` does with one, in less time for each.
 
     Args:
         drafts: entries as they were read; what is rejected already stays as it is.
         options: what counts as a crystal.
+        frame: what is known of their source; ``None`` where their labels are plain, whatever they
+            are called.
     """
     left_handed, certain = first_look([d for d in drafts if isinstance(d, Entry)], options)
     found = iter(zip(left_handed, certain, strict=True))
@@ -80,7 +99,14 @@ def build_all(drafts: Sequence[Entry | Reject], options: ReadOptions) -> list[En
             turn, good = next(found)
             entry = _turned(draft) if turn else draft
             reject = None if good else check(entry, options)
-            outcome = entry if reject is None else replace(reject, labels=draft.labels)
+            if reject is None and entry.pbc != PERIODIC.axes:
+                reject = _unwanted(entry, options)
+            if reject is not None:
+                outcome = replace(reject, labels=draft.labels)
+            elif frame is None:
+                outcome = entry
+            else:
+                outcome = _with_values(entry, None, options, frame)
         outcomes.append(outcome)
     return outcomes
 
@@ -146,6 +172,47 @@ def fractional(
             Stage.CHECKING,
         )
     return np.linalg.solve(lattice.T, cartesian.T).T.astype(np.float64)
+
+
+def _unwanted(entry: Entry, options: ReadOptions) -> Reject | None:
+    """Return the reject of what is not periodic along three axes, where that is not wanted."""
+    if options.not_periodic == "note" or entry.pbc == PERIODIC.axes:
+        return None
+    detail = (
+        "the input is not periodic along three axes; choose not_periodic (--not-periodic) note to "
+        "read it as a crystal all the same"
+    )
+    return Reject(
+        id=entry.id,
+        source=entry.source,
+        stage=Stage.CHECKING,
+        code=Code.NOT_PERIODIC,
+        detail=detail,
+    )
+
+
+def _with_values(
+    entry: Entry, columns: Mapping[str, Any] | None, options: ReadOptions, frame: FrameSource
+) -> Entry:
+    """Return an entry whose labels and arrays are sorted out."""
+    if not columns and not entry.labels:
+        return entry
+    found = frame_values(
+        entry.labels,
+        columns,
+        count=len(entry.numbers),
+        volume=entry.volume_per_atom * len(entry.numbers),
+        source=frame,
+        declared=options.stress,
+    )
+    if found is None:
+        return entry
+    return replace(
+        entry,
+        labels=found.labels,
+        arrays=found.arrays,
+        notes=(*entry.notes, *found.notes) if found.notes else entry.notes,
+    )
 
 
 def _turned(entry: Entry) -> Entry:

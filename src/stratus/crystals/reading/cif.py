@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from stratus.crystals.reading.cif_labels import decided
 from stratus.crystals.reading.cif_sites import Sites, number_of, read_sites
 from stratus.crystals.reading.cif_symmetry import is_modulated, operations
 from stratus.crystals.reading.cif_text import blocks_of
+from stratus.crystals.reading.frame_values import FrameSource
 from stratus.crystals.reading.orbits import IMAGE_TOLERANCE, expand
 from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.reading.site_order import pymatgen_order
@@ -154,7 +155,14 @@ def _assembled(  # noqa: PLR0917 - what an entry is made of
         species=species,
         labels=labels,
         notes=notes,
+        frame=_SOURCE,
     )
+
+
+_SOURCE: Final = FrameSource(
+    no_directions="a CIF does not say how its cell lies in space",
+    no_order="the atoms of a CIF are made from sites and sorted",
+)
 
 
 def _without_repeats(

@@ -15,6 +15,7 @@ import numpy as np
 
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.ase_db import crystal_of_row
+from stratus.crystals.reading.ase_values import plain
 from stratus.crystals.reading.json_text import loads
 from stratus.crystals.reading.lmdb_child import LEAST_PAIR
 from stratus.crystals.reading.lmdb_process import BATCH, StoreEndedError, StoreProcess
@@ -22,7 +23,7 @@ from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from stratus.crystals.reading.lmdb_process import Value
@@ -78,7 +79,7 @@ def parse_lmdb_row(
     source: str,
     options: ReadOptions,
 ) -> Entry | Reject:
-    """Return the crystal of a row; its key-value pairs, its energy and single data are labels.
+    """Return the crystal of a row, with its key-value pairs, data and results.
 
     Raises:
         Refusal: the row is a pickle, is not what ASE writes, or has no cell.
@@ -86,15 +87,13 @@ def parse_lmdb_row(
     row = _decoded(value)
     if not isinstance(row, dict) or not {"numbers", "positions"} <= set(row):
         raise Refusal(Code.NOT_A_STRUCTURE, "the row has no numbers and positions, as ASE writes")
-    labels = _labels(row)
-    names = (options.id_column,) if options.id_column else _ID_KEYS
-    own = next((str(labels[name]) for name in names if labels.get(name)), None)
+    own = _own_id(row, (options.id_column,) if options.id_column else _ID_KEYS)
     return crystal_of_row(
         numbers=_array(row["numbers"]).astype(np.int64),
         lattice=_array(row.get("cell", [])),
         positions=_array(row["positions"]),
         pbc=_array(row["pbc"]) if row.get("pbc") is not None else None,
-        labels=labels,
+        row=row,
         id=own or id,
         source=source,
         options=options,
@@ -256,21 +255,14 @@ def _decoded(value: bytes) -> Any:
 def _array(value: Any) -> Any:
     """Return an array from a list, or from one of the ways in which ASE writes arrays."""
     try:
-        if isinstance(value, dict):
-            value = value["array"] if "array" in value else value["__ndarray__"][2]
-        if isinstance(value, dict):
-            value = value["__ndarray__"][2]
-        return np.array(value, dtype=np.float64).reshape(-1)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        found = plain(value)
+        return np.array(found["array"] if isinstance(found, dict) else found, float).reshape(-1)
+    except (KeyError, TypeError, ValueError) as error:
         raise Refusal(Code.UNREADABLE, "the row's arrays are not what ASE writes") from error
 
 
-def _labels(row: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key in ("data", "key_value_pairs"):
-        part = row.get(key)
-        if isinstance(part, dict):
-            found |= {n: v for n, v in part.items() if isinstance(v, (str, int, float, bool))}
-    if isinstance(row.get("energy"), (int, float)):
-        found["energy"] = row["energy"]
-    return found
+def _own_id(row: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    """Return the id that stands in the key-value pairs or in the data."""
+    parts = [row.get(part) for part in ("key_value_pairs", "data")]
+    found = (part.get(name) for name in names for part in parts if isinstance(part, dict))
+    return next((str(one) for one in found if one and isinstance(one, str | int | float)), None)

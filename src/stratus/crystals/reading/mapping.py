@@ -13,9 +13,11 @@ from stratus.crystals.elements import SYMBOLS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional, lattice_from_cell
 from stratus.crystals.reading.cif_symbols import species_name, species_of
+from stratus.crystals.reading.frame_values import BY_ANGLES, FrameSource
 from stratus.crystals.reading.json_text import loads
-from stratus.crystals.reading.periodicity import periodic_notes
+from stratus.crystals.reading.periodicity import periodicity
 from stratus.crystals.reading.refusal import Refusal
+from stratus.crystals.reading.site_properties import labels_of_structure, site_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +75,11 @@ def parse_mapping(
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise Refusal(Code.NOT_A_STRUCTURE, f"the mapping is no structure: {reason}") from error
+    columns = {}
+    if "sites" in value:
+        columns = site_columns([site.get("properties") for site in value["sites"]])
+        own = labels_of_structure(value.get("properties"), value.get("charge"))
+        labels = own | dict(labels or {}) if own else labels
     inner = value.get("lattice")
     told = inner.get("pbc") if isinstance(inner, dict) else None
     return build(
@@ -84,11 +91,10 @@ def parse_mapping(
         options=options,
         species=species,
         labels=labels,
-        notes=(
-            *notes,
-            *deuterium_note(words),
-            *periodic_notes(told if told is not None else value.get("pbc")),
-        ),
+        notes=(*notes, *deuterium_note(words)),
+        columns=columns,
+        periodic=periodicity(told if told is not None else value.get("pbc")),
+        frame=FrameSource(no_directions="" if _has_directions(inner, value) else BY_ANGLES),
     )
 
 
@@ -162,6 +168,14 @@ def _plain(lattice: Any, species: Any, coords: Any, *, cartesian: bool) -> _Part
     if any(name is not None for _, name in pairs):
         named = tuple(name or SYMBOLS[number] for number, name in pairs)
     return matrix, np.array([number for number, _ in pairs], dtype=np.int64), array, named, words
+
+
+def _has_directions(given: Any, value: Mapping[str, Any]) -> bool:
+    """Return whether a lattice is one of vectors, and not of lengths and angles."""
+    if isinstance(given, dict):
+        return "matrix" in given
+    given = value.get("lattice_mat", value.get("cell") if given is None else given)
+    return np.size(given) != len(_CELL_KEYS)
 
 
 def _lattice(given: Any) -> npt.NDArray[np.float64]:

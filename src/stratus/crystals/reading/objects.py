@@ -1,16 +1,17 @@
-"""Structures that are already in memory: pymatgen's and ASE's."""
+"""Structures of pymatgen that are already in memory."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stratus.crystals.elements import deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
-from stratus.crystals.reading.building import build, fractional
-from stratus.crystals.reading.periodicity import periodic_notes
+from stratus.crystals.reading.building import build
+from stratus.crystals.reading.periodicity import periodicity
 from stratus.crystals.reading.refusal import Refusal
+from stratus.crystals.reading.site_properties import labels_of_structure, site_columns
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -24,7 +25,7 @@ def entry_of_structure(
     source: str,
     options: ReadOptions,
 ) -> Entry | Reject:
-    """Return the entry of a pymatgen ``Structure``, sites in its order.
+    """Return the entry of a pymatgen ``Structure``, sites and their properties in its order.
 
     Raises:
         Refusal: a site is partially occupied or a dummy.
@@ -66,43 +67,10 @@ def entry_of_structure(
         frac_coords=np.array(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
         options=options,
         species=tuple(names) if charged else None,
-        notes=(
-            *deuterium_note(isotopes),
-            *periodic_notes(getattr(structure.lattice, "pbc", None)),
+        labels=labels_of_structure(
+            getattr(structure, "properties", None), getattr(structure, "_charge", None)
         ),
-    )
-
-
-def entry_of_atoms(
-    atoms: Any,
-    id: str,  # noqa: A002 - the field's name
-    source: str,
-    options: ReadOptions,
-) -> Entry | Reject:
-    """Return the entry of an ASE ``Atoms``; the scalars of its ``info`` are labels.
-
-    Raises:
-        Refusal: it has no cell, or holds a dummy.
-    """
-    lattice = np.array(atoms.cell[:], dtype=np.float64).reshape(3, 3)
-    numbers = np.array(atoms.get_atomic_numbers(), dtype=np.int64)
-    if not lattice.any():
-        raise Refusal(Code.NOT_A_STRUCTURE, "the atoms have no cell: a molecule is no crystal")
-    if len(numbers) and numbers.min() < 1:
-        raise Refusal(Code.DUMMY_SPECIES, "an atom has number 0, a dummy", Stage.CHECKING)
-    coords = fractional(np.array(atoms.positions, dtype=np.float64).reshape(-1, 3), lattice)
-    labels = {
-        key: value
-        for key, value in atoms.info.items()
-        if isinstance(key, str) and isinstance(value, (str, int, float, bool))
-    }
-    return build(
-        id=id,
-        source=source,
-        lattice=lattice,
-        numbers=numbers,
-        frac_coords=coords,
-        options=options,
-        labels=labels,
-        notes=periodic_notes(atoms.pbc),
+        notes=deuterium_note(isotopes),
+        columns=site_columns([site.properties for site in structure]),
+        periodic=periodicity(getattr(structure.lattice, "pbc", None)),
     )

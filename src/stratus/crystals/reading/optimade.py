@@ -12,7 +12,7 @@ import numpy as np
 from stratus.crystals.elements import NUMBERS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.building import build, fractional
-from stratus.crystals.reading.periodicity import dimension_notes
+from stratus.crystals.reading.periodicity import periodicity, periodicity_of_count
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from stratus.crystals.reading.periodicity import Periodicity
     from stratus.crystals.reading.record import ReadOptions
 
 FIELDS: Final = (
@@ -74,7 +75,6 @@ def parse_optimade(
         raise Refusal(Code.UNREADABLE, f"{len(names)} species_at_sites but {len(places)} positions")
     elements = _elements(given.get("species"))
     numbers = [_number(name, elements) for name in names]
-    notes += dimension_notes(given.get("nperiodic_dimensions"))
     notes += deuterium_note(_written(given.get("species"), names))
     own = {name: item for name, item in given.items() if name not in FIELDS}
     return build(
@@ -86,7 +86,16 @@ def parse_optimade(
         options=options,
         labels={**own, **(labels or {})},
         notes=notes,
+        periodic=_periodicity(given),
     )
+
+
+def _periodicity(given: Mapping[str, Any]) -> Periodicity:
+    """Return along which axes it is periodic: ``dimension_types``, else how many there are."""
+    types = given.get("dimension_types")
+    if isinstance(types, list) and len(types) == 3 and None not in types:
+        return periodicity(types)
+    return periodicity_of_count(given.get("nperiodic_dimensions"))
 
 
 def _vectors(value: Any, name: str, code: Code) -> npt.NDArray[np.float64]:

@@ -153,7 +153,7 @@ def _structure(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]
 
 
 def _atoms(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:
-    from stratus.crystals.reading.objects import entry_of_atoms
+    from stratus.crystals.reading.ase_objects import entry_of_atoms
 
     yield entry_of_atoms(record.payload, record.id, record.source, options)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -90,6 +90,12 @@ def parse_poscar(
         names, note = old_elements(raw_lines[0], counts, labels_behind)
         notes = (*notes, note)
     notes += deuterium_note(names)
+    columns = {}
+    if selective:
+        flags = [_FLAGS.get(word.upper()) for _, words in rows for word in words[:3]]
+        columns["selective_dynamics"] = _flags(flags, total)
+    if _has_velocities(lines[at + 1 + total :]):
+        notes += ("velocities left out: they are not read from a POSCAR",)
     numbers = [
         NUMBERS["H" if name == "D" else name]
         for name, count in zip(names, counts, strict=True)
@@ -104,7 +110,24 @@ def parse_poscar(
         options=options,
         labels=labels,
         notes=notes,
+        columns=columns,
     )
+
+
+_FLAGS: Final = {"T": 1.0, ".TRUE.": 1.0, "F": 0.0, ".FALSE.": 0.0}
+
+
+def _flags(flags: list[float | None], total: int) -> Any:
+    """Return which coordinates may move, shape (total, 3), or the list where that is unclear."""
+    if None in flags or len(flags) != 3 * total:
+        return flags
+    return np.array(flags, dtype=np.float64).reshape(total, 3)
+
+
+def _has_velocities(lines: list[str]) -> bool:
+    """Return whether numbers that are not all zero stand behind the atoms."""
+    block = (_floats(line) for line in lines if line.strip())
+    return any(row is not None and len(row) == 3 and any(row) for row in block)
 
 
 def _lattice(

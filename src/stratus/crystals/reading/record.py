@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from stratus.crystals.stress import StressConvention
 
 
 class ReadOptions(BaseModel):
@@ -21,6 +23,14 @@ class ReadOptions(BaseModel):
         512, ge=1, description="Largest decompressed file inside an archive, in MiB."
     )
     max_archive_depth: int = Field(2, ge=1, description="Archives inside archives, in levels.")
+    not_periodic: Literal["note", "reject"] = Field(
+        "note",
+        description="What is periodic along fewer than three axes: read, with a note, or a reject.",
+    )
+    stress: StressConvention | None = Field(
+        None,
+        description="Unit and sign of stress in the inputs; by default what their formats say.",
+    )
     timeout_s: float = Field(
         60.0, gt=0, description="Longest time for a header of an archive or the next rows of LMDB."
     )

@@ -13,7 +13,10 @@ from stratus.crystals.elements import NUMBERS, SYMBOLS, deuterium_note
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.reading.building import build_all, fractional, lattice_from_cell
 from stratus.crystals.reading.column_names import plain_name
-from stratus.crystals.reading.periodicity import dimension_notes, periodic_notes
+from stratus.crystals.reading.frame_values import BY_ANGLES, FrameSource
+from stratus.crystals.reading.number_lists import BRACKETS, has_number_lists, number_lists
+from stratus.crystals.reading.periodicity import PERIODIC, periodicity, periodicity_of_count
+from stratus.crystals.reading.quantities import quantities, quantity
 from stratus.crystals.reading.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -105,8 +108,8 @@ def _rows(payload: TableSlice, stem: str) -> list[_Row]:
 def _arrays(payload: TableSlice) -> _Reader:
     """Return a reader of rows with lattice, species and coordinates, on NumPy slices."""
     batch, columns = payload.batch, payload.columns
-    lattices = _ragged(batch, columns.lattice or "")
-    places = _ragged(batch, columns.coords or "")
+    lattices = number_lists(batch, columns.lattice or "")
+    places = number_lists(batch, columns.coords or "")
     species = batch.column(columns.species).to_pylist()
     is_fractional = plain_name(columns.coords or "") == "frac_coords"
     pbc = next((name for name in batch.schema.names if plain_name(name) == "pbc"), None)
@@ -132,14 +135,22 @@ def _arrays(payload: TableSlice) -> _Reader:
                 coords = fractional(coords, lattice)
         except Refusal as refusal:
             return replace(refusal.reject(id, source), labels=labels)
+        periodic = PERIODIC
         if pbc is not None:
-            remarks += periodic_notes(labels[pbc])
-        if "nperiodic_dimensions" in labels:
-            remarks += dimension_notes(labels["nperiodic_dimensions"])
-        return Entry(id, lattice, numbers, coords, source, labels, named, notes + remarks)
+            periodic = periodicity(labels[pbc])
+        elif "nperiodic_dimensions" in labels:
+            periodic = periodicity_of_count(labels["nperiodic_dimensions"])
+        said = notes + remarks + periodic.notes
+        axes = periodic.axes
+        return Entry(id, lattice, numbers, coords, source, labels, named, said, pbc=axes)
+
+    frame = None
+    if quantities(batch.schema.names):
+        by_angles = plain_name(columns.lattice or "") == "cell"
+        frame = FrameSource(no_directions=BY_ANGLES if by_angles else "")
 
     def read(rows: list[_Row], options: ReadOptions) -> list[Entry | Reject]:
-        return build_all([draft(row) for row in rows], options)
+        return build_all([draft(row) for row in rows], options, frame)
 
     return read
 
@@ -173,56 +184,6 @@ def _structures(payload: TableSlice) -> _Reader:
     return read
 
 
-def _ragged(batch: pa.RecordBatch, name: str) -> list[npt.NDArray[np.float64] | None]:
-    """Return one array of numbers for each row; ``None`` where it is null or holds a null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = batch.column(name)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return [_numbers_in(text) for text in column.to_pylist()]
-    if not hasattr(column.type, "value_type"):
-        return [None] * len(column)
-    while hasattr(column.type.value_type, "value_type"):  # rows of vectors: flatten one level
-        return [_flat(value) for value in column.to_pylist()]
-    if not (
-        pa.types.is_floating(column.type.value_type) or pa.types.is_integer(column.type.value_type)
-    ):
-        return [_flat(value) for value in column.to_pylist()]
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    values = np.asarray(
-        column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64
-    )  # a null becomes NaN, which the checks name
-    ends = np.cumsum(lengths).tolist()
-    missing = column.is_null().to_pylist() if column.null_count else [False] * len(column)
-    return [
-        None if gone else values[end - length : end]
-        for gone, end, length in zip(missing, ends, lengths.tolist(), strict=True)
-    ]
-
-
-def _flat(value: object) -> npt.NDArray[np.float64] | None:
-    if value is None:
-        return None
-    try:
-        return np.array(value, dtype=np.float64).reshape(-1)
-    except (ValueError, TypeError):
-        return None
-
-
-def _numbers_in(text: str | None) -> npt.NDArray[np.float64] | None:
-    if text is None:
-        return None
-    words = text.translate(_BRACKETS).split()
-    try:
-        return np.array([float(word) for word in words], dtype=np.float64)
-    except ValueError:
-        return None
-
-
-_BRACKETS = str.maketrans("[](),;", "      ")
-
-
 def _lattice(flat: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[np.float64]:
     wanted = _CELL if plain_name(column) == "cell" else _MATRIX
     if flat is None or len(flat) != wanted:
@@ -244,9 +205,7 @@ def _species(value: str | list[str | int] | None) -> _Species:
 
 @lru_cache(maxsize=65536)
 def _numbers(value: str | tuple[str | int, ...]) -> _Species:
-    words = (
-        value.translate(_BRACKETS).replace("'", " ").split() if isinstance(value, str) else value
-    )
+    words = value.translate(BRACKETS).replace("'", " ").split() if isinstance(value, str) else value
     found = [NUMBERS.get(word) for word in words]  # type: ignore[arg-type]
     named, notes = None, tuple[str, ...]()
     if None in found:
@@ -286,7 +245,14 @@ def _labels(batch: pa.RecordBatch, columns: TableColumns) -> dict[str, list[Any]
     used = columns.used() | ({columns.id} if columns.id is not None else set())
     text = is_text(batch)
     names = [name for name in batch.schema.names if name not in used]
-    return {name: _plain(label_column(batch, name), text=text) for name in names}
+    return {name: _values(batch, name, text=text) for name in names}
+
+
+def _values(batch: pa.RecordBatch, name: str, *, text: bool) -> list[Any]:
+    """Return the labels of a column; lists of numbers of a quantity as arrays, without shape."""
+    if quantity(name) is not None and has_number_lists(batch.column(name).type):
+        return list(number_lists(batch, name))
+    return _plain(label_column(batch, name), text=text)
 
 
 def is_text(batch: pa.RecordBatch) -> bool:

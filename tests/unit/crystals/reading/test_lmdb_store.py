@@ -47,6 +47,7 @@ def test_rows_come_in_the_order_of_their_numbers_with_labels(tmp_path):
     expected = [0, *range(2, 12)]
     names = [f"omat-{n}" if n != 3 else "x:4" for n in expected]
     assert [entry.id for entry in found] == names
+    assert found[0].labels.pop("more").tolist() == [1]
     assert dict(found[0].labels) == {"sid": "omat-0", "energy": 0}
     assert dict(found[2].labels) == {"gap": 0.5}
     assert np.allclose(found[0].frac_coords, [[0] * 3, [0.5] * 3])

@@ -1,0 +1,532 @@
+"""Labels and arrays of frames: what is read from each format, and what is left out with a note."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms, FixCartesian, FixedPlane, FixScaled
+from ase.db import connect
+from ase.io import write
+from ase.stress import full_3x3_to_voigt_6_stress
+from pymatgen.core import Lattice, Structure
+
+from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.reading import ReadOptions, Record, parse, read
+
+RNG = np.random.default_rng(7)
+CELL = np.array([[4.0, 0.3, 0.0], [0.0, 4.2, 0.1], [0.2, 0.0, 4.4]])
+PLACES = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, 0.0, 0.02]])
+FORCES = RNG.normal(size=(3, 3))
+STRESS = np.array([[0.1, 0.02, 0.03], [0.02, 0.2, 0.05], [0.03, 0.05, 0.4]])
+VOIGT = full_3x3_to_voigt_6_stress(STRESS)
+VOLUME = abs(float(np.linalg.det(CELL)))
+MAGMOMS = np.array([1.0, -2.0, 0.5])
+SAY = "say how stress is written with the option stress (--stress)"
+
+
+def finished(**more) -> Atoms:
+    """Atoms with a calculator that has run on them."""
+    atoms = Atoms("NaClO", scaled_positions=PLACES, cell=CELL, pbc=True)
+    results = {"energy": -7.5, "forces": FORCES, "stress": VOIGT, "magmoms": MAGMOMS}
+    atoms.calc = SinglePointCalculator(atoms, **{**results, **more})
+    return atoms
+
+
+def one(source, **options) -> Entry:
+    (entry,) = read(source, **options)
+    assert isinstance(entry, Entry), entry
+    return entry
+
+
+def assert_is_whole(entry: Entry, *, places: float = 1e-12) -> None:
+    """Energy, forces, stress and moments are those of :func:`finished`, at their atoms."""
+    assert entry.numbers.tolist() == [11, 17, 8]
+    assert entry.labels["energy"] == -7.5
+    np.testing.assert_allclose(entry.labels["stress"], STRESS, atol=places)
+    np.testing.assert_allclose(entry.arrays["forces"], FORCES, atol=places)
+    np.testing.assert_allclose(entry.arrays["magmoms"], MAGMOMS, atol=places)
+    for array in entry.arrays.values():
+        assert array.dtype == np.float64
+        assert len(array) == len(entry)
+
+
+# --- ASE: objects, extended XYZ, databases ----------------------------------------------------
+
+
+def test_atoms_give_the_results_of_their_calculator_their_arrays_and_info() -> None:
+    atoms = finished(free_energy=-7.6, dipole=[1.0, 2.0, 3.0], magmom=-0.5)
+    atoms.info |= {"source": "md", "REF_stress": STRESS * 2, "born": RNG.normal(size=(4, 4, 2))}
+    atoms.arrays["charges"] = np.array([1.0, -1.0, 0.0])
+    atoms.arrays["kinds"] = np.array(["a", "b", "c"])
+    entry = one([atoms])
+    assert_is_whole(entry)
+    assert entry.labels["free_energy"] == -7.6
+    assert entry.labels["magmom"] == -0.5
+    assert entry.labels["dipole"].tolist() == [1, 2, 3]
+    assert entry.labels["source"] == "md"
+    np.testing.assert_allclose(entry.labels["REF_stress"], STRESS * 2)
+    assert entry.arrays["charges"].tolist() == [1, -1, 0]
+    assert entry.notes == (
+        "born left out: it is no number, text, vector or tensor",
+        "kinds left out: it does not hold a number for each atom",
+    )
+
+
+def test_results_of_other_atoms_are_left_out() -> None:
+    atoms = finished()
+    atoms.positions[0, 0] += 1e-3
+    entry = one([atoms])
+    assert not entry.arrays
+    assert not entry.labels
+    assert entry.notes == ("results of the calculator left out: they are not of these atoms",)
+
+
+def test_no_calculator_is_run() -> None:
+    from ase.calculators.emt import EMT
+
+    atoms = Atoms("Cu", cell=np.eye(3) * 2.6, pbc=True, calculator=EMT())
+    assert not one([atoms]).labels
+    atoms.get_forces()
+    assert set(one([atoms]).labels) >= {"energy"}
+    assert one([atoms]).arrays["forces"].shape == (1, 3)
+
+
+def test_two_different_energies_are_said() -> None:
+    atoms = finished()
+    atoms.info["energy"] = 3.0
+    entry = one([atoms])
+    assert entry.labels["energy"] == -7.5
+    assert entry.notes == (
+        "energy of the calculator is kept, which differs from that of the atoms",
+    )
+
+
+def test_extended_xyz_as_ase_writes_it(tmp_path) -> None:
+    atoms = finished()
+    atoms.info |= {"config": "md", "vector": np.arange(4.0), "REF_energy": -8.0}
+    atoms.set_constraint(FixAtoms([1]))
+    write(tmp_path / "a.extxyz", [atoms, atoms])
+    for entry in read(tmp_path / "a.extxyz"):
+        assert_is_whole(entry, places=2e-8)
+        assert entry.labels["vector"].tolist() == [0, 1, 2, 3]
+        assert (entry.labels["config"], entry.labels["REF_energy"]) == ("md", -8.0)
+        assert entry.arrays["fixed"].tolist() == [[0] * 3, [1] * 3, [0] * 3]
+        assert entry.notes == ()
+
+
+def frame(comment: str, properties: str = "", rows: tuple[str, ...] = ("", "", "")) -> Record:
+    """A frame of :data:`CELL` with more in its comment and its lines."""
+    lattice = " ".join(map(str, CELL.ravel()))
+    head = f'3\nLattice="{lattice}" Properties=species:S:1:pos:R:3{properties} {comment}\n'
+    lines = [
+        f"{kind} {' '.join(map(str, place @ CELL))} {row}\n"
+        for kind, place, row in zip(("Na", "Cl", "O"), PLACES, rows, strict=True)
+    ]
+    return Record("x", "x", "extxyz", head + "".join(lines))
+
+
+def parsed(record: Record, **options) -> Entry:
+    (entry,) = parse(record, ReadOptions(**options))
+    assert isinstance(entry, Entry), entry
+    return entry
+
+
+def words(values) -> str:
+    return " ".join(f"{value:.17g}" for value in np.ravel(values))
+
+
+def test_a_virial_is_minus_the_stress_times_the_volume() -> None:
+    for name, own in (("virial", "stress"), ("virials", "stress"), ("REF_virials", "REF_stress")):
+        entry = parsed(frame(f'{name}="{words(-STRESS * VOLUME)}"'))
+        np.testing.assert_allclose(entry.labels[own], STRESS)
+        assert name not in entry.labels
+        assert entry.notes == (f"{own} made from {name}",)
+
+
+def test_a_virial_beside_its_stress_says_nothing_new_and_one_that_contradicts_it_is_said() -> None:
+    both = f'stress="{words(VOIGT)}" virial="{words(-STRESS * VOLUME)}"'
+    entry = parsed(frame(both))
+    np.testing.assert_allclose(entry.labels["stress"], STRESS)
+    assert set(entry.labels) == {"stress"}
+    assert entry.notes == ()
+    wrong = frame(f'stress="{words(VOIGT)}" virial="{words(STRESS * VOLUME)}"')
+    entry = parsed(wrong)
+    assert not entry.labels
+    assert entry.notes[0].startswith("stress left out: virial contradicts it; say how")
+    entry = parsed(wrong, stress="ase")
+    np.testing.assert_allclose(entry.labels["stress"], STRESS)
+    assert entry.notes == ("virial left out: it contradicts stress",)
+
+
+def test_a_declared_convention_wins_over_that_of_the_format() -> None:
+    entry = parsed(frame(f'stress="{words(-STRESS * 1602.176634)}"'), stress="kbar compression")
+    np.testing.assert_allclose(entry.labels["stress"], STRESS)
+
+
+def test_columns_of_every_kind_of_extended_xyz() -> None:
+    rows = ("1 2 3 7 T a 0.5", "4 5 6 8 F b 0.25", "7 8 9 9 T c -1")
+    properties = ":REF_forces:R:3:id:I:1:mobile:L:1:kind:S:1:charge:R:1"
+    entry = parsed(frame("", properties, rows))
+    assert entry.arrays["REF_forces"].tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    assert entry.arrays["id"].tolist() == [7, 8, 9]
+    assert entry.arrays["mobile"].tolist() == [1, 0, 1]
+    assert entry.arrays["charges"].tolist() == [0.5, 0.25, -1]
+    assert entry.notes == ("kind left out: it does not hold a number for each atom",)
+
+
+@pytest.mark.parametrize("row", ["1 2", "1 2 x", ""])
+def test_a_line_without_its_forces_is_refused(row) -> None:
+    (found,) = parse(frame("", ":forces:R:3", ("1 2 3", row, "1 2 3")), ReadOptions())
+    assert isinstance(found, Reject)
+    assert "the line of atom 1 does not hold species:S:1:pos:R:3:forces:R:3" in found.detail
+
+
+def test_forces_that_are_not_finite_are_left_out() -> None:
+    entry = parsed(frame("", ":forces:R:3", ("1 2 3", "nan 0 0", "1 2 3")))
+    assert not entry.arrays
+    assert entry.notes == ("forces left out: not all of its numbers are finite",)
+
+
+def test_values_of_the_comment_line() -> None:
+    entry = parsed(frame('a="1 2 3" b=[1,2.5] c=[1 2] d="007" e="x 1" f="_JSON [[1,2],[3,4]]" g=T'))
+    assert entry.labels["a"].tolist() == [1, 2, 3]
+    assert entry.labels["b"].tolist() == [1, 2.5]
+    assert entry.labels["c"].tolist() == [1, 2]
+    assert entry.labels["f"].tolist() == [[1, 2], [3, 4]]
+    assert {key: entry.labels[key] for key in "deg"} == {"d": "007", "e": "x 1", "g": "T"}
+
+
+def test_a_database_as_ase_writes_it(tmp_path) -> None:
+    atoms = finished(free_energy=-7.6, dipole=[1.0, 2.0, 3.0])
+    atoms.set_constraint(FixAtoms([2]))
+    atoms.set_initial_magnetic_moments([3.0, 2.0, 1.0])
+    atoms.calc.atoms.set_initial_magnetic_moments([3.0, 2.0, 1.0])
+    atoms.set_tags([0, 1, 2])
+    data = {"tensor": np.eye(3), "gaps": [1.0, 2.0], "sid": "s-1", "nested": {"a": 1}}
+    with connect(tmp_path / "a.db") as database:
+        database.write(atoms, bandgap=1.5, data=data)
+    entry = one(tmp_path / "a.db")
+    assert_is_whole(entry)
+    assert (entry.labels["free_energy"], entry.labels["bandgap"]) == (-7.6, 1.5)
+    assert entry.labels["dipole"].tolist() == [1, 2, 3]
+    assert entry.labels["tensor"].tolist() == np.eye(3).tolist()
+    assert entry.labels["gaps"].tolist() == [1, 2]
+    assert entry.labels["sid"] == "s-1"
+    assert entry.arrays["initial_magmoms"].tolist() == [3, 2, 1]
+    assert entry.arrays["tags"].tolist() == [0, 1, 2]
+    assert entry.arrays["fixed"].tolist() == [[0] * 3, [0] * 3, [1] * 3]
+    assert entry.notes == ("nested left out: it is no number, text, vector or tensor",)
+
+
+def test_a_stress_in_the_data_of_a_database_has_to_be_declared(tmp_path) -> None:
+    atoms = Atoms("NaClO", scaled_positions=PLACES, cell=CELL, pbc=True)
+    with connect(tmp_path / "a.db") as database:
+        database.write(atoms, data={"stress": -STRESS * 1602.176634})
+    entry = one(tmp_path / "a.db")
+    assert "stress" not in entry.labels
+    assert SAY in entry.notes[0]
+    np.testing.assert_allclose(one(tmp_path / "a.db", stress="vasp").labels["stress"], STRESS)
+
+
+def lmdb_row(**more) -> Record:
+    """A row as ``aselmdb`` stores it: JSON under zlib, arrays as lists."""
+    row = {
+        "numbers": [11, 17, 8],
+        "positions": (PLACES @ CELL).tolist(),
+        "cell": CELL.tolist(),
+        "pbc": [True] * 3,
+        "ctime": 24.5,
+        "mtime": 24.5,
+        "user": None,
+        "calculator": "unknown",
+        "calculator_parameters": {},
+        "energy": -7.5,
+        "forces": FORCES.tolist(),
+        "stress": VOIGT.tolist(),
+        "magmoms": MAGMOMS.tolist(),
+        "constraints": [{"name": "FixAtoms", "kwargs": {"indices": [0]}}],
+        "key_value_pairs": {},
+        "data": {"sid": "omat-1", "calc_id": 3},
+    }
+    return Record("x", "x", "lmdb_row", zlib.compress(json.dumps({**row, **more}).encode()))
+
+
+def test_a_row_of_omat24() -> None:
+    entry = parsed(lmdb_row())
+    assert_is_whole(entry)
+    assert entry.id == "omat-1"
+    assert entry.labels["calc_id"] == 3
+    assert entry.arrays["fixed"].tolist() == [[1] * 3, [0] * 3, [0] * 3]
+    assert entry.notes == ()
+    tensor = parsed(lmdb_row(stress=STRESS.tolist(), free_energy=-7.6))
+    assert_is_whole(tensor)
+    assert tensor.labels["free_energy"] == -7.6
+
+
+def test_forces_of_another_length_are_left_out() -> None:
+    entry = parsed(lmdb_row(forces=FORCES[:2].tolist()))
+    assert "forces" not in entry.arrays
+    assert entry.notes == ("forces left out: it does not have a value for each atom",)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "expected"),
+    [
+        (FixAtoms([0]), [[1] * 3, [0] * 3, [0] * 3]),
+        (FixCartesian([1]), [[0] * 3, [1] * 3, [0] * 3]),
+        (FixScaled([1], mask=(True, False, False)), [[0] * 3, [1, 0, 0], [0] * 3]),
+        (FixCartesian([1], mask=(True, False, False)), None),
+        (FixedPlane(1, (1, 0, 0)), None),
+    ],
+)
+def test_constraints_hold_atoms_along_lattice_vectors_or_are_said(constraint, expected) -> None:
+    atoms = Atoms("NaClO", scaled_positions=PLACES, cell=CELL, pbc=True, constraint=constraint)
+    entry = one([atoms])
+    if expected is None:
+        assert not entry.arrays
+        assert entry.notes == (
+            f"the constraint {type(constraint).__name__} left out: it does not hold atoms alone",
+        )
+    else:
+        assert entry.arrays["fixed"].tolist() == expected
+
+
+# --- pymatgen ---------------------------------------------------------------------------------
+
+
+def structure(**properties) -> Structure:
+    return Structure(Lattice(CELL), ["Na", "Cl", "O"], PLACES, site_properties=properties)
+
+
+def test_properties_of_sites_of_objects_and_json() -> None:
+    given = structure(
+        magmom=MAGMOMS.tolist(),
+        forces=FORCES.tolist(),
+        selective_dynamics=[[True] * 3, [False] * 3, [True, False, True]],
+        wyckoff=["a", "b", "c"],
+        velocities=[None, [0.0] * 3, [0.0] * 3],
+    )
+    given.properties = {"energy": -7.5}
+    for source in ([given], None):
+        if source is None:
+            record = Record("x", "x", "mapping", json.loads(given.to_json()))
+            (entry,) = parse(record, ReadOptions())
+        else:
+            entry = one(source)
+        assert entry.arrays["forces"].tolist() == FORCES.tolist()
+        assert entry.arrays["magmoms"].tolist() == MAGMOMS.tolist()
+        assert entry.arrays["fixed"].tolist() == [[0] * 3, [1] * 3, [0, 1, 0]]
+        assert entry.labels["energy"] == -7.5
+        assert sorted(note.split()[0] for note in entry.notes) == ["velocities", "wyckoff"]
+
+
+def test_labels_around_a_structure_as_mptrj_has_them() -> None:
+    row = {
+        "structure": structure().as_dict(),
+        "force": FORCES.tolist(),
+        "magmom": MAGMOMS.tolist(),
+        "stress": (-STRESS * 1602.176634).tolist(),
+        "uncorrected_total_energy": -7.5,
+    }
+    entry = parsed(Record("x", "x", "mapping", row))
+    assert entry.arrays["forces"].tolist() == FORCES.tolist()
+    assert entry.arrays["magmoms"].tolist() == MAGMOMS.tolist()
+    assert set(entry.labels) == {"uncorrected_total_energy"}
+    assert len(entry.notes) == 1
+    assert entry.notes[0].startswith("stress left out: its unit and sign are not known")
+    assert SAY in entry.notes[0]
+    declared = parsed(Record("x", "x", "mapping", row), stress="vasp")
+    np.testing.assert_allclose(declared.labels["stress"], STRESS)
+    assert declared.notes == ()
+
+
+def test_where_the_cell_has_no_directions_vectors_are_left_out() -> None:
+    given = structure(forces=FORCES.tolist(), magmom=MAGMOMS.tolist()).as_dict()
+    given["lattice"].pop("matrix")
+    entry = parsed(Record("x", "x", "mapping", {"structure": given, "stress": STRESS.tolist()}))
+    assert set(entry.arrays) == {"magmoms"}
+    assert {note.split()[0] for note in entry.notes} == {"stress", "forces"}
+    assert all("its directions in space are not known" in note for note in entry.notes)
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def table(tmp_path, **columns):
+    content = {"lattice": [CELL.tolist()], "frac_coords": [PLACES.tolist()]}
+    content |= {"species": [["Na", "Cl", "O"]], **columns}
+    names = {name: value for name, value in content.items() if value is not None}
+    pq.write_table(pa.table(names), tmp_path / "t.parquet")
+    return tmp_path / "t.parquet"
+
+
+def test_columns_of_parquet(tmp_path) -> None:
+    path = table(
+        tmp_path,
+        energy=[-7.5],
+        forces=pa.array([FORCES.tolist()], pa.list_(pa.list_(pa.float32()))),
+        magmoms=[MAGMOMS.tolist()],
+        stress=[STRESS.tolist()],
+        fixed=[[True, False, True]],
+        spectrum=[[1.0, 2.0]],
+    )
+    entry = one(path)
+    assert np.allclose(entry.arrays["forces"], FORCES, atol=1e-6)
+    assert entry.arrays["magmoms"].tolist() == MAGMOMS.tolist()
+    assert entry.arrays["fixed"].tolist() == [[1] * 3, [0] * 3, [1] * 3]
+    assert entry.labels == {"energy": -7.5, "spectrum": [1.0, 2.0]}
+    assert SAY in entry.notes[0]
+    assert len(entry.notes) == 1
+    np.testing.assert_allclose(one(path, stress="eV/A^3 tension").labels["stress"], STRESS)
+
+
+@pytest.mark.parametrize("shape", ["nested", "flat", "fixed"])
+def test_a_table_with_nulls_and_every_shape_of_lists(tmp_path, shape) -> None:
+    value = FORCES.ravel().tolist() if shape == "flat" else FORCES.tolist()
+    kind = pa.list_(pa.float64()) if shape == "flat" else pa.list_(pa.list_(pa.float64()))
+    if shape == "fixed":
+        kind = pa.list_(pa.list_(pa.float64(), 3))
+    columns = {
+        "lattice": [CELL.tolist()] * 4,
+        "frac_coords": [PLACES.tolist()] * 4,
+        "species": [["Na", "Cl", "O"]] * 4,
+        "forces": pa.array([value, None, value[:2], value], kind),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    first, absent, short, last = read(tmp_path / "t.parquet")
+    assert first.arrays["forces"].tolist() == last.arrays["forces"].tolist() == FORCES.tolist()
+    assert (dict(absent.arrays), absent.notes) == ({}, ())
+    assert short.notes == ("forces left out: it does not hold three numbers for each atom",)
+
+
+def test_columns_of_csv_in_brackets(tmp_path) -> None:
+    row = {
+        "structure": structure().to_json(),
+        "forces": json.dumps(FORCES.tolist()),
+        "stress": json.dumps(VOIGT.tolist()),
+        "yield_stress": "3.5",
+        "force_source": "dft",
+    }
+    cells = ['"' + value.replace('"', '""') + '"' for value in row.values()]
+    (tmp_path / "t.csv").write_text(",".join(row) + "\n" + ",".join(cells) + "\n")
+    entry = one(tmp_path / "t.csv", stress="ase")
+    assert np.allclose(entry.arrays["forces"], FORCES)
+    assert np.allclose(entry.labels["stress"], STRESS)
+    assert (entry.labels["yield_stress"], entry.labels["force_source"]) == (3.5, "dft")
+
+
+def test_forces_beside_a_cif_or_a_cell_of_angles_are_left_out(tmp_path) -> None:
+    cif = structure().to(fmt="cif")
+    pq.write_table(
+        pa.table({"cif": [cif], "forces": [FORCES.tolist()], "stress": [STRESS.tolist()]}),
+        tmp_path / "cif.parquet",
+    )
+    entry = one(tmp_path / "cif.parquet", stress="ase")
+    assert not entry.arrays
+    assert "stress" not in entry.labels
+    assert set(entry.notes) == {
+        "stress left out: a CIF does not say how its cell lies in space",
+        "forces left out: the atoms of a CIF are made from sites and sorted",
+    }
+    cell = [[4.0, 4.2, 4.4, 90.0, 91.0, 92.0]]
+    path = table(tmp_path, lattice=None, cell=cell, forces=[FORCES.tolist()], magmoms=[[1, 2, 3]])
+    entry = one(path)
+    assert set(entry.arrays) == {"magmoms"}
+    assert "its directions in space are not known" in entry.notes[0]
+
+
+def test_a_left_handed_cell_keeps_its_vectors(tmp_path) -> None:
+    atoms = finished()
+    left = atoms.copy()
+    left.set_cell(atoms.cell[:][[1, 0, 2]])
+    left.calc = SinglePointCalculator(left, energy=-7.5, forces=FORCES, stress=VOIGT)
+    write(tmp_path / "left.extxyz", left)
+    entry = one(tmp_path / "left.extxyz")
+    assert np.linalg.det(entry.lattice) > 0
+    moved = (entry.frac_coords @ entry.lattice - atoms.positions) @ np.linalg.inv(entry.lattice)
+    assert np.allclose(moved, np.rint(moved), atol=1e-6)
+    assert np.allclose(entry.arrays["forces"], FORCES, atol=1e-7)
+    assert np.allclose(entry.labels["stress"], STRESS, atol=1e-12)
+
+
+# --- POSCAR -----------------------------------------------------------------------------------
+
+POSCAR = """salt
+1.0
+4 0 0
+0 4 0
+0 0 4
+Na Cl
+1 1
+Selective dynamics
+Direct
+0 0 0 T F T
+0.5 0.5 0.5 F F F
+"""
+
+
+def test_selective_dynamics_of_a_poscar() -> None:
+    (entry,) = parse(Record("x", "x", "poscar", POSCAR.encode()), ReadOptions())
+    assert entry.arrays["fixed"].tolist() == [[0, 1, 0], [1, 1, 1]]
+    assert entry.notes == ()
+    zeros = POSCAR + "\n  0 0 0\n  0 0 0\n"
+    (entry,) = parse(Record("x", "x", "poscar", zeros.encode()), ReadOptions())
+    assert entry.notes == ()
+    (entry,) = parse(
+        Record("x", "x", "poscar", zeros.replace("  0 0 0\n", "  0 0 0.1\n").encode()),
+        ReadOptions(),
+    )
+    assert entry.notes == ("velocities left out: they are not read from a POSCAR",)
+    (entry,) = parse(
+        Record("x", "x", "poscar", POSCAR.replace("T F T", "").encode()), ReadOptions()
+    )
+    assert not entry.arrays
+    assert entry.notes == ("selective_dynamics left out: it does not have a value for each atom",)
+
+
+# --- periodicity ------------------------------------------------------------------------------
+
+
+def test_what_is_not_periodic_is_kept_with_a_note_or_rejected(tmp_path) -> None:
+    slab = finished()
+    slab.pbc = (True, True, False)
+    slab.calc.atoms.pbc = slab.pbc
+    write(tmp_path / "a.extxyz", slab)
+    with connect(tmp_path / "a.db") as database:
+        database.write(slab)
+    given = Structure(Lattice(CELL, pbc=(True, True, False)), ["Na", "Cl", "O"], PLACES)
+    (tmp_path / "a.json").write_text(given.to_json())
+    sources = [[slab], [given], *(tmp_path / f"a.{kind}" for kind in ("extxyz", "db", "json"))]
+    sources.append(table(tmp_path, pbc=["T T F"]))
+    for source in sources:
+        entry = one(source)
+        assert entry.pbc == (True, True, False)
+        assert entry.notes == (
+            "periodic along a and b alone; read as a crystal in all three directions",
+        )
+        (found,) = read(source, not_periodic="reject")
+        assert isinstance(found, Reject)
+        assert found.code is Code.NOT_PERIODIC
+        assert "--not-periodic" in found.detail
+
+
+def test_optimade_says_how_many_axes_or_which() -> None:
+    entry = {
+        "lattice_vectors": CELL.tolist(),
+        "cartesian_site_positions": (PLACES @ CELL).tolist(),
+        "species_at_sites": ["Na", "Cl", "O"],
+        "nperiodic_dimensions": 2,
+    }
+    found = parsed(Record("x", "x", "mapping", entry))
+    assert found.pbc is None
+    (reject,) = parse(Record("x", "x", "mapping", entry), ReadOptions(not_periodic="reject"))
+    assert reject.code is Code.NOT_PERIODIC
+    found = parsed(Record("x", "x", "mapping", entry | {"dimension_types": [1, 0, 1]}))
+    assert found.pbc == (True, False, True)
