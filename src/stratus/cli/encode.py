@@ -14,10 +14,12 @@ from stratus.cli.flags import (
     IdColumn,
     Inputs,
     MaxAtoms,
+    NotPeriodic,
     Progress,
     Quiet,
     Resume,
     SafeCells,
+    Stress,
     Strict,
     StructureColumn,
     Symprec,
@@ -67,6 +69,8 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
     strict: Strict = False,
     safe_cells: SafeCells = False,
     max_atoms: MaxAtoms = None,
+    not_periodic: NotPeriodic = None,
+    stress: Stress = None,
     structure: StructureColumn = None,
     id_column: IdColumn = None,
     timeout: Timeout = 60.0,
@@ -85,7 +89,7 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
         from stratus.corpora.encoding.options import EncodeOptions
 
         values = {
-            "read": read_flags(structure, id_column, max_atoms),
+            "read": read_flags(structure, id_column, max_atoms, not_periodic, stress),
             "scope": {
                 "dialect": dialect.value,
                 "symprec": symprec,

@@ -77,6 +77,19 @@ def print_rejects(rejects: Mapping[str, int], where: str = "") -> int:
     return refused
 
 
+def _print_notes(notes: Mapping[str, int]) -> None:
+    """Print how often each note was made, the most frequent first."""
+    if notes:
+        say(f"notes          {sum(notes.values()):>12,}")
+    for note, count in list(notes.items())[:_MOST_NOTES]:
+        say(f"  {count:>9,}   {note}")
+    if len(notes) > _MOST_NOTES:
+        say(f"  and {len(notes) - _MOST_NOTES:,} other notes: see the column notes")
+
+
+_MOST_NOTES = 8
+
+
 def print_summary(summary: EncodeSummary) -> None:
     """Print the counts of a finished job."""
     if summary.already_complete:
@@ -85,6 +98,7 @@ def print_summary(summary: EncodeSummary) -> None:
     say(f"rows out       {summary.rows_out:>12,}   {summary.output}")
     print_rejects(summary.rejects, summary.rejects_file)
     say(f"distinct SCOPE {summary.distinct:>12,}")
+    _print_notes(summary.notes)
     if not summary.already_complete:
         resumed = f", after {summary.resumed:,} of an earlier run" if summary.resumed else ""
         say(f"time           {summary.seconds:>10,.1f} s   {summary.rate:,.0f} crystals/s{resumed}")

@@ -62,6 +62,14 @@ SpaceGroupColumn = Annotated[
 ]
 Symprec = Annotated[float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")]
 MaxAtoms = Annotated[int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")]
+NotPeriodic = Annotated[
+    str | None,
+    typer.Option(metavar="note|reject", help="What is not periodic along three axes."),
+]
+Stress = Annotated[
+    str | None,
+    typer.Option(metavar="WORDS", help="How inputs write stress: ase, vasp, or 'GPa tension'."),
+]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Longest time for one crystal.")]
 Workers = Annotated[
     int | None, typer.Option(help="Worker processes; 0 works in this one.  [default: one a core]")
@@ -109,11 +117,21 @@ def set_flags(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_flags(
-    structure: str | None = None, id_column: str | None = None, max_atoms: int | None = None
+    structure: str | None = None,
+    id_column: str | None = None,
+    max_atoms: int | None = None,
+    not_periodic: str | None = None,
+    stress: str | None = None,
 ) -> dict[str, Any]:
     """Return the values of ``ReadOptions`` that were given as flags."""
     return set_flags(
-        {"structure_column": structure, "id_column": id_column, "max_atoms": max_atoms}
+        {
+            "structure_column": structure,
+            "id_column": id_column,
+            "max_atoms": max_atoms,
+            "not_periodic": not_periodic,
+            "stress": stress,
+        }
     )
 
 

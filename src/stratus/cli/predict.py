@@ -15,11 +15,13 @@ from stratus.cli.flags import (
     Interval,
     KeepColumns,
     MaxAtoms,
+    NotPeriodic,
     OutputTable,
     Progress,
     Quiet,
     RejectsFile,
     SafeCells,
+    Stress,
     Strict,
     StructureColumn,
     Symprec,
@@ -67,6 +69,8 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
     symprec: Symprec = 0.01,
     workers: Workers = None,
     max_atoms: MaxAtoms = None,
+    not_periodic: NotPeriodic = None,
+    stress: Stress = None,
     structure: StructureColumn = None,
     id_column: IdColumn = None,
     timeout: Timeout = 60.0,
@@ -85,7 +89,7 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
         from stratus.models.loading import load
 
         formulas = _formulas(inputs or [], formula, space_group)
-        read = read_flags(structure, id_column, max_atoms)
+        read = read_flags(structure, id_column, max_atoms, not_periodic, stress)
         options = predict_options(
             read, symprec=symprec, workers=workers, timeout=timeout, keep_columns=keep_columns
         )

@@ -43,6 +43,7 @@ class Work:
         write: from a crystal and its symmetry to its SCOPE.
         read: how to parse.
         scope: how to search and write.
+        says_arrays: whether notes name the arrays of atoms, for which a table has no columns.
     """
 
     parse: Callable[[Record, ReadOptions], Iterable[Entry | Reject]]
@@ -50,6 +51,7 @@ class Work:
     write: Callable[[Entry, Any, ScopeOptions], Any]
     read: ReadOptions
     scope: ScopeOptions
+    says_arrays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def encode_chunk(
             outcomes.append(item)
         else:
             _Item(index, work, stops, publish, outcomes).search(item)
-    rows = ChunkRows()
+    rows = ChunkRows(says_arrays=work.says_arrays)
     for outcome in outcomes:
         if isinstance(outcome, Reject):
             rows.reject(outcome)

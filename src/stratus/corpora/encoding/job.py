@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,13 @@ import pyarrow as pa
 from stratus.corpora.encoding.chunks import Work, chunked
 from stratus.corpora.encoding.fingerprint import STANDARD_INPUT, require_same, run_fingerprint
 from stratus.corpora.encoding.ids import IdIndex
-from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects, write_table
+from stratus.corpora.encoding.merge import (
+    count_codes,
+    count_notes,
+    stored_metadata,
+    write_rejects,
+    write_table,
+)
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.output_checks import check_apart, check_output
 from stratus.corpora.encoding.parts import PartStore, discard
@@ -72,7 +79,8 @@ def encode_corpus(
     """
     options = options or EncodeOptions()
     started = time.monotonic()
-    job = _Job(list(inputs), Path(output), options, work or default_work(options))
+    work = work or replace(default_work(options), says_arrays=True)
+    job = _Job(list(inputs), Path(output), options, work)
     finished = job.finished_before() if options.resume else None
     if finished is None:
         try:
@@ -116,7 +124,8 @@ class _Job:
                 require_same(known["fingerprint"], self.fingerprint, self.output)
                 if self.parts.exists():
                     discard(self.parts)
-                counts = {k: known[k] for k in ("rows_in", "rows_out", "rejects", "distinct")}
+                names = ("rows_in", "rows_out", "rejects", "distinct", "notes")
+                counts = {name: known[name] for name in names if name in known}
                 return self._summary(**counts, resumed=known["rows_in"], already_complete=True)
         return None
 
@@ -206,7 +215,8 @@ class _Job:
                 f"{rows_in} crystals were met but {store.rows} rows and {store.rejects} rejects "
                 "were stored; this is a fault of stratus: please report it"
             )
-        counts = {"rows_in": rows_in, "rows_out": store.rows, "rejects": codes}
+        notes = dict(count_notes(store).most_common())
+        counts = {"rows_in": rows_in, "rows_out": store.rows, "rejects": codes, "notes": notes}
         safe = self.options.safe_cells
         write_rejects(store, self.rejects, safe=safe)
         from stratus.scope import provenance

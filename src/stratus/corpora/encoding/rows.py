@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from stratus.crystals.entry import Reject
@@ -51,6 +52,9 @@ REJECT_SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name 
 _OWN_NAMES = frozenset(f.name for f in (*WORKER_FIELDS, *RUN_FIELDS, POSITION))
 LABEL_PREFIX = "label_"
 
+BETWEEN_NOTES = " | "
+"""What stands between the notes of a row."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
@@ -88,8 +92,13 @@ def label_name(name: str) -> str:
 
 @dataclass(slots=True)
 class ChunkRows:
-    """Collects the outcomes of one chunk in order."""
+    """Collects the outcomes of one chunk in order.
 
+    Attributes:
+        says_arrays: whether a note names the arrays of atoms, for which the rows have no columns.
+    """
+
+    says_arrays: bool = False
     outcomes: int = 0
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
     _rows: list[tuple[int, str, str, int, str, int, int, float, str, str]] = field(
@@ -99,6 +108,10 @@ class ChunkRows:
 
     def accept(self, entry: Entry, scope: Any) -> None:
         """Add an encoded crystal."""
+        notes = entry.notes
+        if self.says_arrays and entry.arrays:
+            names = ", ".join(sorted(entry.arrays))
+            notes = (*notes, f"values of each atom are not in the table: {names}")
         self._rows.append(
             (
                 self.outcomes,
@@ -110,7 +123,7 @@ class ChunkRows:
                 scope.n_orbits,
                 entry.volume_per_atom,
                 writable(entry.source),
-                writable(" ".join(entry.notes)),
+                writable(BETWEEN_NOTES.join(notes)),
             )
         )
         self._labels.append(entry.labels)
@@ -170,6 +183,8 @@ def _has_nothing(kind: pa.DataType) -> bool:
 
 
 def _array(values: list[Any]) -> pa.Array:
+    if any(isinstance(value, np.ndarray) for value in values):
+        values = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
     try:
         return pa.array(values)
     except UnicodeEncodeError:

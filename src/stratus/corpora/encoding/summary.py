@@ -35,6 +35,7 @@ class EncodeSummary(BaseModel):
         rows_out: rows of the table.
         rejects: number of rejects by code.
         distinct: number of different SCOPE strings.
+        notes: number of rows by note, the most frequent first.
         resumed: how many of ``rows_in`` an earlier, interrupted run had done.
         already_complete: the table was there, from a run with the same inputs and options.
         seconds: wall time of this run, in s.
@@ -48,6 +49,7 @@ class EncodeSummary(BaseModel):
     rows_out: int
     rejects: dict[str, int]
     distinct: int
+    notes: dict[str, int] = {}
     resumed: int = 0
     already_complete: bool = False
     seconds: float = 0.0

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stratus.corpora.encoding.merge import METADATA_KEY
-from stratus.corpora.encoding.rows import as_text
+from stratus.corpora.encoding.rows import BETWEEN_NOTES, as_text
 from stratus.crystals.elements import SYMBOLS
 from stratus.errors import StratusError
 from stratus.files.text import writable
@@ -86,8 +86,8 @@ def stored_batch(entries: Sequence[Entry], page: Page) -> pa.RecordBatch:
         [page.database] * len(entries),
         [writable(e.source) for e in entries],
         [page.licence] * len(entries),
-        [writable(" ".join(e.notes)) for e in entries],
-        [json.dumps(dict(e.labels), default=_plain) for e in entries],
+        [writable(BETWEEN_NOTES.join(e.notes)) for e in entries],
+        [json.dumps({**e.labels, **e.arrays}, default=_plain) for e in entries],
     ]
     fields = (*FIELDS, _LABELS)
     arrays = [pa.array(c, type=f.type) for c, f in zip(columns, fields, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
     from stratus.corpora.tables.table import Table
 
-_STRETCH = 8192
+_LOG = logging.getLogger(__name__)
+
+_STRETCH, _MOST_NOTES = 8192, 8
 
 
 def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
@@ -171,6 +174,8 @@ def _encoded(path: str | os.PathLike[str], options: EncodeOptions, wanted: Wante
     with tempfile.TemporaryDirectory(prefix="stratus-labelled-") as folder:
         output = Path(folder) / "scopes.parquet"
         summary = encode_corpus([Path(path)], output, options)
+        for note, rows in list(summary.notes.items())[:_MOST_NOTES]:
+            _LOG.warning("%s: %s (%d rows)", path, note, rows)
         columns = _columns(output, wanted, str(path))
         for batch in _stretches(output, columns):
             ids, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()

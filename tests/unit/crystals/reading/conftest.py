@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that tests find `frames_of_salt`
 
 CIF = """data_{name}
 _cell_length_a 5.64
