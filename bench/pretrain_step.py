@@ -33,11 +33,17 @@ import stratus
 from stratus.corpora.tokens.build import build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.encoders.table import architecture, configure
+from stratus.objectives.masked_tokens import (
+    MASKED_TOKENS,
+    MaskedRows,
+    MaskedTokenNet,
+    MaskedTokens,
+)
 from stratus.scope import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
-from stratus.training.batches import BatchLoader
-from stratus.training.data import EndlessBatches
-from stratus.training.module import weight_groups
+from stratus.training.layers import parameter_groups
+from stratus.training.learner import to_device
+from stratus.training.loader import Endless, Loader
 from stratus.training.throughput import cost_of, peak_flops
 from stratus.views.table import view as make_view
 
@@ -102,19 +108,18 @@ def ours(
     view = make_view(architecture(encoder).view, words, config.max_length)
     model = architecture(encoder).build(config)
     head = MaskedTokenHead(config.hidden, len(words), view.fields)
-    both = torch.nn.ModuleList([model, head]).to(device).train()
+    net = MaskedTokenNet(model, head).to(device).train()
     cost = cost_of(model, head, hidden=config.hidden, layers=config.layers)
-    optimizer = torch.optim.AdamW(weight_groups(both, DECAY), lr=RATE, fused=True)
-    batches = iter(EndlessBatches(BatchLoader(corpus, view, batch, 0), 0))
+    groups = parameter_groups(net, rate=RATE, weight_decay=DECAY, layer_decay=1.0)
+    optimizer = torch.optim.AdamW(groups, fused=True)
+    steps, objective = iter(Endless(Loader(MaskedRows(corpus, view), batch, 0))), MaskedTokens()
 
     def step() -> tuple[int, float]:
-        found = next(batches)
-        on = {name: value.to(device, non_blocking=True) for name, value in found.items()}
+        made = next(steps)
         with autocast(device, precision):
-            logits = head(model(on).parts, on["where"], model.token_embedding.weight)
-            loss = torch.nn.functional.cross_entropy(logits.float(), on["targets"])
-        train(both, loss, optimizer)
-        return int(found["n_tokens"]), cost.step(found["lengths"], len(found["targets"]))
+            loss = objective.total(objective.losses(net, to_device(made, device)), 1)
+        train(net, loss, optimizer)
+        return made.amount, cost.step(made.sizes, len(made.targets[MASKED_TOKENS]))
 
     return step
 

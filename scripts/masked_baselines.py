@@ -12,22 +12,28 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stratus.corpora.tokens.build import build_tokens
+from stratus.objectives.masked_tokens import TARGETS, WHERE, MaskedRows, masked_batch
+from stratus.objectives.token_baselines import fit_baselines, fit_copying, score_baselines
 from stratus.scope.vocabulary import Role, vocabulary
-from stratus.training.baselines import fit_baselines, score_baselines
-from stratus.training.batches import BatchLoader
-from stratus.training.copying_baseline import fit_copying
-from stratus.training.masking import TARGETS, WHERE
+from stratus.training.loader import Loader
 from stratus.views.keys import TOKENS
 from stratus.views.table import view
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
-def elsewhere(loader: BatchLoader) -> tuple[int, int]:
+    from stratus.corpora.tokens.corpus import TokenCorpus
+    from stratus.views.keys import Batch
+
+
+def elsewhere(batches: Iterable[Batch]) -> tuple[int, int]:
     """Count masked elements, and those that stand unmasked elsewhere in their string."""
     roles = vocabulary().roles
     there = count = 0
-    for batch in loader:
+    for batch in batches:
         shown, where = batch[TOKENS].clone(), batch[WHERE]
         shown[tuple(where.T)] = 0
         for at, target in zip(where.tolist(), batch[TARGETS].tolist(), strict=True):
@@ -48,12 +54,12 @@ def main() -> None:
         corpora = build_tokens(given.corpus, Path(folder) / "tokens")
         unigram, place = fit_baselines(corpora.train, words)
 
-        def loader(corpus: object) -> BatchLoader:
-            return BatchLoader(corpus, seen, 256, 0, shuffle=False)  # type: ignore[arg-type]
+        def masked(corpus: TokenCorpus) -> Iterator[Batch]:
+            return map(masked_batch, Loader(MaskedRows(corpus, seen), 256, shuffle=False))
 
-        copying = fit_copying(loader(corpora.validation), place, words)
-        found = score_baselines([copying, place, unigram], loader(corpora.test), words)
-        count, there = elsewhere(loader(corpora.test))
+        copying = fit_copying(masked(corpora.validation), place, words)
+        found = score_baselines([copying, place, unigram], masked(corpora.test), words)
+        count, there = elsewhere(masked(corpora.test))
     roles = list(next(iter(found.values())).roles)
     print(f"| | loss (nats) | all | {' | '.join(roles)} |\n|---|---|---|{'---|' * len(roles)}")
     for name, score in found.items():

@@ -6,10 +6,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratus.objectives.masked_tokens import PLACES, TARGETS, MaskingOptions, mask_tokens
+from stratus.objectives.token_baselines import (
+    CopyingRule,
+    Tally,
+    copied_elements,
+    fit_baselines,
+    fit_copying,
+)
 from stratus.scope.vocabulary import Role, vocabulary
-from stratus.training.baselines import Tally, fit_baselines
-from stratus.training.copying_baseline import CopyingRule, copied_elements, fit_copying
-from stratus.training.masking import PLACES, TARGETS, MaskingOptions, mask_tokens
 from stratus.views.table import view
 
 WORDS = vocabulary()

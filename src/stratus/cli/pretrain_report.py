@@ -10,15 +10,16 @@ from rich.table import Table
 
 from stratus.cli.console import line_console
 from stratus.scope.vocabulary import Role
-from stratus.training.events import Started, Stepped, Validated
+from stratus.training.events import Stepped, Validated
+from stratus.training.pretrain import Started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.progress import TaskID
 
-    from stratus.training.events import Event
     from stratus.training.finish import PretrainSummary
+    from stratus.training.pretrain import Event
 
 
 class Report:
@@ -51,11 +52,12 @@ class Report:
             self._start(event)
         elif isinstance(event, Validated):
             mark = "  best so far" if event.best else ""
+            scores = event.scores
             self._console.print(
-                f"step {event.step:>7,}  epoch {event.epoch:>4}  validation loss {event.loss:.4f}  "
-                f"accuracy {event.accuracy:.4f}{mark}"
+                f"step {event.step:>7,}  epoch {event.epoch:>4}  validation loss "
+                f"{scores['loss']:.4f}  accuracy {scores['accuracy']:.4f}{mark}"
             )
-        else:
+        elif isinstance(event, Stepped):
             self._step(event)
 
     def finish(self, summary: PretrainSummary) -> None:
@@ -72,17 +74,16 @@ class Report:
         self._console.print(f"Model: {self._run / 'bundle'}", markup=False)
 
     def _start(self, event: Started) -> None:
-        corpus, rows = event.corpus, event.corpus.rows
+        corpus, rows, fit = event.corpus, event.corpus.rows, event.fit
         counts = f"{corpus.duplicates:,} duplicates, {corpus.too_long:,} too long"
         lines = [
             f"encoder     {event.encoder}, from scratch",
             f"rows        {corpus.rows_in:,}: {corpus.kept:,} crystals, {counts}",
             "splits      " + ", ".join(f"{name} {count:,}" for name, count in rows.items()),
-            f"parameters  {event.parameters:,}",
-            f"epoch       {event.tokens_per_epoch:,} tokens, {event.steps_per_epoch:,} steps",
-            f"steps       {event.steps:,}"
-            + (f", {event.from_step:,} done" if event.from_step else ""),
-            f"device      {event.device}, precision {event.precision}",
+            f"parameters  {fit.parameters:,}",
+            f"epoch       {event.tokens_per_epoch:,} tokens, {fit.steps_per_epoch:,} steps",
+            f"steps       {fit.steps:,}" + (f", {fit.from_step:,} done" if fit.from_step else ""),
+            f"device      {fit.device}, precision {fit.precision}",
         ]
         self._console.print("\n".join(lines))
         if self._console.is_terminal:
@@ -94,7 +95,7 @@ class Report:
                 console=self._console,
                 transient=True,
             )
-            self._task = self._bar.add_task("", total=event.steps, completed=event.from_step)
+            self._task = self._bar.add_task("", total=fit.steps, completed=fit.from_step)
             self._stack.enter_context(self._bar)
 
     def _step(self, event: Stepped) -> None:

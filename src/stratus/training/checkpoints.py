@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,13 +25,12 @@ from stratus.training.state_json import join, split
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
 
     import torch
 
 TENSORS: Final = "tensors.safetensors"
 STATE: Final = "state.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 _MOST_STATE: Final = 256 << 20
 _NAME: Final = re.compile(r"step-(\d{6,})")
 _log = logging.getLogger(__name__)
@@ -96,22 +96,15 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     return state
 
 
-def newest(
-    folder: Path, also: Callable[[dict[str, Any]], None] = lambda _: None
-) -> tuple[int, dict[str, Any]] | None:
+def newest(folder: Path) -> tuple[int, dict[str, Any]] | None:
     """Return the newest whole checkpoint of a folder, and its step.
 
     Those that are not whole are passed over with a warning that names them.
-
-    Args:
-        folder: where the checkpoints lie.
-        also: raises a ResumeError for a state that cannot be used.
     """
     for step in reversed(steps_in(folder)):
         path = step_folder(folder, step)
         try:
             state = read_checkpoint(path)
-            also(state)
         except ResumeError as error:
             _log.warning("passing over a damaged checkpoint: %s", error)
             continue
@@ -119,15 +112,29 @@ def newest(
     return None
 
 
-def prune(folder: Path, *, keep: int, best: int | None) -> None:
-    """Remove all checkpoints but the last ``keep`` and the best one."""
+def prune(folder: Path, *, keep: int) -> None:
+    """Remove all checkpoints but the last ``keep``."""
     for step in steps_in(folder)[:-keep]:
-        if step != best:
-            remove(step_folder(folder, step))
+        remove(step_folder(folder, step))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half written."""
+    for end in ("part-*", "old-*"):
+        for stale in folder.glob(f".step-*.{end}"):
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 class SealedCheckpoints(CheckpointIO):
-    """Lets Lightning write and read sealed folders instead of pickles."""
+    """Lets Lightning write and read sealed folders instead of pickles.
+
+    Args:
+        required: whether a checkpoint that cannot be written ends the run; otherwise it goes on
+            with a warning.
+    """
+
+    def __init__(self, *, required: bool = True) -> None:
+        self._required = required
 
     def save_checkpoint(
         self,
@@ -136,7 +143,12 @@ class SealedCheckpoints(CheckpointIO):
         storage_options: object = None,  # noqa: ARG002 - Lightning's interface
     ) -> None:
         """Write a state; see :func:`write_checkpoint`."""
-        write_checkpoint(checkpoint, Path(path))
+        try:
+            write_checkpoint(checkpoint, Path(path))
+        except CheckpointWriteError as error:
+            if self._required:
+                raise
+            _log.warning("%s", error)
 
     def load_checkpoint(
         self,

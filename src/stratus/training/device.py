@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
+
+_RANKS: Final = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+
+
+def is_first_process() -> bool:
+    """Whether this is the one process, or the first of several; asks where launchers write it."""
+    return next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
 
 
 def device_here(accelerator: str = "auto") -> torch.device:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stratus.training.hash_rng import Purpose, key, permutation
+from stratus.objectives.hash_rng import Purpose, key, permutation
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on; the command line shows it, a notebook may ignore it."""
+"""What a run says while it goes on; the command line shows it, a notebook may ignore it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stratus.corpora.tokens.info import CorpusInfo
-
 
 @dataclass(frozen=True)
-class Started:
+class FitStarted:
     """Training is about to begin, or to go on.
 
     Attributes:
-        encoder: architecture and sizes of the encoder.
-        corpus: counts of the token corpus.
-        parameters: trained values of encoder and head.
-        tokens_per_epoch: real tokens of the training split.
+        parameters: trained values of the net.
         steps: optimiser steps of the whole run.
         steps_per_epoch: optimiser steps in which each crystal is seen once.
         from_step: steps that are done already.
@@ -27,10 +22,7 @@ class Started:
         precision: ``32`` or ``bf16``.
     """
 
-    encoder: str
-    corpus: CorpusInfo
     parameters: int
-    tokens_per_epoch: int
     steps: int
     steps_per_epoch: int
     from_step: int
@@ -44,8 +36,9 @@ class Stepped:
 
     Attributes:
         step: steps done.
-        loss: cross-entropy of the masked tokens of the last step, in nats.
-        rates: ``tokens_per_s``, ``model_flops_per_s`` and, if the peak is known, ``utilisation``.
+        loss: of the last step.
+        rates: such as ``tokens_per_s``, and, where operations are counted, ``model_flops_per_s``
+            and, if the peak is known, ``utilisation``.
     """
 
     step: int
@@ -55,22 +48,26 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Validated:
-    """The validation split was scored.
+    """The validation rows were scored.
 
     Attributes:
         step: steps done.
         epoch: epochs done, the begun one counted.
-        loss: cross-entropy of its masked tokens, in nats.
-        accuracy: share of its masked tokens that had the highest score.
+        scores: of the objective, ``loss`` among them.
+        train_loss: mean over the crystals of the steps since the last validation.
         best: whether no loss was lower before.
+        seconds_left: for the steps that are left, if all are done.
+        seconds: for all steps of the run, at the speed so far.
     """
 
     step: int
     epoch: int
-    loss: float
-    accuracy: float
+    scores: Mapping[str, float]
+    train_loss: float
     best: bool
+    seconds_left: float
+    seconds: float
 
 
-Event: TypeAlias = "Started | Stepped | Validated"
-OnProgress: TypeAlias = "Callable[[Event], None]"
+FitEvent: TypeAlias = "FitStarted | Stepped | Validated"
+OnFitEvent: TypeAlias = "Callable[[FitEvent], None]"

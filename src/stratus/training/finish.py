@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -13,23 +13,30 @@ from stratus.corpora.documents import read_json, validated
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.member import Member
+from stratus.objectives.masked_tokens import MASKED_TOKENS, masked_batch
+from stratus.objectives.token_baselines import (
+    Tally,
+    TokenScore,
+    fit_baselines,
+    fit_copying,
+    score_baselines,
+)
 from stratus.scope.vocabulary import vocabulary
-from stratus.training.baselines import Tally, TokenScore, fit_baselines, score_baselines
-from stratus.training.copying_baseline import fit_copying
-from stratus.training.masking import TARGETS
+from stratus.training.device import device_here
+from stratus.training.learner import to_device
+from stratus.training.loader import Loader
 from stratus.training.run_folder import write_text
 from stratus.training.throughput import n_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from stratus.corpora.tokens.corpus import TokenCorpora
-    from stratus.training.data import MaskedBatches
-    from stratus.training.module import MaskedTokenModule
+    from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
+    from stratus.objectives.masked_tokens import MaskedRows, MaskedTokenNet
+    from stratus.objectives.objective import Step
+    from stratus.training.fit import Fitted
     from stratus.training.options import PretrainOptions
     from stratus.training.run_folder import RunFolder
-
-HEAD: Final = "masked-tokens"
 
 
 class PretrainSummary(BaseModel):
@@ -111,48 +118,53 @@ def make_card(
 
 def finish(
     run: RunFolder,
-    module: MaskedTokenModule,
+    net: MaskedTokenNet,
+    options: PretrainOptions,
     *,
-    data: MaskedBatches,
+    rows: Callable[[TokenCorpus], MaskedRows],
     corpora: TokenCorpora,
-    best_step: int,
+    fitted: Fitted,
     card: Mapping[str, Any] | None,
-    speed: Mapping[str, float],
-    device: torch.device,
 ) -> PretrainSummary:
     """Score the test split, save the model, and write the result.
 
     Args:
         run: the folder of the run.
-        module: with the best weights.
-        data: makes the test batches.
+        net: with the best weights.
+        options: of the run.
+        rows: makes a source of a split; its masks are always the same.
         corpora: the three splits.
-        best_step: the step of the weights.
+        fitted: how the weights were found.
         card: what the owner says about the model.
-        speed: rates of the run.
-        device: where to score.
     """
-    options, info = module.options, corpora.info
-    unigram, place = fit_baselines(corpora.train, vocabulary())
-    copying = fit_copying(data.loader(corpora.validation), place, vocabulary())
+    info, words = corpora.info, vocabulary()
+
+    def steps(source: MaskedRows) -> Loader:
+        return Loader(source, options.batch_size, options.seed, shuffle=False)
+
+    tested = rows(corpora.test)
+    test = steps(tested)
+    unigram, place = fit_baselines(corpora.train, words)
+    copying = fit_copying(map(masked_batch, steps(rows(corpora.validation))), place, words)
+    baselines = score_baselines([copying, place, unigram], map(masked_batch, test), words)
     summary = PretrainSummary(
         encoder=options.encoder,
         preset=options.preset,
-        parameters=n_parameters(module),
+        parameters=n_parameters(net),
         rows={str(split): rows for split, rows in info.rows.items()},
         duplicates=info.duplicates,
         too_long=info.too_long,
-        best_step=best_step,
-        model=_score_test(module, data, device),
-        baselines=score_baselines([copying, place, unigram], data.test(), vocabulary()),
+        best_step=fitted.best_step,
+        model=_score(net, test, device_here(options.accelerator)),
+        baselines=baselines,
     )
     save_bundle(
         run.bundle,
-        members=[Member(module.encoder, {HEAD: module.head})],
+        members=[Member(net.encoder, {MASKED_TOKENS: net.head})],
         architecture=options.encoder,
         dialect=info.dialect,
-        vocabulary=vocabulary(),
-        max_length=data.view.max_length,
+        vocabulary=words,
+        max_length=tested.view.max_length,
         card=make_card(
             {"metrics": _card_metrics(summary)} | dict(card or {}),
             options,
@@ -163,23 +175,23 @@ def finish(
         metrics=summary.model_dump(mode="json"),
         replace=True,
     )
-    if speed:
-        write_text(run.throughput, json.dumps(dict(speed), indent=1) + "\n")
+    if fitted.speed:
+        write_text(run.throughput, json.dumps(dict(fitted.speed), indent=1) + "\n")
     write_text(run.metrics, summary.model_dump_json(indent=1) + "\n")
     return summary
 
 
-def _score_test(module: MaskedTokenModule, data: MaskedBatches, device: torch.device) -> TokenScore:
-    """Score the model on the test split, in float32."""
+def _score(net: MaskedTokenNet, steps: Iterable[Step], device: torch.device) -> TokenScore:
+    """Score the masked tokens of some steps, in float32."""
     tally = Tally(vocabulary())
-    module.to(device).eval()
+    net.to(device).eval()
     with torch.no_grad():
-        for batch in data.test():
-            targets = batch[TARGETS]
-            logits = module.logits(module.transfer_batch_to_device(batch, device, 0)).cpu()
+        for step in steps:
+            targets = step.targets[MASKED_TOKENS]
+            logits = net(to_device(step, device).inputs)[MASKED_TOKENS].cpu()
             losses = fn.cross_entropy(logits, targets, reduction="none")
             tally.add(targets.numpy(), logits.argmax(dim=-1).numpy(), losses.numpy())
-    module.to("cpu")
+    net.cpu()
     return tally.score()
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from stratus.corpora.documents import read_yaml
 from stratus.encoders.architecture import MASKED_TOKENS
 from stratus.encoders.table import ARCHITECTURES, DEFAULT_ENCODER, DEFAULT_PRESET, architecture
 from stratus.errors import InputError, ResumeError
 from stratus.names import pick
-from stratus.training.masking import MaskingOptions
+from stratus.objectives.masked_tokens import MaskingOptions
+from stratus.training.fit_options import FREE, FitOptions
 from stratus.training.option_layers import from_layers
 
 if TYPE_CHECKING:
@@ -25,14 +26,9 @@ PEAK_RATES: Final[Mapping[str, float]] = MappingProxyType(
 )
 """Peak learning rates by preset; that of ``base`` is the paper's."""
 
-_FREE: Final = frozenset({"checkpoint_every", "keep"})
-"""Options that change nothing in the result, so a resumed run may have others."""
 
-
-class PretrainOptions(BaseModel):
+class PretrainOptions(FitOptions):
     """How an encoder is pre-trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoder: str = Field(DEFAULT_ENCODER, description="Architecture: orbit-set or cloud.")
     preset: str = Field(DEFAULT_PRESET, description="Its sizes: nano, small or base.")
@@ -40,41 +36,19 @@ class PretrainOptions(BaseModel):
         default_factory=dict, description="Values of its config that differ from the preset."
     )
     epochs: int = Field(50, ge=1, description="Times that each crystal is seen.")
-    steps: int | None = Field(
-        None, ge=1, description="Optimiser steps; if set, epochs is not used."
-    )
     batch_size: int = Field(
         256, ge=1, description="Crystals in a step on average, over all devices."
     )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak; by default 1e-3 (nano), 5e-4 (small), 1e-4 (base)."
     )
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's; never on biases and norms.")
     betas: tuple[float, float] = Field((0.9, 0.98), description="AdamW's two averaging factors.")
-    epsilon: float = Field(1e-8, gt=0, description="AdamW's, added to the divisor.")
-    warmup_share: float = Field(0.05, ge=0, le=1, description="Share of the steps that warm up.")
-    clip_norm: float | None = Field(1.0, gt=0, description="Longest gradient; null: any.")
-    precision: Literal["auto", "32", "bf16"] = Field(
-        "auto", description="bf16 on GPUs that have it, else 32."
-    )
     seed: int = Field(0, ge=0, description="Decides weights, order, masks and dropout.")
     masking: MaskingOptions = Field(default_factory=MaskingOptions, description="What is masked.")
     fractions: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05), description="Shares of train, validation and test."
     )
     salt: str = Field("", description="Another text gives another split.")
-    patience: int | None = Field(
-        None, ge=1, description="Validations without a better loss before it stops; null: never."
-    )
-    log_every: int = Field(10, ge=1, description="Steps between rows of the training log.")
-    checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
-    keep: int = Field(2, ge=1, description="Newest checkpoints that stay, beside the best one.")
-    accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="Kind of device.")
-    devices: int = Field(1, ge=1, description="Devices of each machine.")
-    nodes: int = Field(1, ge=1, description="Machines.")
-    strategy: Literal["auto", "ddp", "fsdp"] = Field(
-        "auto", description="How devices share the work; auto is ddp for several."
-    )
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
@@ -98,8 +72,17 @@ class PretrainOptions(BaseModel):
         return self
 
     @property
+    def shares(self) -> tuple[float, float, float]:
+        """Shares of train, validation and test; of ``fractions``, unless ``validation_share``."""
+        if self.validation_share is None:
+            return self.fractions
+        rest = 1 - self.fractions[2]
+        validation = rest * self.validation_share
+        return rest - validation, validation, self.fractions[2]
+
+    @property
     def peak_rate(self) -> float:
-        """The peak learning rate, given or that of the preset."""
+        """The peak learning rate: the option's, or that of the preset."""
         return self.learning_rate or PEAK_RATES.get(self.preset, PEAK_RATES["base"])
 
 
@@ -143,7 +126,7 @@ def check_same(before: PretrainOptions, now: PretrainOptions) -> None:
     """
     old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
     for name in old:
-        if name not in _FREE and old[name] != new[name]:
+        if name not in FREE and old[name] != new[name]:
             raise ResumeError(
                 f"the run was begun with {name} = {old[name]}, now it is {new[name]}: that would "
                 "give another result; resume with the old value or begin a new run"

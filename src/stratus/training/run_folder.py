@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import shutil
 import time
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from stratus.corpora.tokens.corpus import TokenCorpora
 
 _PACKAGES: Final = ("stratus-crystals", "torch", "lightning", "numpy", "safetensors", "pyarrow")
-_RANKS: Final = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
 _WAIT_S: Final = 3600.0
 _log = logging.getLogger(__name__)
 
@@ -144,16 +142,15 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Remove what a killed process left half written."""
-        for folder, name in ((self.path, "*"), (self.checkpoints, "step-*")):
-            for end in ("part-*", "old-*"):
-                for stale in folder.glob(f".{name}.{end}"):
-                    shutil.rmtree(stale, ignore_errors=True)
+        for end in ("part-*", "old-*"):
+            for stale in self.path.glob(f".*.{end}"):
+                shutil.rmtree(stale, ignore_errors=True)
 
     def _build(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
         return build_tokens(
             table,
             self.tokens,
-            fractions=options.fractions,
+            fractions=options.shares,
             salt=options.salt,
             max_tokens=max_tokens,
         )
@@ -178,11 +175,6 @@ class RunFolder:
                     before.get(name),
                     now,
                 )
-
-
-def is_first_process() -> bool:
-    """Whether this is the one process, or the first of several; asks where launchers write it."""
-    return next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -93,14 +93,16 @@ def peak_flops(device: torch.device, precision: str) -> float | None:
 
 
 class Meter:
-    """Sums tokens, operations and time, and gives the rates of the whole and of the last stretch.
+    """Sums work and time, and gives the rates of the whole and of the last stretch.
 
     Args:
         peak: the peak FLOP/s of all devices, if known.
+        unit: of the work, in the plural.
     """
 
-    def __init__(self, peak: float | None) -> None:
+    def __init__(self, peak: float | None, unit: str = "tokens") -> None:
         self._peak = peak
+        self._unit = unit
         self._total = [0, 0, 0.0]
         self._stretch = [0, 0, 0.0]
         self._since: float | None = None
@@ -110,10 +112,10 @@ class Meter:
         if self._since is None:
             self._since = time.perf_counter()
 
-    def add(self, tokens: int, flops: int) -> None:
-        """Count the work of a step."""
+    def add(self, amount: int, flops: int) -> None:
+        """Count the work of a step; 0 operations where nobody counts them."""
         for sums in (self._total, self._stretch):
-            sums[0] += tokens
+            sums[0] += amount
             sums[1] += flops
 
     def pause(self) -> None:
@@ -135,18 +137,20 @@ class Meter:
         return rates
 
     def total(self) -> dict[str, float]:
-        """Return tokens, seconds and rates of the whole."""
+        """Return work, seconds and rates of the whole."""
         self.pause()
-        tokens, _, seconds = self._total
-        return {"tokens": tokens, "seconds": seconds} | self._rates(self._total)
+        amount, _, seconds = self._total
+        return {self._unit: amount, "seconds": seconds} | self._rates(self._total)
 
     def _rates(self, sums: list[float]) -> dict[str, float]:
-        tokens, flops, seconds = sums
+        amount, flops, seconds = sums
         if seconds <= 0:
             return {}
-        rates = {"tokens_per_s": tokens / seconds, "model_flops_per_s": flops / seconds}
-        if self._peak:
-            rates["utilisation"] = flops / seconds / self._peak
+        rates = {f"{self._unit}_per_s": amount / seconds}
+        if flops:
+            rates["model_flops_per_s"] = flops / seconds
+            if self._peak:
+                rates["utilisation"] = flops / seconds / self._peak
         return rates
 
 

@@ -20,6 +20,7 @@ from stratus.training.checkpoints import (
     read_checkpoint,
     step_folder,
     steps_in,
+    sweep,
     write_checkpoint,
 )
 from stratus.training.state_json import join, split
@@ -103,11 +104,34 @@ def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_last_ones_and_the_best_stay(tmp_path):
+def test_the_last_ones_stay(tmp_path):
     for step in (1, 2, 3, 4, 1_000_000):
         write_checkpoint({"global_step": step}, step_folder(tmp_path, step))
-    prune(tmp_path, keep=2, best=2)
-    assert steps_in(tmp_path) == [2, 4, 1_000_000]
+    prune(tmp_path, keep=2)
+    assert steps_in(tmp_path) == [4, 1_000_000]
+
+
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path):
+    for name in (".step-000001.part-ab", ".step-000002.old-cd", ".other", "step-000003"):
+        (tmp_path / name).mkdir()
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other", "step-000003"]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_checkpoint_that_is_not_required_ends_no_run(tmp_path, monkeypatch, caplog, required):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    plugin = checkpoints.SealedCheckpoints(required=required)
+    with caplog.at_level(logging.WARNING, logger="stratus"):
+        if required:
+            with pytest.raises(CheckpointWriteError):
+                plugin.save_checkpoint(state(), tmp_path / "step-000001")
+        else:
+            plugin.save_checkpoint(state(), tmp_path / "step-000001")
+    assert ("could not be written" in caplog.text) is not required
 
 
 def test_a_removal_that_is_cut_short_leaves_no_half_checkpoint(tmp_path, monkeypatch):
@@ -124,6 +148,6 @@ def test_a_removal_that_is_cut_short_leaves_no_half_checkpoint(tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(sealed.shutil, "rmtree", one_file_and_no_more)
         with pytest.raises(Killed):
-            prune(tmp_path, keep=2, best=None)
+            prune(tmp_path, keep=2)
     assert steps_in(tmp_path) == [2, 3]
     assert [path.name.split("-")[:2] for path in tmp_path.glob(".*")] == [[".step", "000001.old"]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stratus.errors import InputError, ResumeError
-from stratus.training.masking import MaskingOptions
+from stratus.objectives.masked_tokens import MaskingOptions
+from stratus.training.fit_options import FREE
 from stratus.training.options import (
     PretrainOptions,
     check_same,
@@ -43,6 +44,7 @@ def test_what_is_written_is_read_back(tmp_path):
         ({"precision": "16"}, "precision cannot be '16': "),
         ({"masking": {"ratio": 2}}, "masking.ratio cannot be 2: "),
         ({"fractions": [0.9, 0.1, 0]}, "three shares above 0 that add up to 1"),
+        ({"min_epochs": 60}, "min_epochs 60 is more than epochs 50"),
         ({"learning_rate": float("nan")}, "learning_rate cannot be nan"),
     ],
 )
@@ -71,10 +73,21 @@ def test_the_peak_rate_is_the_preset_s_unless_it_is_given():
     assert make_options({}).peak_rate == 1e-3
 
 
+def test_the_validation_share_is_of_the_rows_that_are_not_for_testing():
+    assert make_options({}).shares == (0.9, 0.05, 0.05)
+    shares = make_options({"validation_share": 0.25, "fractions": [0.7, 0.1, 0.2]}).shares
+    assert shares == pytest.approx((0.6, 0.2, 0.2))
+
+
+@pytest.mark.parametrize(("every", "period"), [(1.0, 7), (0.5, 4), (3, 21), (0.01, 1)])
+def test_the_validation_period_is_in_epochs(every, period):
+    assert make_options({"validate_every": every}).validation_period(7) == period
+
+
 def test_only_what_changes_no_result_may_change():
     before = PretrainOptions()
-    check_same(before, make_options({"keep": 9, "checkpoint_every": 1}))
-    for name in PretrainOptions.model_fields.keys() - {"keep", "checkpoint_every"}:
+    check_same(before, make_options(dict.fromkeys(FREE, 9)))
+    for name in PretrainOptions.model_fields.keys() - FREE:
         assert name in write_options(before)
     with pytest.raises(ResumeError, match=r"begun with weight_decay = 0\.01, now it is 0\.0"):
         check_same(before, make_options({"weight_decay": 0.0}))

@@ -229,7 +229,7 @@ def _lengths(
         corpora = build_tokens(
             part,
             Path(folder) / "tokens",
-            fractions=options.fractions,
+            fractions=options.shares,
             salt=options.salt,
             max_tokens=view.max_length - 2,
         )

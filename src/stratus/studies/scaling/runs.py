@@ -20,9 +20,10 @@ from stratus.names import pick
 from stratus.studies.scaling.plan import read_plan, rows_of, typical_text, write_plan
 from stratus.studies.scaling.sizes import count, view_of
 from stratus.studies.scaling.subsets import table_of_share
+from stratus.training.device import is_first_process
 from stratus.training.epochs import n_batches, plan_epoch
 from stratus.training.pretrain import pretrain
-from stratus.training.run_folder import RunFolder, is_first_process, write_text
+from stratus.training.run_folder import RunFolder, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.studies.scaling.plan import Plan, PlannedRun
-    from stratus.training.events import OnProgress
     from stratus.training.options import PretrainOptions
+    from stratus.training.pretrain import OnProgress
 
 RESULT: Final = "scaling.json"
 TABLE: Final = "runs.csv"

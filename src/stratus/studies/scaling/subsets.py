@@ -44,7 +44,7 @@ def table_of_share(table: Path, folder: Path, share: float, options: PretrainOpt
     if path.is_file():
         return path
     with open_table(table) as rows:
-        fates = fate_of_rows(rows, options.fractions, options.salt, _ANY_LENGTH)
+        fates = fate_of_rows(rows, options.shares, options.salt, _ANY_LENGTH)
     train = np.flatnonzero(fates == _TRAIN)
     kept = round(share * len(train))
     if kept < 1:

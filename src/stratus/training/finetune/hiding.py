@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stratus.errors import InputError
+from stratus.objectives.hash_rng import Purpose, hashed, key, uniform
 from stratus.scope.partial import UNKNOWN, Known
 from stratus.scope.vocabulary import SEPARATOR
-from stratus.training.hash_rng import Purpose, hashed, key, uniform
 from stratus.views.view import special
 
 if TYPE_CHECKING:

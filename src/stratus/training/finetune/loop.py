@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, Trainer
+from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from stratus.errors import StratusError
@@ -22,10 +23,10 @@ from stratus.training.device import (
     seed_dropout,
     trainer_precision,
 )
-from stratus.training.finetune.layers import parameter_groups
 from stratus.training.finetune.rows import EndlessRows
+from stratus.training.layers import parameter_groups
 from stratus.training.lightning_logging import quiet_lightning
-from stratus.training.schedule import scheduled
+from stratus.training.schedule import Schedule, warmup_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -125,7 +126,9 @@ class PropertyModule(Clipped):
             ),
             fused=True,
         )
-        return scheduled(optimizer, total=self.steps, warmup_share=options.warmup_share)
+        warmup = warmup_steps(self.steps, options.warmup_share)
+        schedule = LambdaLR(optimizer, Schedule(self.steps, warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class BestOfEpochs(Callback):

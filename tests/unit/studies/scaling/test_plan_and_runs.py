@@ -112,7 +112,7 @@ def test_a_share_has_fewer_training_rows_and_the_same_others(strings, tmp_path):
     found = {}
     for share in (1.0, 0.5, 0.25):
         part = table_of_share(strings, tmp_path, share, options)
-        corpora = build_tokens(part, tmp_path / f"t{share}", fractions=options.fractions)
+        corpora = build_tokens(part, tmp_path / f"t{share}", fractions=options.shares)
         ids = {
             name: {getattr(corpora, name).id(k) for k in range(len(getattr(corpora, name)))}
             for name in ("train", "validation", "test")

@@ -8,14 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from stratus.encoders.table import ARCHITECTURES
+from stratus.encoders.table import ARCHITECTURES, architecture, configure
 from stratus.errors import InputError
 from stratus.models.task_head import make_task_head
+from stratus.objectives.masked_tokens import MaskedTokenNet
+from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.tasks.normalise import Normaliser
-from stratus.training.finetune.layers import layers_of, parameter_groups
 from stratus.training.finetune.loop import PropertyModule
 from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.start import make_start
+from stratus.training.layers import layers_of, parameter_groups
 
 NORMAL = Normaliser(mean=0.0, std=1.0, rows=2)
 
@@ -53,6 +55,21 @@ def test_matrices_decay_and_vectors_do_not(net):
     for group in parameter_groups(net, rate=0.1, weight_decay=0.01, layer_decay=0.5):
         for weight in group["params"]:
             assert group["weight_decay"] == (0.01 if weight.ndim > 1 else 0)
+
+
+@pytest.mark.parametrize("name", ["cloud", "orbit-set"])
+def test_biases_and_norms_never_decay_and_everything_else_does(name):
+    sizes = {"hidden": 16, "layers": 2, "heads": 2, "feed_forward": 32}
+    config = configure(name, "nano", vocabulary_size=595, **sizes)
+    net = MaskedTokenNet(architecture(name).build(config), MaskedTokenHead(16, 595, 4))
+    groups = parameter_groups(net, rate=0.1, weight_decay=0.1, layer_decay=1)
+    kept = {id(w) for group in groups for w in group["params"] if not group["weight_decay"]}
+    assert kept == {
+        id(weight)
+        for part in net.modules()
+        for key, weight in part.named_parameters(recurse=False)
+        if isinstance(part, nn.LayerNorm) or key.endswith("bias")
+    }
 
 
 def test_without_decay_all_layers_have_one_rate(net):

@@ -15,8 +15,6 @@ from stratus.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stratus.training.finetune.network import PropertyNet
-
 
 def layers_of(encoder: nn.Module) -> tuple[dict[str, int], int]:
     """Return the layer of each weight of an encoder, by its name, and the topmost layer.
@@ -41,7 +39,7 @@ def layers_of(encoder: nn.Module) -> tuple[dict[str, int], int]:
 
 
 def parameter_groups(
-    net: PropertyNet, *, rate: float, weight_decay: float, layer_decay: float
+    net: nn.Module, *, rate: float, weight_decay: float, layer_decay: float
 ) -> list[dict[str, Any]]:
     """Divide weights by layer, and by whether they decay: vectors, biases and norms, do not.
 
@@ -49,7 +47,7 @@ def parameter_groups(
     heads have ``rate``. A schedule must multiply the rate of each group, as ``LambdaLR`` does.
 
     Args:
-        net: encoder and heads.
+        net: has an ``encoder``; all else in it stands beside the heads.
         rate: peak learning rate of the top.
         weight_decay: of matrices.
         layer_decay: factor from a layer to that below it; 1 makes no difference.
@@ -60,12 +58,12 @@ def parameter_groups(
     Raises:
         stratus.errors.InputError: the encoder has no blocks, and ``layer_decay`` is not 1.
     """
-    layers, top = layers_of(net.encoder) if layer_decay != 1 else ({}, 0)
+    layers, top = layers_of(net.get_submodule("encoder")) if layer_decay != 1 else ({}, 0)
     groups: dict[tuple[int, bool], list[Tensor]] = {}
-    for name, weight in net.encoder.named_parameters():
-        groups.setdefault((layers.get(name, 0), weight.ndim > 1), []).append(weight)
-    for weight in net.heads.parameters():
-        groups.setdefault((top, weight.ndim > 1), []).append(weight)
+    for name, weight in net.named_parameters():
+        part, _, inner = name.partition(".")
+        layer = layers.get(inner, 0) if part == "encoder" else top
+        groups.setdefault((layer, weight.ndim > 1), []).append(weight)
     return [
         {
             "params": weights,

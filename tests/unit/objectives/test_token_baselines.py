@@ -9,16 +9,22 @@ import pytest
 import torch
 
 from stratus.errors import InputError
-from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
-from stratus.training.baselines import (
+from stratus.objectives.masked_tokens import (
+    PLACES,
+    TARGETS,
+    MaskedRows,
+    MaskingOptions,
+    masked_batch,
+)
+from stratus.objectives.token_baselines import (
     SAME_POSITION,
     UNIGRAM,
     Tally,
     fit_baselines,
     score_baselines,
 )
-from stratus.training.batches import BatchLoader
-from stratus.training.masking import PLACES, TARGETS, MaskingOptions
+from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
+from stratus.training.loader import Loader
 from stratus.views.table import VIEWS, view
 
 TOKEN_VIEWS = [name for name, kind in VIEWS.items() if kind.fields]
@@ -127,7 +133,7 @@ def test_nothing_masked_is_a_score_of_no_places():
 
 def test_counting_in_stretches_changes_nothing(monkeypatch):
     whole = fit_baselines(CORPUS, SMALL)
-    monkeypatch.setattr("stratus.training.baselines._STRETCH", 1)
+    monkeypatch.setattr("stratus.objectives.token_baselines._STRETCH", 1)
     for one, other in zip(whole, fit_baselines(CORPUS, SMALL), strict=True):
         assert np.array_equal(one.log_probabilities, other.log_probabilities)
 
@@ -145,9 +151,10 @@ def test_the_places_are_those_of_the_model_and_the_same_in_every_view():
     corpus = Strings([f"{head}Cl 4b{tail}", f"{head}K 8c{tail}"] * 200, v)
     fitted, found = fit_baselines(corpus, v), []
     for name in TOKEN_VIEWS:
-        loader = BatchLoader(corpus, view(name, v, 64), 32, 0, masking=MaskingOptions(ratio=0.3))
-        found.append(score_baselines(fitted, loader, v))
-        assert found[-1][UNIGRAM].places == sum(len(b[TARGETS]) for b in loader)
+        loader = Loader(MaskedRows(corpus, view(name, v, 64), MaskingOptions(ratio=0.3)), 32)
+        batches = [masked_batch(step) for step in loader]
+        found.append(score_baselines(fitted, batches, v))
+        assert found[-1][UNIGRAM].places == sum(len(b[TARGETS]) for b in batches)
     assert found[0] == found[1]
     # only two of sixteen places vary, with two words each: a place says nearly all there is
     expected = (14 + 2 * 0.5) / 16

@@ -9,18 +9,20 @@ import pytest
 import torch
 from pydantic import ValidationError
 from scipy import stats
+from torch.nn import functional as fn
 
 from stratus import Scope
 from stratus.errors import InputError
-from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
-from stratus.training.masking import (
+from stratus.objectives.masked_tokens import (
     PLACES,
     TARGETS,
     WHERE,
     MaskingOptions,
     TokenMasker,
     mask_tokens,
+    sums_of,
 )
+from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
 from stratus.views.keys import GROUPS, MASK, SITES, TOKENS
 from stratus.views.table import VIEWS, view
 
@@ -274,3 +276,12 @@ def test_whole_orbits_need_wyckoff_symbols():
 def test_a_vocabulary_without_mask_is_refused():
     with pytest.raises(InputError, match=r"\[MASK\]"):
         TokenMasker(Vocabulary(("a",), (Role.SHARED,), 1), MaskingOptions(), 0)
+
+
+def test_sums_are_cross_entropy_in_nats_hits_and_places():
+    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 5.0]])
+    targets = torch.tensor([0, 1])
+    loss, hits, places = sums_of(logits, targets).tolist()
+    assert torch.isclose(torch.tensor(loss), fn.cross_entropy(logits, targets, reduction="sum"))
+    assert (hits, places) == (1, 2)
+    assert sums_of(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)).tolist() == [0, 0, 0]

@@ -12,10 +12,10 @@ import torch
 
 from stratus import Scope
 from stratus.crystals.wyckoff import wyckoff_positions
-from stratus.errors import InputError, ResumeError
+from stratus.errors import InputError
+from stratus.objectives.masked_tokens import MASKED_TOKENS, WHERE, MaskedRows, MaskingOptions
 from stratus.scope.vocabulary import vocabulary
-from stratus.training.batches import LENGTHS, N_MASKED_GLOBAL, N_TOKENS, BatchLoader
-from stratus.training.masking import TARGETS, WHERE, MaskingOptions
+from stratus.training.loader import Endless, Loader
 from stratus.views.keys import MASK, TOKENS
 from stratus.views.table import VIEWS, view
 
@@ -66,17 +66,23 @@ def some(crystals, n):
     return few
 
 
-def loader(corpus, batch_size=32, seed=0, name="sequence", **options):
-    return BatchLoader(corpus, view(name, V, 600), batch_size, seed, **options)
+def loader(corpus, batch_size=32, seed=0, name="sequence", masking=None, **options):
+    return Loader(
+        MaskedRows(corpus, view(name, V, 600), masking, seed), batch_size, seed, **options
+    )
 
 
-def originals(batch):
-    """The crystals of a batch, as the tokens that stood there; those that count."""
-    tokens = batch[TOKENS].clone()
-    tokens[tuple(batch[WHERE].T)] = batch[TARGETS]
+def targets(step):
+    return step.targets[MASKED_TOKENS]
+
+
+def originals(step):
+    """The crystals of a step, as the tokens that stood there; those that count."""
+    tokens = step.inputs[TOKENS].clone()
+    tokens[tuple(step.inputs[WHERE].T)] = targets(step)
     special = [V.index[t] for t in ("[PAD]", "[CLS]", "[SEP]", "|")]
     rows = [tuple(k for k in row.flatten().tolist() if k not in special) for row in tokens]
-    return rows[: len(batch[LENGTHS])]
+    return rows[: len(step.sizes)]
 
 
 def known(corpus):
@@ -85,7 +91,10 @@ def known(corpus):
 
 
 def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+    tensors = [{**step.inputs, **step.targets, "sizes": step.sizes} for step in (one, other)]
+    return (one.amount, one.counts, one.crystals) == (
+        other.amount, other.counts, other.crystals
+    ) and all(torch.equal(tensors[0][key], tensors[1][key]) for key in tensors[0])  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TOKEN_VIEWS)
@@ -102,9 +111,8 @@ def test_each_row_comes_once_an_epoch_over_all_ranks(crystals, name, world, n):
 
 def test_the_order_depends_on_seed_and_epoch_alone(crystals):
     def order(seed, epoch, **options):
-        batches = loader(crystals, seed=seed, **options)
-        batches.set_epoch(epoch)
-        return [row for batch in batches for row in originals(batch)]
+        steps = loader(crystals, seed=seed, **options).epoch(epoch)
+        return [row for step in steps for row in originals(step)]
 
     first = order(0, 0)
     assert order(0, 0, prefetch=0) == first
@@ -121,14 +129,13 @@ def test_without_shuffle_every_epoch_is_alike_but_for_its_masks(crystals):
     batches = loader(crystals, shuffle=False)
     first = list(batches)
     assert all(map(same, first, batches))
-    batches.set_epoch(1)
-    second = list(batches)
+    second = list(batches.epoch(1))
     assert [originals(b) for b in first] == [originals(b) for b in second]
     assert not all(map(same, first, second))
 
 
 def test_neighbouring_batches_are_not_of_neighbouring_lengths(crystals):
-    widths = [batch[TOKENS].shape[1] for batch in loader(crystals, pool=1000)]
+    widths = [batch.inputs[TOKENS].shape[1] for batch in loader(crystals, pool=1000)]
     rising = sum(b >= a for a, b in pairwise(widths))
     assert 0.2 < rising / len(widths) < 0.8
 
@@ -144,14 +151,15 @@ def test_ranks_together_have_the_batch_of_a_single_process(crystals, name, world
     for whole, *parts in zip(alone, *ranks, strict=True):
         expected = originals(whole)
         assert [originals(part) for part in parts] == [expected[r::world] for r in range(world)]
-        masked = len(whole[TARGETS])
-        assert {int(b[N_MASKED_GLOBAL]) for b in (whole, *parts)} == {masked}
-        assert sum(len(part[TARGETS]) for part in parts) == masked
-        assert sum(int(part[N_TOKENS]) for part in parts) == int(whole[N_TOKENS])
+        masked = len(targets(whole))
+        assert {step.counts[MASKED_TOKENS] for step in (whole, *parts)} == {masked}
+        assert {step.crystals for step in (whole, *parts)} == {len(whole.sizes)}
+        assert sum(len(targets(part)) for part in parts) == masked
+        assert sum(part.amount for part in parts) == whole.amount
         for r, part in enumerate(parts):
-            for row in range(len(part[LENGTHS])):
-                mine = part[TARGETS][part[WHERE][:, 0] == row]
-                there = whole[TARGETS][whole[WHERE][:, 0] == row * world + r]
+            for row in range(len(part.sizes)):
+                mine = targets(part)[part.inputs[WHERE][:, 0] == row]
+                there = targets(whole)[whole.inputs[WHERE][:, 0] == row * world + r]
                 assert torch.equal(mine, there)
 
 
@@ -160,24 +168,24 @@ def test_a_rank_without_a_row_stays_in_step_and_adds_nothing():
     corpus.rows = [np.full(n, V.index["H"], dtype=np.uint16) for n in [8] * 32 + [300]]
     for rank in range(4):
         batches = list(loader(corpus, rank=rank, world=4))
-        small = max(batches, key=lambda batch: batch[TOKENS].shape[1])
+        small = max(batches, key=lambda batch: batch.inputs[TOKENS].shape[1])
         assert len(batches) == 2
-        assert len(small[TOKENS]) == 1
-        counts = (len(small[TARGETS]), int(small[N_TOKENS]), len(small[LENGTHS]))
+        assert len(small.inputs[TOKENS]) == 1
+        counts = (len(targets(small)), small.amount, len(small.sizes))
         assert (counts == (0, 0, 0)) is (rank > 0)
-        assert int(small[N_MASKED_GLOBAL]) > 0
-        assert small[WHERE].shape[1] == 2
+        assert small.counts[MASKED_TOKENS] > 0
+        assert small.inputs[WHERE].shape[1] == 2
 
 
 @pytest.mark.parametrize("name", TOKEN_VIEWS)
 def test_padding_is_less_than_five_per_cent(crystals, name):
     for world in (1, 2):
         batches = loader(crystals, 128, name=name, world=world)
-        measured = [batch[MASK] for batch in batches]
+        measured = [batch.inputs[MASK] for batch in batches]
         share = 1 - sum(int(m.sum()) for m in measured) / sum(m.numel() for m in measured)
-        assert batches.padding_share == pytest.approx(share)
+        assert batches.padding_share() == pytest.approx(share)
         assert share < 0.05
-    assert loader(crystals, 128, name=name, pool=1).padding_share > 0.15  # it can fail
+    assert loader(crystals, 128, name=name, pool=1).padding_share() > 0.15  # it can fail
 
 
 def test_padding_is_less_than_five_per_cent_for_lengths_like_those_of_scope():
@@ -185,50 +193,34 @@ def test_padding_is_less_than_five_per_cent_for_lengths_like_those_of_scope():
     lengths = np.clip(np.rint(random.normal(25, 8, 20_000)), 8, 60).astype(int)
     corpus = Strings([])
     corpus.rows = [np.full(n, V.index["H"], dtype=np.uint16) for n in lengths]
-    assert loader(corpus, 128).padding_share < 0.05
+    assert loader(corpus, 128).padding_share() < 0.05
 
 
 @pytest.mark.parametrize("name", TOKEN_VIEWS)
 def test_counts_are_those_of_the_batch(crystals, name):
     for batch in loader(some(crystals, 100), name=name):
-        assert batch[LENGTHS].tolist() == batch[MASK].sum(dim=1).tolist()
-        assert int(batch[N_TOKENS]) == int((batch[TOKENS] != V.index["[PAD]"]).sum())
-        assert int(batch[N_MASKED_GLOBAL]) == len(batch[TARGETS])
+        assert batch.sizes.tolist() == batch.inputs[MASK].sum(dim=1).tolist()
+        assert batch.amount == int((batch.inputs[TOKENS] != V.index["[PAD]"]).sum())
+        assert batch.counts == {MASKED_TOKENS: len(targets(batch))}
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
 def test_going_on_at_any_batch_is_as_going_straight(crystals, prefetch):
-    corpus = some(crystals, 300)
-    straight = loader(corpus, prefetch=prefetch)
-    straight.set_epoch(4)
-    whole = list(straight)
+    batches = loader(some(crystals, 300), prefetch=prefetch)
+    whole = list(batches.epoch(4))
     assert len(whole) == 10
-    for stop in range(11):
-        first = loader(corpus, prefetch=prefetch)
-        first.set_epoch(4)
-        stream = iter(first)
-        for _ in range(stop):
-            next(stream)
-        state = first.state_dict()
-        stream.close()
-        assert state == {"epoch": 4, "next_batch": stop}
-        second = loader(corpus, prefetch=prefetch)
-        second.load_state_dict(state)
-        second.set_epoch(4)  # says nothing new
-        rest = list(second)
-        assert len(rest) == 10 - stop
-        assert all(map(same, rest, whole[stop:]))
-        assert second.state_dict() == {"epoch": 4, "next_batch": 10}
-        assert len(list(second)) == 10  # the next iteration is a whole one
-        second.load_state_dict(state)
-        second.set_epoch(5)
-        assert len(list(second)) == 10
+    for first in range(11):
+        rest = list(batches.epoch(4, first))
+        assert len(rest) == 10 - first
+        assert all(map(same, rest, whole[first:]))
 
 
-@pytest.mark.parametrize("state", [{"epoch": 0, "next_batch": 11}, {"epoch": -1, "next_batch": 0}])
-def test_a_state_of_another_run_is_refused(crystals, state):
-    with pytest.raises(ResumeError, match="is not among the 10 batches"):
-        loader(some(crystals, 300)).load_state_dict(state)
+@pytest.mark.parametrize("first", [0, 7, 10, 23])
+def test_endless_steps_are_those_of_one_epoch_after_another(crystals, first):
+    batches = loader(some(crystals, 300))
+    straight = [step for epoch in range(4) for step in batches.epoch(epoch)]
+    stream = iter(Endless(batches, first))
+    assert all(same(next(stream), step) for step in straight[first:])
 
 
 def threads():
@@ -261,7 +253,7 @@ def test_the_thread_is_not_far_ahead(crystals):
     stream = iter(batches)
     next(stream)
     time.sleep(0.2)
-    assert len([count for count in asked if count]) == 3  # that of other ranks is of no rows
+    assert len(asked) == 3
     stream.close()
 
 
@@ -276,16 +268,16 @@ def test_an_error_while_a_batch_is_made_arrives(crystals, prefetch):
             raise OSError("the disk is gone")
         return crystals.take(rows)
 
-    batches._corpus.take = take
+    batches.source._corpus.take = take
+    given = []
     with pytest.raises(OSError, match="the disk is gone"):
-        list(batches)
-    assert batches.state_dict()["next_batch"] == 3  # two takes a batch
+        given.extend(batches)
     assert not threads()
 
 
 def test_a_string_too_long_for_the_view_is_refused_at_the_start(crystals):
     with pytest.raises(InputError, match="more than the limit of 20"):
-        BatchLoader(crystals, view("sequence", V, 20), 32, 0)
+        MaskedRows(crystals, view("sequence", V, 20))
 
 
 @pytest.mark.parametrize(
@@ -301,4 +293,4 @@ def test_an_empty_corpus_has_no_batches():
     batches = loader(Strings([]))
     assert len(batches) == 0
     assert list(batches) == []
-    assert batches.padding_share == 0
+    assert batches.padding_share() == 0

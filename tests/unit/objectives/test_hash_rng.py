@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stratus.training.hash_rng import Purpose, below, hashed, key, permutation, uniform
+from stratus.objectives.hash_rng import Purpose, below, hashed, key, permutation, uniform
 
 
 def splitmix64(state):

@@ -1,9 +1,11 @@
-"""Which tokens are masked, and with what.
+"""Masked tokens are guessed: which, what stands in their place, and the loss of the guesses.
 
 BERT's (Devlin et al. 2018, arXiv:1810.04805): 15 % of the tokens are to be guessed; 80 % of these
 become ``[MASK]``, 10 % a random token, 10 % stay. What becomes of a token depends on seed, epoch,
 row in the corpus and place in the string alone, so it is the same for every batch, view, number of
 processes and resume, and another in each epoch.
+
+The loss of a step is the mean over all masked tokens of the batch, on however many devices it lies.
 
 The place of a token is how many tokens before it in its string can be masked. Both views keep the
 tokens of a string in order, so both mask the same tokens of a crystal.
@@ -11,15 +13,19 @@ tokens of a string in order, so both mask the same tokens of a crystal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import nn
+from torch.nn import functional as fn
 
+from stratus.encoders import architecture
 from stratus.errors import InputError
+from stratus.objectives.hash_rng import Purpose, below, hashed, key, uniform
+from stratus.objectives.objective import Step, Summed
 from stratus.scope.vocabulary import SEPARATOR, Role
-from stratus.training.hash_rng import Purpose, below, hashed, key, uniform
 from stratus.views.keys import SITES, TOKENS
 
 if TYPE_CHECKING:
@@ -28,8 +34,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
+    from stratus.corpora.tokens.corpus import TokenCorpus
+    from stratus.objectives.objective import Rows
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
+    from stratus.views.view import View
+
+MASKED_TOKENS: Final = architecture.MASKED_TOKENS
 
 WHERE: Final = "where"
 """int64 ``[M, k]``: the index in ``tokens`` of each masked token; k = 2 or 3, the first the row."""
@@ -41,6 +52,7 @@ PLACES: Final = "places"
 """int64 ``[M]``: how many tokens of its string that can be masked stand before each of them."""
 
 _KIND, _WORD = np.array([1]), np.array([2])  # what a second number of a token is for
+_STRETCH: Final = 65_536
 
 
 class MaskingOptions(BaseModel):
@@ -63,6 +75,150 @@ class MaskingOptions(BaseModel):
                 "lower one of them"
             )
         return self
+
+
+class MaskedTokens:
+    """The objective of ``stratus pretrain``; its net gives logits ``[M, V]`` of the masked places.
+
+    Scores are ``loss``, the mean cross-entropy in nats, and ``accuracy``, the share of the places
+    where the likeliest token stood there.
+    """
+
+    name: ClassVar[str] = MASKED_TOKENS
+    unit: ClassVar[str] = "tokens"
+
+    def losses(self, net: nn.Module, step: Step) -> dict[str, Summed]:
+        """Return the cross-entropy in nats, summed over the masked places."""
+        logits = net(step.inputs)[MASKED_TOKENS]
+        loss = fn.cross_entropy(logits.float(), step.targets[MASKED_TOKENS], reduction="sum")
+        return {MASKED_TOKENS: Summed(loss, step.counts[MASKED_TOKENS])}
+
+    def total(self, losses: Mapping[str, Summed], processes: int) -> Tensor:
+        """Return the share of the mean over the whole batch, times the number of processes."""
+        loss = losses[MASKED_TOKENS]
+        return loss.sum * (processes / max(1, loss.count))
+
+    def sums(self, net: nn.Module, step: Step) -> Tensor:
+        """Return summed cross-entropy in nats, hits and places; float64 ``[3]``."""
+        return sums_of(net(step.inputs)[MASKED_TOKENS], step.targets[MASKED_TOKENS])
+
+    def scores(self, sums: npt.NDArray[np.float64]) -> dict[str, float]:
+        """Return the means over all masked places."""
+        loss, hits, places = sums.tolist()
+        return {"loss": loss / max(1, places), "accuracy": hits / max(1, places)}
+
+
+def sums_of(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return summed cross-entropy in nats, hits, and places; float64 ``[3]``.
+
+    Args:
+        logits: ``[M, V]``.
+        targets: int64 ``[M]``.
+    """
+    loss = fn.cross_entropy(logits.float(), targets, reduction="sum")
+    hits = (logits.argmax(dim=-1) == targets).sum()
+    places = torch.tensor(len(targets), device=logits.device)
+    return torch.stack([part.double() for part in (loss, hits, places)])
+
+
+class MaskedTokenNet(nn.Module):
+    """An encoder with the head that guesses masked tokens.
+
+    Args:
+        encoder: has ``token_embedding``; gives an ``Encoding`` with parts.
+        head: scores the tokens at masked places.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Score the tokens at the masked places of a batch, ``[M, V]``."""
+        embedding = cast("nn.Embedding", self.encoder.token_embedding)
+        parts = self.encoder(batch).parts
+        return {MASKED_TOKENS: self.head(parts, batch[WHERE], embedding.weight)}
+
+
+class MaskedRows:
+    """The source of masked tokens: a split of a token corpus, masked anew in each epoch.
+
+    Args:
+        corpus: the split.
+        view: makes tensors of strings.
+        masking: what is masked.
+        seed: another one gives other masks.
+
+    Raises:
+        stratus.errors.InputError: a string is too long for the view, or nothing can be masked.
+    """
+
+    def __init__(
+        self, corpus: TokenCorpus, view: View, masking: MaskingOptions | None = None, seed: int = 0
+    ) -> None:
+        self._corpus = corpus
+        self.view = view
+        self._masker = TokenMasker(view.vocabulary, masking or MaskingOptions(), seed)
+        self._pad = view.vocabulary.index["[PAD]"]
+        self._sizes = _sizes(corpus, view)
+
+    def __len__(self) -> int:
+        """Return the number of crystals."""
+        return len(self._corpus)
+
+    def sizes(self, epoch: int) -> Rows:  # noqa: ARG002 - masking changes no size
+        """Return the rows of the encoder of each crystal, int64 ``[n]``."""
+        return self._sizes
+
+    def step(self, rows: Rows, epoch: int) -> Step:
+        """Return some crystals masked as an epoch has them."""
+        batch = self._masker.mask(self.view.collate(self._corpus.take(rows)), rows, epoch)
+        targets = batch.pop(TARGETS)
+        return Step(
+            inputs=batch,
+            targets={MASKED_TOKENS: targets},
+            present={},
+            sizes=torch.from_numpy(self._sizes[rows]),
+            amount=int((batch[TOKENS] != self._pad).sum()),
+            crystals=len(rows),
+            counts={MASKED_TOKENS: len(targets)},
+        )
+
+    def counts(self, rows: Rows, epoch: int) -> dict[str, int]:
+        """Return how many tokens of some crystals are masked."""
+        return {MASKED_TOKENS: self._masker.count(self._corpus.take(rows), rows, epoch)}
+
+    def blank(self, row: int, epoch: int) -> Step:  # noqa: ARG002 - nothing is masked
+        """Return a crystal of which nothing is masked."""
+        batch = self.view.collate(self._corpus.take([row]))
+        nowhere = torch.empty(0, batch[TOKENS].ndim, dtype=torch.int64)
+        nothing = torch.empty(0, dtype=torch.int64)
+        return Step(
+            inputs={**batch, WHERE: nowhere, PLACES: nothing},
+            targets={MASKED_TOKENS: nothing},
+            present={},
+            sizes=nothing,
+            amount=0,
+            crystals=0,
+            counts={MASKED_TOKENS: 0},
+        )
+
+
+def masked_batch(step: Step) -> Batch:
+    """Return a step as :meth:`TokenMasker.mask` makes it."""
+    return {**step.inputs, TARGETS: step.targets[MASKED_TOKENS]}
+
+
+def _sizes(corpus: TokenCorpus, view: View) -> Rows:
+    """Return the encoder rows of each crystal, ``[n]``; refuses what the view refuses."""
+    sizes = np.empty(len(corpus), dtype=np.int64)
+    for start in range(0, len(corpus), _STRETCH):
+        here = range(start, min(start + _STRETCH, len(corpus)))
+        sizes[here.start : here.stop] = view.lengths(corpus.take(here))
+    if len(sizes) and sizes.max() > view.max_length:
+        view.collate([corpus.tokens(int(sizes.argmax()))])  # says which, and raises
+    return sizes
 
 
 class TokenMasker:
