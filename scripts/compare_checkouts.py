@@ -279,7 +279,14 @@ def compare(before: Path, after: Path) -> dict[str, Difference]:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, float_precision="round_trip", keep_default_na=True)
+    """Read every cell as Python does, so that no bit of a number is lost."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in table:
+        try:
+            table[column] = [float(cell or "nan") for cell in table[column]]
+        except ValueError:
+            continue  # texts
+    return table
 
 
 def _compared(path: Path) -> bool:
