@@ -42,8 +42,8 @@ from real_sets import DATA, SETS
 
 import stratus
 from stratus.corpora.encoding.chunks import chunked
-from stratus.corpora.encoding.job import default_work
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.stream import default_work
 from stratus.corpora.encoding.workers import run_here
 from stratus.crystals.entry import Entry
 from stratus.crystals.reading.sources import records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,7 @@ from stratus.cli.flags import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stratus.corpora.tables.read_tables import CrystalFiles
     from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
     from stratus.tasks.task import Task
@@ -165,6 +166,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.cli.finetune_report import Report
         from stratus.corpora.splits.files import is_split_file, with_split
         from stratus.corpora.tables.folds import from_column, kfold
+        from stratus.corpora.tables.read_tables import CrystalFiles
         from stratus.scope import ScopeOptions
         from stratus.training.finetune.run import finetune as run
 
@@ -173,12 +175,12 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         report.start(options, loaded, reason)
         reads = loaded.dialect if loaded is not None else Dialect.ORBIT
         split_file = Path(split) if split is not None and is_split_file(split) else None
-        columns = {
-            "fold_column": split if split_file is None else None,
-            "formula_column": formula,
-            "space_group_column": space_group,
-            "scope_options": ScopeOptions.model_validate({"dialect": str(dialect or reads)}),
-        }
+        files = CrystalFiles(
+            table,
+            formula_column=formula,
+            space_group_column=space_group,
+            scope_options=ScopeOptions.model_validate({"dialect": str(dialect or reads)}),
+        )
         if physics is None and (per is not None or atoms is not None):
             raise InputError("--per and --atoms are for targets of a law; give --physics with them")
         law = None if physics is None else set_flags({"law": physics, "per": per, "atoms": atoms})
@@ -187,7 +189,8 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             "minimum": _by_column("minimum", minimum, "0"),
             "functional": _by_column("functional", functional, "PBE"),
         }
-        read, tasks = _read(table, target, of, per_cell or [], columns, law)
+        fold_column = split if split_file is None else None
+        read, tasks = _read(files, target, of, per_cell or [], fold_column, law)
         if split_file is not None:
             read = with_split(read, split_file)
         made = (
@@ -226,19 +229,18 @@ def _hint(output: Path) -> str:
 
 
 def _read(
-    paths: list[Path],
+    files: CrystalFiles,
     targets: list[str],
     of: Mapping[str, Mapping[str, str]],
     per_cell: list[str],
-    columns: Mapping[str, Any],
+    fold_column: str | None,
     law: Mapping[str, str] | None,
 ) -> tuple[Table, list[Task]]:
     """Read the tables as one, and make the tasks, whose classes are those of the table."""
-    from stratus.corpora.tables.read_tables import read_tables
     from stratus.names import pick
     from stratus.tasks.task import check_names, make_task, parse_target
 
-    of_law = {} if law is None else _of_law(paths, targets, columns, law)
+    of_law = {} if law is None else _of_law(files.columns, targets, law)
     given = [of_law.get(text) or parse_target(text) for text in targets]
     check_names(given)
     learned = {task.column: task for task in given if task.physics is None}
@@ -248,7 +250,7 @@ def _read(
         pick({task.column: task for task in given}, column, "target")
     others = {task.atoms for task in of_law.values() if task.atoms is not None}
     wanted = dict.fromkeys([*(task.column for task in given), *sorted(others)])
-    table = read_tables(paths, list(wanted), kinds=of["kind"], **columns)
+    table = files.read(list(wanted), kinds=of["kind"], fold_column=fold_column)
     return table, [
         task.model_copy(update={"functional": of["functional"].get(task.column, "")})
         if task.physics is not None
@@ -281,17 +283,14 @@ def _by_column(flag: str, said: list[str] | None, such_as: str) -> dict[str, str
 
 
 def _of_law(
-    paths: list[Path],
+    there: frozenset[str] | None,
     targets: list[str],
-    columns: Mapping[str, Any],
     law: Mapping[str, str],
 ) -> dict[str, Task]:
     """Return the targets that are quantities at temperatures, by how they are written."""
-    from stratus.corpora.tables.read_tables import column_names
     from stratus.errors import InputError
     from stratus.tasks.task import parse_physics_target
 
-    there = column_names(paths, [text.rpartition(":")[0] or text for text in targets], **columns)
     found: dict[str, Task] = {}
     for text in targets:
         task = parse_physics_target(text, columns=there, **law)

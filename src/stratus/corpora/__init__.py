@@ -1,7 +1,7 @@
 """Tables of crystals on disk: encoded, labelled, packed as tokens.
 
 >>> from stratus.corpora import read_labelled
->>> table = read_labelled(["labels.csv"], {"band_gap": "eV"})  # doctest: +SKIP
+>>> table = read_labelled("labels.csv", ["band_gap"])  # doctest: +SKIP
 
 Everything else is imported from the module that holds it.
 """

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.corpora.encoding.chunks import chunked
 from stratus.corpora.encoding.fingerprint import STANDARD_INPUT
-from stratus.corpora.encoding.job import default_work, processors
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.rows import label_name
+from stratus.corpora.encoding.stream import default_work, processors
 from stratus.corpora.encoding.workers import WorkerPool, run_here
 from stratus.crystals.reading import ReadOptions, records
 from stratus.crystals.reading.containers import by_content

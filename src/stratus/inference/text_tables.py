@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.formulas import Formulas
 from stratus.corpora.tables.gathering import with_column
-from stratus.corpora.tables.layout import find_layout
+from stratus.corpora.tables.layout import file_layout
 from stratus.crystals.entry import Reject, Stage
 from stratus.crystals.reading import records
 from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
@@ -42,7 +43,7 @@ def text_table(
         stratus.errors.InputError: a column that was named is missing, or the table cannot be of
             the dialect.
     """
-    reader = find_layout(path, read, (), dialect=dialect).reader
+    reader = file_layout(CrystalFile(path, read), dialect=dialect).reader
     return None if reader is None else _rows(path, read, reader, dialect, names, keep=keep)
 
 

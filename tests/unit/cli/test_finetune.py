@@ -104,6 +104,34 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
     assert {member.heads["heat"].normaliser for member in model.members} == {before}
 
 
+CIF = (
+    "data_x\n_cell_length_a 5\n_cell_length_b 5\n_cell_length_c 5\n_cell_angle_alpha 90\n"
+    "_cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_IT_number 1\nloop_\n"
+    "_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+    "{} 0 0 0\n{} 0.5 0.5 0.5\n"
+)
+OPENED: list[str] = []
+"""Every path that Python opened since the test below has begun."""
+
+
+def test_the_file_of_labels_is_opened_once(config, tmp_path):
+    """A label goes forward only: from the file through the workers to the fit."""
+    path = tmp_path / "labelled.csv"
+    pairs = [(a, b) for a in ELEMENTS[:8] for b in ("O", "F", "S")]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "cif", "cv@300K", "set"])
+        for k, (a, b) in enumerate(pairs):
+            row = [f"c{k}", CIF.format(a, b), 15 + k / 3, ("test", "train", "val", "train")[k % 4]]
+            writer.writerow(row)
+    sys.addaudithook(lambda event, of: OPENED.append(str(of[0])) if event == "open" else None)
+    words = ["--target", "cv@300K:J/mol/K", "--physics", "debye", "--split", "set", "-q"]
+    done = stratus(path, *words, "-o", tmp_path / "run", "--config", config)
+    assert (done.exit_code, done.output) == (0, "")
+    assert OPENED.count(str(path)) == 1
+    assert not [name for name in OPENED if name.endswith(".parquet")]  # no table of their own
+
+
 def test_a_simple_model_that_did_not_learn_from_all_rows_says_so(
     table, config, tmp_path, monkeypatch
 ):

@@ -1,4 +1,4 @@
-"""Which ids are taken: exact, and flat in memory, because the index lives in a file."""
+"""Which ids are taken: in a file, flat in memory, or in memory."""
 
 from __future__ import annotations
 
@@ -67,3 +67,20 @@ class IdIndex:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+
+class IdsInMemory:
+    """The ids so far, for as many rows as memory holds anyway."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, str] = {}
+
+    def claim(self, ids: Sequence[str], sources: Sequence[str]) -> dict[int, str]:
+        """Take ids that are free; return what was not, as :meth:`IdIndex.claim` does."""
+        refused: dict[int, str] = {}
+        for place, (name, source) in enumerate(zip(ids, sources, strict=True)):
+            if name in self._taken:
+                refused[place] = self._taken[name]
+            else:
+                self._taken[name] = source
+        return refused

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -13,37 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from stratus.corpora.encoding.chunks import Work, chunked
 from stratus.corpora.encoding.fingerprint import STANDARD_INPUT, require_same, run_fingerprint
 from stratus.corpora.encoding.ids import IdIndex
-from stratus.corpora.encoding.merge import (
-    count_codes,
-    count_notes,
-    stored_metadata,
-    write_rejects,
-    write_table,
-)
+from stratus.corpora.encoding.merge import count_codes, stored_metadata, write_rejects, write_table
+from stratus.corpora.encoding.notes import count_notes
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.output_checks import check_apart, check_output
 from stratus.corpora.encoding.parts import PartStore, discard
 from stratus.corpora.encoding.rows import RUN_FIELDS
+from stratus.corpora.encoding.stream import accepted, default_work, encoded
 from stratus.corpora.encoding.summary import EncodeSummary, Progress
-from stratus.corpora.encoding.workers import WorkerPool, run_here
-from stratus.crystals.entry import Code, Reject, Stage
 from stratus.errors import InputError, StratusError, StrictError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Sequence
 
+    from stratus.corpora.encoding.chunks import Work
     from stratus.corpora.encoding.rows import ChunkResult
-
-
-def default_work(options: EncodeOptions) -> Work:
-    """Return the functions every run uses: stratus's reader and its encoder."""
-    from stratus.crystals.reading import parse
-    from stratus.scope.encode import search, write
-
-    return Work(parse=parse, search=search, write=write, read=options.read, scope=options.scope)
 
 
 def encode_corpus(
@@ -169,13 +155,9 @@ class _Job:
             on_progress(
                 Progress(rows_in=resumed, rows_out=rows_out, rejects=rejects, resumed=resumed)
             )
-            for result in results:
-                batch, refused = _without_duplicates(result, ids)
-                if refused and self.options.strict:
-                    first = refused[0]
-                    raise StrictError(f"{first.source or first.id}: {first.code}: {first.detail}")
+            for batch, refused, outcomes in accepted(results, ids, strict=self.options.strict):
                 store.add(batch, refused)
-                rows_in += result.outcomes
+                rows_in += outcomes
                 rows_out += batch.num_rows
                 rejects += len(refused)
                 on_progress(
@@ -200,13 +182,7 @@ class _Job:
             return
         stdin = sys.stdin.buffer if STANDARD_INPUT in self.inputs else None
         found = records(self.inputs, options.read.within(options.timeout_s), stdin)
-        chunks = chunked(found, options.chunk_rows, skip)
-        workers = options.workers if options.workers is not None else processors()
-        if workers == 0:
-            yield from run_here(chunks, self.work)
-            return
-        with WorkerPool(self.work, workers, options.timeout_s) as pool:
-            yield from pool.run(chunks)
+        yield from encoded(found, options, self.work, skip)
 
     def _finish(self, store: PartStore, rows_in: int, resumed: int) -> EncodeSummary:
         codes = dict(sorted(count_codes(store).items()))
@@ -215,7 +191,7 @@ class _Job:
                 f"{rows_in} crystals were met but {store.rows} rows and {store.rejects} rejects "
                 "were stored; this is a fault of stratus: please report it"
             )
-        notes = dict(count_notes(store).most_common())
+        notes = count_notes(batch.column("notes") for batch in store.stored_rows(["notes"]))
         counts = {"rows_in": rows_in, "rows_out": store.rows, "rejects": codes, "notes": notes}
         safe = self.options.safe_cells
         write_rejects(store, self.rejects, safe=safe)
@@ -236,31 +212,3 @@ class _Job:
 
     def _summary(self, **counts: Any) -> EncodeSummary:
         return EncodeSummary(output=str(self.output), rejects_file=str(self.rejects), **counts)
-
-
-def _without_duplicates(result: ChunkResult, ids: IdIndex) -> tuple[pa.RecordBatch, list[Reject]]:
-    """Return the rows with a new id, and all rejects in order, repeated ids among them."""
-    batch = result.batch()
-    rejects = list(result.rejects)
-    if batch.num_rows:
-        names, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
-        taken = ids.claim(names, sources)
-        if taken:
-            positions = batch.column("position").to_pylist()
-            for place, owner in taken.items():
-                first = owner or "an earlier input"
-                detail = f"The id is taken by {first}, which came first; give this one another."
-                duplicate = Reject(
-                    names[place], sources[place], Stage.COLLECTING, Code.DUPLICATE_ID, detail
-                )
-                rejects.append((positions[place], duplicate))
-            rejects.sort(key=lambda r: r[0])
-            batch = batch.filter(pa.array([place not in taken for place in range(batch.num_rows)]))
-    return batch.drop_columns(["position"]), [reject for _, reject in rejects]
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ import pyarrow.parquet as pq
 
 from stratus.corpora.encoding.distinct import DistinctCounter
 from stratus.corpora.encoding.rows import (
-    BETWEEN_NOTES,
     POSITION,
     REJECT_FIELDS,
     RUN_FIELDS,
@@ -196,26 +194,6 @@ def count_codes(store: PartStore) -> Counter[str]:
         for pair in pc.value_counts(batch.column("code")).to_pylist():
             codes[pair["values"]] += pair["counts"]
     return codes
-
-
-def count_notes(store: PartStore) -> Counter[str]:
-    """Return how many stored rows have each note; at most :data:`MOST_NOTES` different ones.
-
-    Numbers do not tell notes from each other: they count as ``#``.
-    """
-    notes: Counter[str] = Counter()
-    for batch in store.stored_rows(["notes"]):
-        for pair in pc.value_counts(batch.column("notes")).to_pylist():
-            for note in filter(None, pair["values"].split(BETWEEN_NOTES)):
-                kind = _NUMBER.sub("#", note)
-                known = kind in notes or len(notes) < MOST_NOTES
-                notes[kind if known else OTHER_NOTES] += pair["counts"]
-    return notes
-
-
-MOST_NOTES = 100
-OTHER_NOTES = "other notes"
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def stored_metadata(output: Path) -> dict[str, Any] | None:

@@ -117,10 +117,16 @@ class Gathered:
         Raises:
             InputError: a label is a mistake.
         """
+        self.add_crystals(ids, scopes, n_atoms)
+        self.look(columns, where, keep=True)
+
+    def add_crystals(
+        self, ids: Sequence[str], scopes: Sequence[str], n_atoms: Sequence[int]
+    ) -> None:
+        """Add some rows, whose labels are kept by :meth:`look`, in the same order."""
         self._ids += ids
         self._scopes += scopes
         self._n_atoms += n_atoms
-        self.look(columns, where, keep=True)
 
     def look(
         self, columns: Mapping[str, pa.Array], where: Callable[[int], str], *, keep: bool = False

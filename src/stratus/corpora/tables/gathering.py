@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from stratus.corpora.tables.positions_in_words import row_in_words
 from stratus.crystals.entry import Code, Reject, Stage
-from stratus.crystals.reading import ReadOptions, records
-from stratus.crystals.reading.column_names import MissingColumnError
 from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
 from stratus.scope.partial import Known
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
     from stratus.corpora.tables.columns import Gathered
+    from stratus.corpora.tables.crystal_file import CrystalFile
+    from stratus.crystals.reading import ReadOptions
 
     Where = Callable[[int], str]
 
@@ -59,14 +57,11 @@ class RowReader(Protocol):
         """Return what each row came to; ``where`` says in words where the row at a place is."""
 
 
-def gather(
-    path: str | os.PathLike[str], read: ReadOptions, of: RowReader, gathered: Gathered
-) -> list[Reject]:
+def gather(file: CrystalFile, of: RowReader, gathered: Gathered) -> list[Reject]:
     """Take the rows of a table; return the rejects.
 
     Args:
-        path: the table.
-        read: the column of ids.
+        file: the table.
         of: how rows become strings.
         gathered: where the rows go.
 
@@ -75,31 +70,12 @@ def gather(
     """
     rejects: list[Reject] = []
     taken: dict[str, str] = {}
-    for record in records([Path(path)], with_column(read, of.column)):
+    for record in file.records(of.column):
         if isinstance(record, Reject):
             rejects.append(record)
         elif isinstance(record.payload, TableSlice):
             _gather(record.payload, record.id, of, gathered, rejects, taken)
     return rejects
-
-
-def table_columns(path: str | os.PathLike[str], read: ReadOptions) -> tuple[str, ...] | None:
-    """Return the columns of a table, none if a file is no table or is broken.
-
-    Raises:
-        stratus.errors.InputError: the column of ids that ``read`` names is missing.
-    """
-    try:
-        next(records([Path(path)], with_column(read, _NO_COLUMN)), None)
-    except MissingColumnError as error:
-        if error.wanted != _NO_COLUMN:
-            raise
-        return error.names
-    return None
-
-
-_NO_COLUMN = "\0"
-"""No table has a column of this name, so asking for it tells those that there are."""
 
 
 def with_column(read: ReadOptions, column: str) -> ReadOptions:

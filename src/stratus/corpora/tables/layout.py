@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from stratus.corpora.tables.formulas import FORMULA_NAMES, SPACE_GROUP_NAMES, Formulas
-from stratus.corpora.tables.gathering import table_columns
 from stratus.corpora.tables.strings import SCOPE, Strings
 from stratus.crystals.reading.column_names import find_column, first_column, named_column
 from stratus.crystals.reading.table_columns import has_structures
@@ -13,9 +12,9 @@ from stratus.errors import InputError
 from stratus.scope import Dialect
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Collection
 
+    from stratus.corpora.tables.crystal_file import CrystalFile
     from stratus.corpora.tables.gathering import RowReader
     from stratus.crystals.reading import ReadOptions
 
@@ -32,12 +31,10 @@ class Layout(NamedTuple):
     columns: tuple[str, ...] | None
 
 
-def find_layout(
-    path: str | os.PathLike[str],
-    read: ReadOptions,
-    labels: Collection[str],
-    formula_column: str | None = None,
-    space_group_column: str | None = None,
+def file_layout(
+    file: CrystalFile,
+    labels: Collection[str] = (),
+    formula_columns: tuple[str | None, str | None] = (None, None),
     dialect: Dialect = Dialect.ORBIT,
 ) -> Layout:
     """Find out what a file holds.
@@ -46,29 +43,53 @@ def find_layout(
     column of formulas.
 
     Args:
-        path: the file.
-        read: the columns of structures and ids, where the caller named them.
+        file: the file; no row of it is read.
         labels: the columns of the labels, which are never taken for space groups.
-        formula_column: the column of the formulas, where the caller named it.
-        space_group_column: the column of the space groups, where the caller named it.
+        formula_columns: the columns of formulas and of space groups, where the caller named them.
         dialect: of the strings, and of what formulas become.
 
     Raises:
         stratus.errors.InputError: a column that was named is missing, the names contradict, or
             formulas cannot be written in the dialect.
     """
-    if read.structure_column is not None and (formula_column or space_group_column) is not None:
+    if file.read.structure_column is not None and any(formula_columns):
         raise InputError(
             "a table is read as structures or as formulas, not as both; name a "
             "structure_column, or a formula_column with a space_group_column"
         )
-    names = table_columns(path, read)
-    if names is None:
-        for column in (formula_column, space_group_column):
+    if file.columns is None:
+        for column in formula_columns:
             if column is not None:
-                raise InputError(f"{path} is no table, so it has no column {column!r}")
+                raise InputError(f"{file.path} is no table, so it has no column {column!r}")
         return Layout(None, None)
-    source = str(path)
+    return layout_of(
+        file.columns, str(file.path), file.read, labels, formula_columns, dialect=dialect
+    )
+
+
+def layout_of(
+    names: tuple[str, ...],
+    source: str,
+    read: ReadOptions,
+    labels: Collection[str] = (),
+    formula_columns: tuple[str | None, str | None] = (None, None),
+    *,
+    dialect: Dialect = Dialect.ORBIT,
+) -> Layout:
+    """Find out what a table holds by the names of its columns.
+
+    Args:
+        names: the columns.
+        source: the table, for messages.
+        read: the columns of structures and ids, where the caller named them.
+        labels: as of :func:`file_layout`.
+        formula_columns: the columns of formulas and of space groups, where the caller named them.
+        dialect: of the strings, and of what formulas become.
+
+    Raises:
+        stratus.errors.InputError: as of :func:`file_layout`.
+    """
+    formula_column, space_group_column = formula_columns
     if read.structure_column is not None:
         named_column(read.structure_column, names, source)
         return Layout(None, names)
@@ -86,18 +107,18 @@ def find_layout(
             FORMULA_NAMES, [name for name in names if name not in labelled], source
         )
     if formula is not None:
-        reader = _formulas(path, formula, space_group_column, names, labels, dialect)
+        reader = _formulas(source, formula, space_group_column, names, labels, dialect)
         return Layout(reader, names)
     if space_group_column is not None:
         raise InputError(
-            f"{path} has no column {' or '.join(FORMULA_NAMES)}, to which the space groups in "
+            f"{source} has no column {' or '.join(FORMULA_NAMES)}, to which the space groups in "
             f"{space_group_column!r} would belong; name it with formula_column"
         )
     return Layout(None, names)
 
 
 def _formulas(
-    path: str | os.PathLike[str],
+    source: str,
     formula: str,
     space_group: str | None,
     names: tuple[str, ...],
@@ -106,10 +127,9 @@ def _formulas(
 ) -> Formulas:
     if dialect != Dialect.ORBIT:
         raise InputError(
-            f"{path} holds formulas, which can be written in the {Dialect.ORBIT} dialect alone, "
+            f"{source} holds formulas, which can be written in the {Dialect.ORBIT} dialect alone, "
             f"and {dialect} is read here"
         )
-    source = str(path)
     labelled = {find_column(label, names, source) for label in labels} - {None}
     if space_group is None:
         free = [name for name in names if name not in labelled and name != formula]

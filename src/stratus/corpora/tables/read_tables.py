@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.tables.columns import Wanted
+from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.joining import join_tables
-from stratus.corpora.tables.layout import find_layout
-from stratus.corpora.tables.reading import read_crystals, read_labelled
+from stratus.corpora.tables.reading import read_crystals, read_file
 from stratus.crystals.reading import ReadOptions
 from stratus.crystals.reading.column_names import close, find_column
 from stratus.errors import InputError
+from stratus.scope import ScopeOptions
 
 if TYPE_CHECKING:
     import os
@@ -20,45 +22,115 @@ if TYPE_CHECKING:
     from stratus.corpora.tables.table import Table
 
 
+class CrystalFiles:
+    """Files of labelled crystals that are open, to be read once.
+
+    Args:
+        paths: files as :func:`read_labelled` takes them, strings, structures and formulas mixed.
+        structure_column: the column of the structures; like the others, the same in all files.
+        id_column: the column of the ids.
+        formula_column: the column of the formulas.
+        space_group_column: the column of the space groups that belong to formulas.
+        scope_options: how structures become strings; strings are read in its dialect.
+        workers: processes that encode structures.
+        timeout_s: longest time for one crystal, in s.
+
+    Raises:
+        stratus.errors.InputError: a file is not there or named twice, or a column that was named
+            is missing.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        structure_column: str | None = None,
+        id_column: str | None = None,
+        formula_column: str | None = None,
+        space_group_column: str | None = None,
+        scope_options: ScopeOptions | None = None,
+        workers: int | None = None,
+        timeout_s: float = 60.0,
+    ) -> None:
+        self._options = EncodeOptions(
+            read=ReadOptions(structure_column=structure_column, id_column=id_column),
+            scope=scope_options or ScopeOptions(),
+            workers=workers,
+            timeout_s=timeout_s,
+        )
+        self._formula_columns = (formula_column, space_group_column)
+        self._names = file_names(paths)
+        read = self._options.read.within(timeout_s)
+        self._files = [CrystalFile(path, read) for path in paths]
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """The columns of the files, all together; None where one of them is no table."""
+        found: set[str] = set()
+        for file in self._files:
+            if file.columns is None:
+                return None
+            found.update(file.columns)
+        return frozenset(found)
+
+    def read(
+        self,
+        targets: Sequence[str],
+        *,
+        kinds: Mapping[str, str] | None = None,
+        fold_column: str | None = None,
+    ) -> Table:
+        """Read the files and join them; a file need not have all of the targets.
+
+        Args:
+            targets: the columns that hold the labels; each is in one of the files at least, and
+                each file has one of them at least.
+            kinds: as of :func:`read_labelled`, like ``fold_column``.
+            fold_column: the column of folds or splits.
+
+        Raises:
+            stratus.errors.InputError: as :func:`read_labelled` and :func:`join_tables`; no file
+                has a target, a file has none, or they were read before.
+        """
+        Wanted.of(targets, kinds, fold_column)
+        single = len(self._files) == 1
+        here = [list(targets) if single else _targets(file, targets) for file in self._files]
+        if not single:
+            found = {name for names in here for name in names}
+            for name in targets:
+                if name not in found:
+                    raise InputError(f"no file has the label column {name!r}; {close(name, found)}")
+        tables: dict[str, Table] = {}
+        for stem, file, own in zip(self._names, self._files, here, strict=True):
+            wanted = Wanted.of(
+                own, {n: k for n, k in (kinds or {}).items() if n in own}, fold_column
+            )
+            tables[stem] = read_file(file, wanted, self._options, self._formula_columns)
+        return tables[self._names[0]] if single else join_tables(tables)
+
+
 def read_tables(
     paths: Sequence[str | os.PathLike[str]],
     targets: Sequence[str],
     *,
     kinds: Mapping[str, str] | None = None,
+    fold_column: str | None = None,
     **options: Any,
 ) -> Table:
-    """Read several files and join them; a file need not have all of the targets.
+    """Read several files and join them: :meth:`CrystalFiles.read` of :class:`CrystalFiles`.
 
     Args:
         paths: files as :func:`read_labelled` takes them, strings, structures and formulas mixed.
-        targets: the columns that hold the labels; each is in one of the files at least, and each
-            file has one of them at least.
-        kinds: as of :func:`read_labelled`.
+        targets: the columns that hold the labels.
+        kinds: as of :func:`read_labelled`, like ``fold_column``.
+        fold_column: the column of folds or splits.
         options: the other arguments of :func:`read_labelled`, the same for all files.
 
     Raises:
-        stratus.errors.InputError: as :func:`read_labelled` and :func:`join_tables`; no file has a
-            target, or a file has none.
+        stratus.errors.InputError: as :meth:`CrystalFiles.read`.
     """
-    Wanted.of(targets, kinds, options.get("fold_column"))
-    if len(paths) == 1:
-        return read_labelled(paths[0], targets, kinds=kinds, **options)
-    stems = file_names(paths)
-    here = {str(path): _targets(path, targets, options) for path in paths}
-    found = {name for names in here.values() for name in names}
-    for name in targets:
-        if name not in found:
-            raise InputError(f"no file has the label column {name!r}; {close(name, found)}")
-    tables = {
-        name: read_labelled(
-            path,
-            here[str(path)],
-            kinds={n: kind for n, kind in (kinds or {}).items() if n in here[str(path)]},
-            **options,
-        )
-        for name, path in zip(stems, paths, strict=True)
-    }
-    return join_tables(tables)
+    Wanted.of(targets, kinds, fold_column)
+    return CrystalFiles(paths, **options).read(targets, kinds=kinds, fold_column=fold_column)
 
 
 def read_all_crystals(paths: Sequence[str | os.PathLike[str]], **options: Any) -> Table:
@@ -82,61 +154,16 @@ def read_all_crystals(paths: Sequence[str | os.PathLike[str]], **options: Any) -
     )
 
 
-def column_names(
-    paths: Sequence[str | os.PathLike[str]],
-    targets: Sequence[str],
-    *,
-    structure_column: str | None = None,
-    id_column: str | None = None,
-    formula_column: str | None = None,
-    space_group_column: str | None = None,
-    **_: Any,
-) -> frozenset[str] | None:
-    """Return the columns of some files, all together; None where one of them is no table.
-
-    Args:
-        paths: files as :func:`read_labelled` takes them.
-        targets: the columns of labels that are wished for; they need not be there.
-        structure_column: as of :func:`read_labelled`, like the others; what is of no use is
-            passed over.
-        id_column: the column of the ids.
-        formula_column: the column of the formulas.
-        space_group_column: the column of the space groups that belong to formulas.
-
-    Raises:
-        stratus.errors.InputError: a column that was named is missing.
-    """
-    read = ReadOptions(structure_column=structure_column, id_column=id_column)
-    found: set[str] = set()
-    for path in paths:
-        columns = find_layout(path, read, targets, formula_column, space_group_column).columns
-        if columns is None:
-            return None
-        found.update(columns)
-    return frozenset(found)
-
-
-def _targets(
-    path: str | os.PathLike[str], targets: Sequence[str], options: Mapping[str, Any]
-) -> list[str]:
+def _targets(file: CrystalFile, targets: Sequence[str]) -> list[str]:
     """Return the targets that a file has; all of them where that is not known before reading."""
-    read = ReadOptions(
-        structure_column=options.get("structure_column"), id_column=options.get("id_column")
-    )
-    columns = find_layout(
-        path,
-        read,
-        targets,
-        options.get("formula_column"),
-        options.get("space_group_column"),
-    ).columns
-    if columns is None:
+    if file.columns is None:
         return list(targets)
-    named = [name for name in targets if find_column(name, columns, str(path)) is not None]
+    source = str(file.path)
+    named = [name for name in targets if find_column(name, file.columns, source) is not None]
     if not named:
         raise InputError(
-            f"{path} has none of the label columns {', '.join(targets)}; "
-            f"{close(targets[0], columns)}"
+            f"{source} has none of the label columns {', '.join(targets)}; "
+            f"{close(targets[0], file.columns)}"
         )
     return named
 

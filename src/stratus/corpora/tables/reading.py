@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import logging
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from stratus.corpora.encoding.job import encode_corpus
 from stratus.corpora.encoding.options import EncodeOptions
-from stratus.corpora.encoding.rows import label_name
 from stratus.corpora.tables.columns import Gathered, Wanted
+from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.gathering import gather
-from stratus.corpora.tables.layout import find_layout
-from stratus.corpora.tables.positions_in_words import row_in_words
-from stratus.crystals.entry import Code, Reject, Stage
-from stratus.crystals.reading import ReadOptions, Record, records
-from stratus.crystals.reading.column_names import close, find_column
-from stratus.crystals.reading.table_rows import TableSlice, label_column
-from stratus.errors import InputError
+from stratus.corpora.tables.layout import file_layout
+from stratus.corpora.tables.structures import gather_structures
+from stratus.crystals.reading import ReadOptions
 from stratus.scope import ScopeOptions
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from stratus.corpora.tables.table import Table
-
-_LOG = logging.getLogger(__name__)
-
-_STRETCH, _MOST_NOTES = 8192, 8
 
 
 def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
@@ -129,92 +113,32 @@ def _read(
     options: EncodeOptions,
     formula_columns: tuple[str | None, str | None],
 ) -> Table:
-    read, dialect = options.read, options.scope.dialect
-    layout = find_layout(path, read, wanted.names, *formula_columns, dialect)
-    if layout.reader is not None:
-        gathered = Gathered(wanted, dialect)
-        return gathered.table(gather(path, read, layout.reader, gathered), str(path))
-    _look_first(path, read, wanted)
-    return _encoded(path, options, wanted)
+    file = CrystalFile(path, options.read.within(options.timeout_s))
+    return read_file(file, wanted, options, formula_columns)
 
 
-def _look_first(path: str | os.PathLike[str], read: ReadOptions, wanted: Wanted) -> None:
-    """Find a missing column or a mistake in a label before any structure is encoded."""
-    checked = Gathered(wanted)
-    for record in records([Path(path)], read):
-        if not (isinstance(record, Record) and isinstance(record.payload, TableSlice)):
-            continue
-        batch, of = record.payload.batch, record.payload.columns
-        names = [n for n in batch.schema.names if n not in of.used() | {of.id}]
-        found = wanted.columns(names, record.payload.table)
-        for name in found.values():
-            twin = next((n for n in names if n != name and label_name(n) == label_name(name)), None)
-            if twin is not None:
-                raise InputError(
-                    f"{record.payload.table} has the columns {name!r} and {twin!r}, which cannot "
-                    "be told from each other beside the columns of an encoded table; rename one"
-                )
-        columns = {name: label_column(batch, column) for name, column in found.items()}
-        checked.look(columns, _in_slice(record.payload))
+def read_file(
+    file: CrystalFile,
+    wanted: Wanted,
+    options: EncodeOptions,
+    formula_columns: tuple[str | None, str | None] = (None, None),
+) -> Table:
+    """Read a file of crystals that is open, in one pass.
 
+    Args:
+        file: the file; it can be read once.
+        wanted: the columns of labels and folds.
+        options: how structures become strings.
+        formula_columns: the columns of formulas and of their space groups, where they were named.
 
-def _in_slice(payload: TableSlice) -> Callable[[int], str]:
-    def where(place: int) -> str:
-        row = payload.first_row + place
-        of = payload.columns.id
-        own = payload.batch.column(of)[place].as_py() if of is not None else row
-        return row_in_words(f"{payload.table}:{row}", str(own))
-
-    return where
-
-
-def _encoded(path: str | os.PathLike[str], options: EncodeOptions, wanted: Wanted) -> Table:
-    """Encode to a table on disk, which keeps memory flat, and take what is wanted from it."""
-    gathered = Gathered(wanted, options.scope.dialect)
-    with tempfile.TemporaryDirectory(prefix="stratus-labelled-") as folder:
-        output = Path(folder) / "scopes.parquet"
-        summary = encode_corpus([Path(path)], output, options)
-        for note, rows in list(summary.notes.items())[:_MOST_NOTES]:
-            _LOG.warning("%s: %s (%d rows)", path, note, rows)
-        columns = _columns(output, wanted, str(path))
-        for batch in _stretches(output, columns):
-            ids, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
-            gathered.add(
-                ids,
-                batch.column("scope").to_pylist(),
-                batch.column("n_atoms").to_pylist(),
-                {name: batch.column(column) for name, column in columns.items()},
-                lambda place, ids=ids, sources=sources: row_in_words(sources[place], ids[place]),  # type: ignore[misc]
-            )
-        rejects = list(_rejects(Path(summary.rejects_file)))
-    return gathered.table(rejects, str(path))
-
-
-def _columns(output: Path, wanted: Wanted, source: str) -> dict[str, str]:
-    """Return the column of an encoded table that holds each of what is wanted."""
-    with pq.ParquetFile(output) as file:
-        names = [n for n in file.schema_arrow.names if label_name(n) == n]
-        rows = file.metadata.num_rows
-    found: dict[str, str] = {}
-    for name in wanted.names:
-        column = label_name(name) if label_name(name) in names else find_column(name, names, source)
-        if column is None and rows:
-            raise InputError(
-                f"the crystals of {source} have no label {name!r}; {close(name, names)}"
-            )
-        found[name] = column or name
-    return found
-
-
-def _stretches(output: Path, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(output) as file:
-        if file.metadata.num_rows:
-            taken = ["id", "source", "scope", "n_atoms", *columns.values()]
-            yield from file.iter_batches(_STRETCH, columns=taken)
-
-
-def _rejects(path: Path) -> Iterator[Reject]:
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            stage, code = Stage(row["stage"]), Code(row["code"])
-            yield Reject(row["id"], row["source"], stage, code, row["detail"])
+    Raises:
+        stratus.errors.InputError: as :func:`read_labelled`.
+    """
+    dialect = options.scope.dialect
+    layout = file_layout(file, wanted.names, formula_columns, dialect)
+    gathered = Gathered(wanted, dialect)
+    if layout.reader is None:
+        rejects = gather_structures(file, options, gathered)
+    else:
+        rejects = gather(file, layout.reader, gathered)
+    return gathered.table(rejects, str(file.path))

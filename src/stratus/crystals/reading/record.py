@@ -35,6 +35,10 @@ class ReadOptions(BaseModel):
         60.0, gt=0, description="Longest time for a header of an archive or the next rows of LMDB."
     )
 
+    headers: bool = Field(
+        default=False, exclude=True, description="Tables begin with a record of their columns."
+    )
+
     def within(self, timeout_s: float) -> ReadOptions:
         """Return the same options with another time."""
         return self.model_copy(update={"timeout_s": timeout_s})

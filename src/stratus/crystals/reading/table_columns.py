@@ -59,6 +59,22 @@ class TableColumns:
         return frozenset(part for part in parts if part is not None)
 
 
+@dataclass(slots=True)
+class TableHeader:
+    """The columns of a table, before its rows.
+
+    Attributes:
+        names: all of them.
+        table: the table's source.
+        columns: which of them make a crystal; whoever reads the table may set it before asking
+            for the next record, else they are found by their names.
+    """
+
+    names: tuple[str, ...]
+    table: str
+    columns: TableColumns | None = None
+
+
 def find_columns(names: Sequence[str], source: str, options: ReadOptions) -> TableColumns:
     """Return the columns of a table that hold structures and ids.
 
@@ -71,10 +87,7 @@ def find_columns(names: Sequence[str], source: str, options: ReadOptions) -> Tab
         InputError: a column that the caller named is missing, or several could be one of them.
         Refusal: no column of structures was found.
     """
-    if options.id_column is not None:
-        id_column: str | None = named_column(options.id_column, names, source)
-    else:
-        id_column = first_column(_ID_NAMES, names, source)
+    id_column = find_id_column(names, source, options)
     if options.structure_column is not None:
         return TableColumns(id_column, named_column(options.structure_column, names, source))
     structure = first_column(_STRUCTURE_NAMES, names, source)
@@ -94,6 +107,17 @@ def find_columns(names: Sequence[str], source: str, options: ReadOptions) -> Tab
         f"{', '.join(names) or 'none'}; name the one of the structures with structure_column "
         "(--structure)",
     )
+
+
+def find_id_column(names: Sequence[str], source: str, options: ReadOptions) -> str | None:
+    """Return the column of a table that holds the ids, None where rows have none.
+
+    Raises:
+        InputError: the column that the caller named is missing, or several could be it.
+    """
+    if options.id_column is not None:
+        return named_column(options.id_column, names, source)
+    return first_column(_ID_NAMES, names, source)
 
 
 def has_structures(names: Sequence[str], source: str, options: ReadOptions) -> bool:

@@ -11,7 +11,7 @@ from stratus.crystals.reading.csv_batches import csv_batches
 from stratus.crystals.reading.excel_batches import excel_batches
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.refusal import Refusal
-from stratus.crystals.reading.table_columns import find_columns
+from stratus.crystals.reading.table_columns import TableHeader, find_columns
 from stratus.crystals.reading.table_rows import TableSlice
 from stratus.files.text import writable
 
@@ -33,7 +33,7 @@ SEPARATORS = {"csv": ",", "tsv": "\t"}
 def table_records(
     file: Path | BinaryIO, kind: str, stem: str, source: str, options: ReadOptions
 ) -> Iterator[Record | Reject]:
-    """Yield the slices of a table, in order.
+    """Yield the slices of a table, in order; before them its header, if the options say so.
 
     Args:
         file: an open file; of a Parquet table or a workbook also a path, and it must be able to
@@ -57,7 +57,10 @@ def table_records(
                 yield batch
                 continue
             if columns is None:
-                columns = find_columns(batch.schema.names, source, options)
+                header = TableHeader(tuple(batch.schema.names), source)
+                if options.headers:
+                    yield Record(stem, source, "header", header, 0)
+                columns = header.columns or find_columns(header.names, source, options)
             for start in range(0, batch.num_rows, SLICE_ROWS):
                 part = batch.slice(start, SLICE_ROWS)
                 payload = TableSlice(part, columns, first, source)

@@ -14,9 +14,12 @@ import pytest
 
 from stratus.corpora.encoding.job import encode_corpus
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.rows import ChunkRows
+from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.reading import read_labelled
 from stratus.corpora.tables.table import Kind
 from stratus.corpora.tables.values import as_numbers
+from stratus.crystals.reading import ReadOptions
 from stratus.errors import InputError
 from stratus.scope import Scope
 
@@ -248,12 +251,51 @@ def test_a_mistake_in_parquet_is_found_before_anything_is_encoded(
     def never(*_: object, **__: object) -> None:
         pytest.fail("encoded before the labels were looked at")
 
-    monkeypatch.setattr("stratus.corpora.tables.reading.encode_corpus", never)
+    monkeypatch.setattr("stratus.corpora.encoding.workers.encode_chunk", never)
     path = structures(tmp_path / "t.parquet", gap=labels)
     with pytest.raises(InputError, match=said):
         read_labelled(path, ["gap"], workers=0)
     with pytest.raises(InputError, match="did you mean gap"):
         read_labelled(path, ["gapp"], workers=0)
+
+
+@pytest.mark.parametrize(("ahead", "encoded"), [(256 << 20, 0), (1, 1024)])
+def test_labels_are_looked_at_ahead_of_the_encoding(tmp_path, ahead, encoded, monkeypatch):
+    rows, done = 1100, []
+
+    def count(chunk: object, *_: object) -> None:
+        done.append(sum(item.rows for item in chunk.items))
+        return ChunkRows().result()
+
+    monkeypatch.setattr("stratus.corpora.encoding.workers.encode_chunk", count)
+    monkeypatch.setattr("stratus.corpora.tables.structures.LOOK_AHEAD", ahead)
+    table = {"id": range(rows), "cif": ["data_x"] * rows, "gap": ["1"] * (rows - 1) + ["oops"]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"row 1099 .*'oops' in 'gap'"):
+        read_labelled(tmp_path / "t.parquet", ["gap"], workers=0)
+    assert sum(done) == encoded
+
+
+def test_labels_of_one_crystal_may_be_of_another_type_or_absent(tmp_path):
+    frame = (
+        '1\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3 pbc="T T T"{}\n{} 0 0 0\n'
+    )
+    labels = [" gap=1 kind=7", " kind=red", " GAP=2.5 other=x"]
+    symbols = ("Cu", "Ag", "Au")
+    text = "".join(frame.format(one, symbol) for one, symbol in zip(labels, symbols, strict=True))
+    (tmp_path / "t.extxyz").write_text(text, encoding="utf-8")
+    kinds = {"kind": "multiclass"}
+    table = read_labelled(tmp_path / "t.extxyz", ["gap", "kind"], kinds=kinds, workers=0)
+    np.testing.assert_array_equal(table.labels, [[1, 0], [np.nan, 1], [np.nan, np.nan]])
+    assert table.classes == {"kind": ("7", "red")}
+
+
+def test_a_file_is_read_once(tmp_path):
+    file = CrystalFile(strings(tmp_path / "t.csv", "a,R,orbit,1"), ReadOptions())
+    assert file.columns == ("id", "scope", "dialect", "gap")
+    assert len(list(file.records("scope"))) == 1
+    with pytest.raises(InputError, match="read already"):
+        file.records("scope")
 
 
 def test_null_and_nan_in_parquet_are_absent(tmp_path):

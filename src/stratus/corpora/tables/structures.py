@@ -1,0 +1,187 @@
+"""From structures to the rows of a labelled table: encoded on the way, in one pass."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from stratus.corpora.encoding.ids import IdsInMemory
+from stratus.corpora.encoding.notes import count_notes
+from stratus.corpora.encoding.rows import label_name
+from stratus.corpora.encoding.stream import accepted, default_work, encoded
+from stratus.corpora.tables.columns import Gathered
+from stratus.corpora.tables.positions_in_words import row_in_words
+from stratus.crystals.entry import Reject
+from stratus.crystals.reading.column_names import close, find_column, plain_name
+from stratus.crystals.reading.table_rows import TableSlice, label_column
+from stratus.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from stratus.corpora.encoding.options import EncodeOptions
+    from stratus.corpora.tables.columns import Wanted
+    from stratus.corpora.tables.crystal_file import CrystalFile
+    from stratus.crystals.reading import Record
+
+_LOG = logging.getLogger(__name__)
+_MOST_NOTES = 8
+
+LOOK_AHEAD: Final = 256 << 20
+"""Bytes of a table that are read, and their labels checked, before the first crystal is encoded."""
+
+
+class _Rows(NamedTuple):
+    """Encoded rows with those of their labels that may be wanted."""
+
+    ids: list[str]
+    sources: list[str]
+    labels: dict[str, pa.Array]
+
+
+def gather_structures(
+    file: CrystalFile, options: EncodeOptions, gathered: Gathered
+) -> list[Reject]:
+    """Encode the crystals of a file and take their labels; return the rejects.
+
+    A missing column or a mistake in a label of a table is found before its row is encoded, and
+    before any row is, in the first :data:`LOOK_AHEAD` bytes.
+
+    Args:
+        file: the file.
+        options: how structures become strings.
+        gathered: where the rows go.
+
+    Raises:
+        stratus.errors.InputError: a column is missing, or a label is a mistake.
+        stratus.errors.StrictError: there is a reject, and the options say ``strict``.
+    """
+    wanted, source = gathered.wanted, str(file.path)
+    rejects: list[Reject] = []
+    found: list[_Rows] = []
+    names: dict[str, None] = {}
+    notes: list[pa.Array] = []
+    work = replace(default_work(options), says_arrays=True)
+    checked = _looked_ahead(_checked(file.records(), wanted))
+    with closing(encoded(checked, options, work)) as results:
+        for batch, refused, _ in accepted(results, IdsInMemory(), strict=options.strict):
+            rejects += refused
+            names.update(dict.fromkeys(n for n in batch.schema.names if label_name(n) == n))
+            if batch.num_rows:
+                found.append(_take(batch, gathered))
+                notes.append(_copy(batch.column("notes")))
+    for note, count in list(count_notes(notes).items())[:_MOST_NOTES]:
+        _LOG.warning("%s: %s (%d rows)", source, note, count)
+    columns = _columns(list(names), wanted, source) if found else {}
+    for rows in found:
+        nothing = pa.nulls(len(rows.ids))
+        gathered.look(
+            {name: rows.labels.get(column, nothing) for name, column in columns.items()},
+            lambda place, rows=rows: row_in_words(rows.sources[place], rows.ids[place]),  # type: ignore[misc]
+            keep=True,
+        )
+    return rejects
+
+
+def _checked(records: Iterable[Record | Reject], wanted: Wanted) -> Iterator[Record | Reject]:
+    """Pass records on, whose labels are looked at where they stand in a table."""
+    checked, table = Gathered(wanted), None
+    for record in records:
+        payload = getattr(record, "payload", None)
+        if isinstance(payload, TableSlice):
+            names = _label_names(payload)
+            found = wanted.columns(names, payload.table)
+            if payload.table != table:
+                table = payload.table
+                _check_names(found.values(), names, table)
+            batch = payload.batch
+            columns = {name: label_column(batch, column) for name, column in found.items()}
+            checked.look(columns, _in_slice(payload))
+        yield record
+
+
+def _label_names(payload: TableSlice) -> list[str]:
+    of = payload.columns
+    return [name for name in payload.batch.schema.names if name not in of.used() | {of.id}]
+
+
+def _check_names(found: Iterable[str], names: list[str], table: str) -> None:
+    """Refuse two columns that could not be told apart among those of an encoded table."""
+    for name in found:
+        twin = next((n for n in names if n != name and label_name(n) == label_name(name)), None)
+        if twin is not None:
+            raise InputError(
+                f"{table} has the columns {name!r} and {twin!r}, which cannot be told from each "
+                "other beside the columns of an encoded table; rename one"
+            )
+
+
+def _in_slice(payload: TableSlice) -> Callable[[int], str]:
+    def where(place: int) -> str:
+        row = payload.first_row + place
+        of = payload.columns.id
+        own = payload.batch.column(of)[place].as_py() if of is not None else row
+        return row_in_words(f"{payload.table}:{row}", str(own))
+
+    return where
+
+
+def _looked_ahead(records: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+    """Pass records on in their order; slices of tables when enough of those behind were read."""
+    held: deque[Record | Reject] = deque()
+    ahead = 0
+    for record in records:
+        held.append(record)
+        ahead += _bytes(record)
+        others = not isinstance(record, Reject) and not _bytes(record)
+        while held and (others or ahead > LOOK_AHEAD):
+            one = held.popleft()
+            ahead -= _bytes(one)
+            yield one
+    yield from held
+
+
+def _bytes(record: Record | Reject) -> int:
+    """Return how much memory a slice of a table takes; 0 for anything else."""
+    payload = getattr(record, "payload", None)
+    return payload.batch.nbytes + 1 if isinstance(payload, TableSlice) else 0
+
+
+def _take(batch: pa.RecordBatch, gathered: Gathered) -> _Rows:
+    """Take the crystals of a batch, and copies of the labels that could be those wanted."""
+    ids = batch.column("id").to_pylist()
+    gathered.add_crystals(
+        ids, batch.column("scope").to_pylist(), batch.column("n_atoms").to_pylist()
+    )
+    keys = {plain_name(name) for name in gathered.wanted.names}
+    own = {label_name(name) for name in gathered.wanted.names}
+    labels = {
+        name: _copy(batch.column(name))
+        for name in batch.schema.names
+        if label_name(name) == name and (name in own or plain_name(name) in keys)
+    }
+    return _Rows(ids, batch.column("source").to_pylist(), labels)
+
+
+def _copy(column: pa.Array) -> pa.Array:
+    """Return a column that does not keep the others of its batch in memory."""
+    return column.take(pa.array(np.arange(len(column))))
+
+
+def _columns(names: list[str], wanted: Wanted, source: str) -> dict[str, str]:
+    """Return the column of the encoded rows that holds each of what is wanted."""
+    found: dict[str, str] = {}
+    for name in wanted.names:
+        column = label_name(name) if label_name(name) in names else find_column(name, names, source)
+        if column is None:
+            raise InputError(
+                f"the crystals of {source} have no label {name!r}; {close(name, names)}"
+            )
+        found[name] = column
+    return found
