@@ -30,8 +30,9 @@ def json_records(
     """Yield a record for each structure of a JSON text.
 
     The text is a structure, a mapping with a structure in it, a list of either, a mapping from
-    ids to either, a table in pandas' ``split`` form (``index``, ``columns``, ``data``), which is
-    how matbench is published, or pymatgen entries under ``entries``, which is how Alexandria is.
+    ids to either or to such mappings, which is how MPtrj is published, a table in pandas' ``split``
+    form (``index``, ``columns``, ``data``), which is how matbench is, or pymatgen entries under
+    ``entries``, which is how Alexandria is.
 
     Raises:
         Refusal: it is no JSON; what came before the error was yielded.
@@ -87,13 +88,19 @@ def _mapping(text: _JsonText, stem: str, source: str, options: ReadOptions) -> I
             is_table = True
             continue
         value = text.value()
-        is_index = is_index or (key not in _OWN_KEYS and _holds_structure(value))
+        is_several = _holds_several(value)
+        is_index = is_index or (key not in _OWN_KEYS and (is_several or _holds_structure(value)))
         if not is_index:
             whole[key] = value
             continue
         while whole:  # what stood before the first structure is a row too
             earlier = next(iter(whole))
             yield Record(earlier, f"{source}:{earlier}", "mapping", whole.pop(earlier))
+        if is_several:
+            for name, one in value.items():
+                own = name if name.startswith(key) else f"{key}:{name}"
+                yield Record(own, f"{source}:{key}:{name}", "mapping", one)
+            continue
         yield Record(key, f"{source}:{key}", "mapping", value)
     if not is_index and not is_table:
         yield Record(stem, source, "mapping", whole)
@@ -108,6 +115,13 @@ def _entries(text: _JsonText, stem: str, source: str, options: ReadOptions) -> I
 
 def _holds_structure(value: Any) -> bool:
     return isinstance(value, dict) and (is_structure(value) or "structure" in value)
+
+
+def _holds_several(value: Any) -> bool:
+    """Return whether it is a mapping from ids itself, as frames of one material are in MPtrj."""
+    if not isinstance(value, dict) or not value or _holds_structure(value):
+        return False
+    return all(map(_holds_structure, value.values()))
 
 
 def _split_form(

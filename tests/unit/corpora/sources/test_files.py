@@ -118,6 +118,17 @@ def test_a_label_never_takes_the_place_of_a_column(tmp_path):
     assert row["origin"] == "https://example.org/t.json:0"
 
 
+def test_values_of_atoms_are_columns_of_lists(tmp_path):
+    forces = [[1.0, 2.0, 3.0], [-1.0, -2.0, -3.0]]
+    crystal = structures(1)[0]
+    for site, force in zip(crystal["sites"], forces, strict=False):
+        site["properties"] = {"forces": force}
+    (tmp_path / "t.json").write_text(json.dumps([{"id": "a", "structure": crystal}]))
+    collect(Files("t", "here", [local(tmp_path / "t.json")]), tmp_path)
+    row = pq.read_table(tmp_path / "crystals.parquet").to_pylist()[0]
+    assert row["forces"] == forces[: len(crystal["sites"])]
+
+
 def test_the_catalogue_is_complete():
     sets = catalogue().sets
     assert set(sets) == {"matbench", "matbench-discovery", "jarvis", "alexandria", "lemat-bulk"}

@@ -345,6 +345,25 @@ def test_labels_beside_crystals_of_other_files_are_read(tmp_path):
         read_labelled(path, ["gpa"], workers=0)
 
 
+def test_energies_of_frames_are_labels_and_what_a_table_cannot_hold_is_said(tmp_path, caplog):
+    frame = (
+        "2\n"
+        'Lattice="4 0 0 0 4 0 0 0 4.{n}" Properties=species:S:1:pos:R:3:forces:R:3:kind:S:1 '
+        'energy=-{n}.5 stress="1 0 0 0 1 0 0 0 1"\n'
+        "Cs 0 0 0 1 2 3 a\nI 2 2 2 -1 -2 -3 b\n"
+    )
+    path = tmp_path / "t.extxyz"
+    path.write_text("".join(frame.format(n=n) for n in (1, 2, 3)), encoding="utf-8")
+    table = read_labelled(path, ["energy"], workers=0)
+    assert table.labels.tolist() == [[-1.5], [-2.5], [-3.5]]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: kind left out: it does not hold a number for each atom (3 rows)",
+        f"{path}: values of each atom are not in the table: forces (3 rows)",
+    ]
+    with pytest.raises(InputError, match="t:0.* in 'stress', which is no finite number"):
+        read_labelled(path, ["stress"], workers=0)
+
+
 def test_a_table_that_does_not_fit_together_is_refused():
     from stratus.corpora.tables.table import Table
 

@@ -66,6 +66,15 @@ def test_labels_around_a_structure_as_mptrj_has_them() -> None:
     assert declared.notes == ()
 
 
+def test_frames_of_several_materials_as_mptrj_has_them(tmp_path) -> None:
+    row = {"structure": structure().as_dict(), "force": FORCES.tolist()}
+    content = {"mp-1": {"mp-1-0-0": row, "mp-1-0-1": row}, "mp-2": {"0": row}}
+    (tmp_path / "MPtrj.json").write_text(json.dumps(content))
+    found = list(read(tmp_path / "MPtrj.json"))
+    assert [entry.id for entry in found] == ["mp-1-0-0", "mp-1-0-1", "mp-2:0"]
+    assert all(entry.arrays["forces"].tolist() == FORCES.tolist() for entry in found)
+
+
 def test_where_the_cell_has_no_directions_vectors_are_left_out() -> None:
     given = structure(forces=FORCES.tolist(), magmom=MAGMOMS.tolist()).as_dict()
     given["lattice"].pop("matrix")
