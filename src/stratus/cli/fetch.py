@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import MaxAtoms, Progress, Quiet, Resume, made, read_flags
+from stratus.cli.flags import MaxAtoms, Progress, Quiet, Resume, Stress, made, read_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,6 +65,7 @@ def optimade(  # noqa: PLR0917 - one parameter for each flag
     ] = "",
     max_rows: _MaxRows = None,
     max_atoms: MaxAtoms = None,
+    stress: Stress = None,
     resume: Resume = False,
     delay: _Delay = 0.1,
     timeout: _Timeout = 60.0,
@@ -91,7 +92,7 @@ def optimade(  # noqa: PLR0917 - one parameter for each flag
         words = [*databases, *(["--filter", filter] if filter else [])]
         with _client(delay, timeout, attempts, allow_host or ()) as client:
             source = Optimade(find_databases(databases), query, client)
-            options = _options(max_rows, max_atoms, resume)
+            options = _options(max_rows, max_atoms, resume, stress)
             _collect(
                 source,
                 output,
@@ -191,6 +192,7 @@ def _file_command(name: str) -> Callable[..., None]:
         ] = False,
         max_rows: _MaxRows = None,
         max_atoms: MaxAtoms = None,
+        stress: Stress = None,
         resume: Resume = False,
         timeout: _Timeout = 60.0,
         attempts: _Attempts = 8,
@@ -203,7 +205,7 @@ def _file_command(name: str) -> Callable[..., None]:
             known = find_set(name)
             with _client(0.0, timeout, attempts) as client:
                 for file in find_files(name, files or ()):
-                    options = None if only_files else _options(max_rows, max_atoms, resume)
+                    options = None if only_files else _options(max_rows, max_atoms, resume, stress)
                     _fetch(
                         name,
                         known,
@@ -299,12 +301,14 @@ def _client(delay: float, timeout: float, attempts: int, hosts: Iterable[str] = 
     return PoliteClient(made(options))
 
 
-def _options(max_rows: int | None, max_atoms: int | None, resume: bool) -> CollectOptions:
+def _options(
+    max_rows: int | None, max_atoms: int | None, resume: bool, stress: str | None = None
+) -> CollectOptions:
     from stratus.corpora.sources.collect import CollectOptions
     from stratus.crystals.reading import ReadOptions
 
     def options() -> CollectOptions:
-        read = ReadOptions.model_validate(read_flags(max_atoms=max_atoms))
+        read = ReadOptions.model_validate(read_flags(max_atoms=max_atoms, stress=stress))
         return CollectOptions(read=read, max_rows=max_rows, resume=resume)
 
     return made(options)

@@ -117,6 +117,31 @@ def test_columns_can_be_named(cifs: Path, tmp_path: Path) -> None:
     assert out.to_pylist() == [{"id": f"n{i}", "value": i} for i in range(5)]
 
 
+def test_notes_are_counted_and_options_of_frames_reach_the_reader(tmp_path: Path) -> None:
+    frame = (
+        'Lattice="4 0 0 0 4 0 0 0 4.{n}" Properties=species:S:1:pos:R:3 pbc="T T F" '
+        'stress="{n} 0 0 0 0 0 0 0 0"\nCs 0 0 0\nCl 2 2 2\n'
+    )
+    path, table = tmp_path / "slabs.extxyz", tmp_path / "t.parquet"
+    path.write_text("".join("2\n" + frame.format(n=n) for n in (1, 2, 3)))
+    words = ("encode", path, "-o", table, "--workers", 0, "--stress", "eV/A^3 compression")
+    done = stratus(*words)
+    assert done.returncode == 0, done.stderr
+    note = "periodic along a and b alone; read as a crystal in all three directions"
+    assert [line.split(maxsplit=1) for line in done.stdout.splitlines()[4:6]] == [
+        ["notes", "3"],
+        ["3", note],
+    ]
+    written = pq.read_table(table)
+    assert written["notes"].to_pylist() == [note] * 3
+    assert [stress[0][0] for stress in written["stress"].to_pylist()] == [-1, -2, -3]
+    table.unlink()
+    done = stratus(*words, "--not-periodic", "reject")
+    assert "not-periodic             3" in done.stdout
+    wrong = stratus(*words, "--not-periodic", "perhaps")
+    assert (wrong.returncode, "'note' or 'reject'" in wrong.stderr) == (2, True)
+
+
 def test_standard_input_is_an_input(tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     done = stratus("encode", "-", "-o", out, "--workers", 1, stdin=CIF.format(name="c", z=0.5))

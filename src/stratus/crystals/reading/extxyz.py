@@ -241,17 +241,18 @@ def _columns(properties: object) -> tuple[_Column, _Column, list[_Column]]:
         Refusal: ``Properties`` cannot be understood or names no species or no positions.
     """
     parts = str(properties).split(":")
-    at, found = 0, dict[str, _Column]()
+    at, found = 0, list[_Column]()
     for name, letter, width in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
         if not width.isdigit():
             raise Refusal(Code.UNREADABLE, f"Properties={properties} cannot be understood")
-        found[name.lower()] = _Column(name, letter.upper(), at, int(width))
+        found.append(_Column(name, letter.upper(), at, int(width)))
         at += int(width)
-    kind = found.get("species", found.get("z"))
-    place = found.get("pos", found.get("positions"))
+    named = {column.name.lower(): column for column in reversed(found)}
+    kind = named.get("species", named.get("z"))
+    place = named.get("pos", named.get("positions"))
     if kind is None or place is None or place.width != _VECTOR:
         raise Refusal(Code.NOT_A_STRUCTURE, f"Properties={properties} names no species or no pos")
-    others = [one for name, one in found.items() if one not in {kind, place} and name != "z"]
+    others = [one for one in found if one not in {kind, place} and one.name.lower() != "z"]
     return kind, place, others
 
 

@@ -360,7 +360,7 @@ def test_energies_of_frames_are_labels_and_what_a_table_cannot_hold_is_said(tmp_
         f"{path}: kind left out: it does not hold a number for each atom (3 rows)",
         f"{path}: values of each atom are not in the table: forces (3 rows)",
     ]
-    with pytest.raises(InputError, match="t:0.* in 'stress', which is no finite number"):
+    with pytest.raises(InputError, match=r"t:0.* in 'stress', which is no finite number"):
         read_labelled(path, ["stress"], workers=0)
 
 
