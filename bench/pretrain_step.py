@@ -34,7 +34,6 @@ from stratus.corpora.tokens.build import build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.encoders.table import architecture, configure
 from stratus.objectives.masked_tokens import (
-    MASKED_TOKENS,
     MaskedRows,
     MaskedTokenNet,
     MaskedTokens,
@@ -44,7 +43,8 @@ from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.layers import parameter_groups
 from stratus.training.learner import to_device
 from stratus.training.loader import Endless, Loader
-from stratus.training.throughput import cost_of, peak_flops
+from stratus.training.operations import cost_of
+from stratus.training.throughput import peak_flops
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
@@ -108,18 +108,20 @@ def ours(
     view = make_view(architecture(encoder).view, words, config.max_length)
     model = architecture(encoder).build(config)
     head = MaskedTokenHead(config.hidden, len(words), view.fields)
-    net = MaskedTokenNet(model, head).to(device).train()
-    cost = cost_of(model, head, hidden=config.hidden, layers=config.layers)
+    rows = MaskedRows(corpus, view)
+    net = MaskedTokenNet(model, head)
+    cost = cost_of(net, rows)
+    net.to(device).train()
     groups = parameter_groups(net, rate=RATE, weight_decay=DECAY, layer_decay=1.0)
     optimizer = torch.optim.AdamW(groups, fused=True)
-    steps, objective = iter(Endless(Loader(MaskedRows(corpus, view), batch, 0))), MaskedTokens()
+    steps, objective = iter(Endless(Loader(rows, batch, 0))), MaskedTokens()
 
     def step() -> tuple[int, float]:
         made = next(steps)
         with autocast(device, precision):
             loss = objective.total(objective.losses(net, to_device(made, device)), 1)
         train(net, loss, optimizer)
-        return made.amount, cost.step(made.sizes, len(made.targets[MASKED_TOKENS]))
+        return made.amount, cost(made)
 
     return step
 

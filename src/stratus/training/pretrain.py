@@ -12,16 +12,16 @@ import torch
 from stratus.encoders.table import architecture, configure, in_words
 from stratus.errors import InputError
 from stratus.files.lock import sole_writer
-from stratus.objectives.masked_tokens import MASKED_TOKENS, MaskedRows, MaskedTokenNet, MaskedTokens
+from stratus.objectives.masked_tokens import MaskedRows, MaskedTokenNet, MaskedTokens
 from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.device import is_first_process
 from stratus.training.events import FitStarted
 from stratus.training.finish import PretrainSummary, finish, make_card, read_summary
 from stratus.training.fit import FitFolder, check_devices, fit
+from stratus.training.operations import cost_of
 from stratus.training.options import PretrainOptions
 from stratus.training.run_folder import RunFolder
-from stratus.training.throughput import cost_of
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
     from stratus.corpora.tokens.info import CorpusInfo
-    from stratus.objectives.objective import Step
     from stratus.training.events import FitEvent
     from stratus.views.view import View
 
@@ -103,16 +102,17 @@ def _run(
         return read_summary(run)
     if is_first_process():
         run.sweep()
+    train = setup.rows(setup.corpora.train)
     fitted = fit(
         net,
         MaskedTokens(),
-        setup.rows(setup.corpora.train),
+        train,
         setup.rows(setup.corpora.validation),
         options,
         seed=options.seed,
         dropout_key=lambda rank, step: (options.seed, rank, step),
         run=FitFolder(run.checkpoints, run.logs),
-        flops=_flops(setup),
+        flops=cost_of(net, train),
         on_event=lambda event: on_progress(
             _started(setup, event) if isinstance(event, FitStarted) else event
         ),
@@ -178,13 +178,6 @@ def _most_tokens(view: View) -> int:
     while view.length(most + 1) <= view.max_length:
         most += 1
     return most
-
-
-def _flops(setup: _Setup) -> Callable[[Step], int]:
-    config: Any = setup.config
-    net = setup.net
-    cost = cost_of(net.encoder, net.head, hidden=config.hidden, layers=config.layers)
-    return lambda step: cost.step(step.sizes, len(step.targets[MASKED_TOKENS]))
 
 
 def _started(setup: _Setup, fit: FitStarted) -> Started:

@@ -1,17 +1,18 @@
 """How fast a run is: real tokens a second, and the share of the device's peak that it uses.
 
-Model FLOPs are counted from the layer sizes, for real tokens only; work on padding is no work.
+Operations are those of :mod:`stratus.training.operations`; work on padding is no work.
 Utilisation is as in PaLM (arXiv 2204.02311, appendix B), with attention counted.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
-from torch import nn
+
+if TYPE_CHECKING:
+    from torch import nn
 
 PEAK_FLOPS: Final[tuple[tuple[str, dict[str, float]], ...]] = (
     ("H200", {"bf16": 989.4e12, "32": 66.9e12}),
@@ -23,57 +24,9 @@ PEAK_FLOPS: Final[tuple[tuple[str, dict[str, float]], ...]] = (
 )
 """Dense peak FLOP/s of GPUs by a part of their name; NVIDIA's data sheets, without sparsity."""
 
-FORWARD_AND_BACKWARD: Final = 3
-"""A backward pass multiplies twice for each multiplication of the forward pass."""
-
 _SIZES: Final = (128, 256, 512, 1024)
 _REPEATS: Final = 8
 _ENOUGH_S: Final = 0.5
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Floating-point operations of a forward pass, by what they grow with.
-
-    Attributes:
-        per_row: for each row of the encoder.
-        per_pair: for each pair of rows of one crystal.
-        per_place: for each masked place.
-    """
-
-    per_row: int
-    per_pair: int
-    per_place: int
-
-    def step(self, lengths: torch.Tensor, places: int) -> int:
-        """Return the operations of a training step, forward and backward.
-
-        Args:
-            lengths: rows of each crystal, int64 ``[B]``.
-            places: masked places of all crystals.
-        """
-        rows, pairs = int(lengths.sum()), int((lengths * lengths).sum())
-        forward = self.per_row * rows + self.per_pair * pairs + self.per_place * places
-        return FORWARD_AND_BACKWARD * forward
-
-
-def cost_of(encoder: nn.Module, head: nn.Module, *, hidden: int, layers: int) -> Cost:
-    """Count a model's operations: two for each weight of a linear layer, and attention.
-
-    Args:
-        encoder: the linear layers of its ``blocks`` are used once a row; those before them, which
-            are small, are not counted.
-        head: its linear layers, and the tied embedding, are used once a masked place.
-        hidden: length of the vectors.
-        layers: number of attention layers.
-    """
-    embedding = encoder.get_submodule("token_embedding")
-    tied = sum(weight.numel() for weight in embedding.parameters())
-    return Cost(
-        per_row=2 * _linear_weights(encoder.get_submodule("blocks")),
-        per_pair=4 * hidden * layers,  # query x key, and share x value
-        per_place=2 * (_linear_weights(head) + tied),
-    )
 
 
 def peak_flops(device: torch.device, precision: str) -> float | None:
@@ -152,10 +105,6 @@ class Meter:
             if self._peak:
                 rates["utilisation"] = flops / seconds / self._peak
         return rates
-
-
-def _linear_weights(module: nn.Module) -> int:
-    return sum(m.weight.numel() for m in module.modules() if isinstance(m, nn.Linear))
 
 
 def _measured_peak(dtype: torch.dtype) -> float:

@@ -22,13 +22,11 @@ from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError, StratusError
 from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.masked_tokens import MaskedTokenHead
-from stratus.training.throughput import FORWARD_AND_BACKWARD, cost_of
 from stratus.views.keys import MASK, TOKENS
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
     from stratus.training.options import PretrainOptions
-    from stratus.training.throughput import Cost
     from stratus.views.view import View
 
 PER_HEAD: Final = 64
@@ -36,6 +34,9 @@ PER_HEAD: Final = 64
 
 AGREEMENT: Final = 0.02
 """Largest relative difference between the two counts of operations."""
+
+FORWARD_AND_BACKWARD: Final = 3
+"""A backward pass multiplies twice for each multiplication of the forward pass."""
 
 _REFERENCE: Final = (128, 1e-3)
 _HIGHEST: Final = 4e-3
@@ -101,6 +102,40 @@ def view_of(options: PretrainOptions) -> View:
     """Return how the encoder of a run sees a crystal."""
     name = architecture(options.encoder).view
     return make_view(name, vocabulary(), config_of(options).max_length)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Floating-point operations of a forward pass, by what they grow with.
+
+    Attributes:
+        per_row: for each row of the encoder.
+        per_pair: for each pair of rows of one crystal.
+        per_place: for each masked place.
+    """
+
+    per_row: int
+    per_pair: int
+    per_place: int
+
+
+def cost_of(encoder: nn.Module, head: nn.Module, *, hidden: int, layers: int) -> Cost:
+    """Count a model's operations: two for each weight of a linear layer, and attention.
+
+    Args:
+        encoder: the linear layers of its ``blocks`` are used once a row; those before them, which
+            are small, are not counted.
+        head: its linear layers, and the tied embedding, are used once a masked place.
+        hidden: length of the vectors.
+        layers: number of attention layers.
+    """
+    embedding = encoder.get_submodule("token_embedding")
+    tied = sum(weight.numel() for weight in embedding.parameters())
+    return Cost(
+        per_row=2 * _linear_weights(encoder.get_submodule("blocks")),
+        per_pair=4 * hidden * layers,  # query x key, and share x value
+        per_place=2 * (_linear_weights(head) + tied),
+    )
 
 
 @dataclass(frozen=True)
@@ -181,6 +216,10 @@ def count(options: PretrainOptions, text: str) -> Counted:
             "stratus.studies.scaling.sizes has to be mended for this encoder"
         )
     return Counted(**{**vars(counted), "ratio": ratio})
+
+
+def _linear_weights(module: nn.Module) -> int:
+    return sum(m.weight.numel() for m in module.modules() if isinstance(m, nn.Linear))
 
 
 def _before_blocks(encoder: nn.Module, words: int) -> tuple[int, int]:
