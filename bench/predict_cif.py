@@ -60,7 +60,7 @@ def main() -> None:
 
     import stratus
     from stratus.inference.inputs import PredictOptions
-    from stratus.inference.job import predict_corpus
+    from stratus.inference.jobs.predict import predict_corpus
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -85,7 +85,7 @@ def main() -> None:
         )
         spent = processor_seconds() - before
         print(f"{len(paths)} files: {origin}; {done.rows} rows, {done.rejects or 'no rejects'}")
-        print(f"{model!r}, {len(model.members)} members")
+        print(f"{model!r}, {len(model.model.members)} members")
         each = 1e6 / done.rate
         print(f"stratus    {done.rate:>8.0f} crystals/s {each:>8.0f} us each, two workers")
         quiet = 2 * done.rows / spent

@@ -25,7 +25,7 @@ import stratus
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.synthesis import random_orbits
 from stratus.inference.inputs import PredictOptions
-from stratus.inference.job import predict_corpus
+from stratus.inference.jobs.predict import predict_corpus
 
 if TYPE_CHECKING:
     from stratus.inference.windows import Window

@@ -103,9 +103,9 @@ def predict(model: Model, strings: list[str]) -> tuple[list[list[Predicted]], li
 
 def curves(model: Model, strings: list[str]) -> list[list[TemperatureCurve]]:
     """Return the curves of each crystal over temperature; none where the model has no law."""
-    if not strings or law_head(model.heads) is None:
+    if not strings or law_head(model.model.heads) is None:
         return [[] for _ in strings]
-    found = model.thermo(strings, TEMPERATURES_K, interval=LEVEL)
+    found = model.curves(strings, TEMPERATURES_K, interval=LEVEL)
     return [
         [
             TemperatureCurve(

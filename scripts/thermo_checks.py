@@ -62,7 +62,7 @@ def experiments(model: Model, tables: Path, path: Path) -> None:
             same = (crystals["formula"] == formula) & (crystals["space_group"] == group)
             crystal = crystals[same].iloc[0]
             level = 0.9 if model.calibration is not None else None
-            curve = model.thermo(
+            curve = model.curves(
                 crystal["scope"], grid, per="formula", interval=level, imposed=False
             )
             axis.axhline(3 * GAS_CONSTANT * atoms, color=GREY, lw=0.6, ls=":")
@@ -78,7 +78,7 @@ def experiments(model: Model, tables: Path, path: Path) -> None:
             axis.set_title(f"{formula}, {crystal['id']}")
             axis.set_xlim(0, 1000)
             axis.set_ylim(bottom=0)
-            at = model.thermo(crystal["scope"], rows["temperature_k"], per="formula")
+            at = model.curves(crystal["scope"], rows["temperature_k"], per="formula")
             theta = debye_temperature(
                 torch.tensor(rows["cp_j_per_mol_k"].to_numpy()),
                 torch.tensor(rows["temperature_k"].to_numpy()),
@@ -117,14 +117,14 @@ def consistency(model: Model, scopes: list[str]) -> bool:
     low, high = PANELS_K[:-1, None], PANELS_K[1:, None]
     nodes = (low + (high - low) * (points + 1) / 2).ravel()
     weights = ((high - low) * weights / 2).ravel()
-    inside = model.thermo(scopes, nodes)
-    ends = model.thermo(scopes, PANELS_K)
+    inside = model.curves(scopes, nodes)
+    ends = model.curves(scopes, PANELS_K)
     of_panel = (len(scopes), len(PANELS_K) - 1, NODES)
     entropy = np.cumsum((inside.cv.value / nodes * weights).reshape(of_panel).sum(2), 1)
     heat = 1e-3 * np.cumsum((inside.cv.value * weights).reshape(of_panel).sum(2), 1)
     last = ends.s.value[:, -1:]
     rises = ends.u.value[:, 1:] - ends.u.value[:, :1]
-    fine = model.thermo(scopes, np.arange(0.0, HIGHEST_K + 1, 5.0))
+    fine = model.curves(scopes, np.arange(0.0, HIGHEST_K + 1, 5.0))
     step = {name: np.diff(curve.value, axis=1) for name, curve in fine.curves.items()}
     falls = {name: float(-change.min()) for name, change in step.items() if name != "f"}
     falls["f"] = float(step["f"].max())

@@ -189,7 +189,7 @@ def predictions(run: Run, path: Path, fold: Fold, bundle: Path, done: Any) -> pd
     parts = []
     if run.law in LAWS:
         model = load_bundle(bundle)
-        curves = model.thermo(
+        curves = model.curves(
             rows["scope"].tolist(), TEMPERATURES_K, per="atom", interval=LEVEL, imposed=False
         )
         given = {

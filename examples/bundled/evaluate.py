@@ -85,7 +85,7 @@ def show_curves(
     here = np.flatnonzero(np.isfinite(labels[columns[0][0]]))
     rows = [table.scopes[k] for k in here]
     kelvins = wanted["temperatures_k"]
-    found = [model.thermo(rows, kelvins, interval=x, imposed=False).curves for x in LEVELS]
+    found = [model.curves(rows, kelvins, interval=x, imposed=False).curves for x in LEVELS]
     print(f"\nCurves of {len(rows)} crystals never learned from, beside densities of states\n")
     print(f"| quantity | T in K | {HEADS} |")
     print("|---" * 9 + "|")

@@ -105,10 +105,10 @@ def show_heat(model: Model, path: Path) -> None:
             labels.append(heat[entry.id])
             highest.append(reach[entry.id])
     measured = np.array(labels)
-    bare, found = (model.thermo(texts, [AT_K], interval=0.9, imposed=x) for x in (False, True))
+    bare, found = (model.curves(texts, [AT_K], interval=0.9, imposed=x) for x in (False, True))
     stiff = np.array(["modes reach" in note for note in found.notes])
     new = np.array([place(text.split(" | ")[2]) < TEST for text in texts])
-    above = np.array(highest) > model.domain.modes_end_per_cm
+    above = np.array(highest) > model.model.domain.modes_end_per_cm
     print(
         f"modes reach above 1,000 1/cm in {above.sum():,} crystals, of which "
         f"{stiff[above].mean():.1%} are found; of the others it fires at {stiff[~above].mean():.1%}"

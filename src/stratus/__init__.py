@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stratus.crystals.entry import Entry, Reject
     from stratus.crystals.reading import read
     from stratus.inference.estimators import CrystalClassifier, CrystalRegressor
-    from stratus.models.loading import load
+    from stratus.inference.predictor import load
     from stratus.scope import Scope, encode
 
     __version__: str
@@ -35,7 +35,7 @@ _HOME = {
     "Reject": "stratus.crystals.entry",
     "Scope": "stratus.scope",
     "encode": "stratus.scope",
-    "load": "stratus.models.loading",
+    "load": "stratus.inference.predictor",
     "read": "stratus.crystals.reading",
 }
 

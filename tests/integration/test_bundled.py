@@ -57,7 +57,7 @@ def test_the_weights_are_small_and_predict_what_the_documents_say(model):
     folder = Path(loading.__file__).parent / "bundled"
     assert sum(path.stat().st_size for path in folder.iterdir()) <= MOST_BYTES
     assert {name: task.unit for name, task in model.tasks.items()} == TARGETS
-    assert len(model.members) >= 2
+    assert len(model.model.members) >= 2
     assert all(source.licence in {"CC-BY-4.0", "MIT"} for source in model.card.data)
 
 
@@ -86,7 +86,7 @@ def test_salt_is_salt(model):
 def test_curves_of_corundum_are_those_of_corundum(model, example_cifs):
     """C_p is 12.9, 51.1, 79.0, 96.1 and 124.8 J/(mol K) in tables of calorimetry; C_v is less."""
     kelvins = [100, 200, 298.15, 400, 1000]
-    curves = model.thermo(example_cifs / "corundum.cif", kelvins, per="formula", interval=0.9)
+    curves = model.curves(example_cifs / "corundum.cif", kelvins, per="formula", interval=0.9)
     cv = curves.cv
     assert ((cv.lo < cv.value) & (cv.value < cv.hi)).all()
     assert cv.lo[0, 0] < 12.9 < cv.hi[0, 0]  # coarse densities know little of low temperatures
@@ -129,13 +129,13 @@ def test_the_script_that_makes_them_runs(repo_root, data_dir, tmp_path):
 
     run("train.py", tmp_path / "out", "--options", tmp_path / "small.yaml")
     made = stratus.load(tmp_path / "out" / "bundled")
-    assert made.calibration is not None
+    assert made.model.calibration is not None
     assert {name: task.unit for name, task in made.tasks.items()} == TARGETS
     run("domain.py", tmp_path / "out" / "bundled")
     known = stratus.load(tmp_path / "out" / "bundled")
-    assert known.domain.targets.keys() == TARGETS.keys()
-    assert known.domain.modes_end_per_cm == 1000
-    assert len(known.seen) > 200
+    assert known.model.domain.targets.keys() == TARGETS.keys()
+    assert known.model.domain.modes_end_per_cm == 1000
+    assert len(known.model.seen) > 200
     said = run("evaluate.py", tmp_path / "out" / "bundled")
     assert "| band_gap | formula |" in said
     assert "| cv in J/mol/K | 300 |" in said

@@ -79,7 +79,7 @@ def refusal(folder: Path) -> str:
 
 def test_the_whole_bundle_loads(bundle):
     assert sorted(p.name for p in bundle.iterdir()) == NAMES
-    assert stratus.load(bundle).parameters > 0
+    assert stratus.load(bundle).model.parameters > 0
 
 
 # ------------------------------------------------------------------ damage under a stale manifest

@@ -184,8 +184,8 @@ def test_a_saved_model_has_the_nets_of_all_folds_with_heads_and_normalisers(two_
     result, folder = two_folds[0], tmp_path / "model"
     result.save(folder, card={"name": "mine"})
     model = stratus.load(folder)
-    assert [member.group for member in model.members] == ["0", "1"]
-    for fold, member, split in zip(result.folds, model.members, FOLDS, strict=False):
+    assert [member.group for member in model.model.members] == ["0", "1"]
+    for fold, member, split in zip(result.folds, model.model.members, FOLDS, strict=False):
         assert set(member.heads) == {"gap", "heat", "metal"}
         alone = dataclasses.replace(model, members=(member,))
         texts = [TABLE.scopes[row] for row in split.test]
@@ -202,9 +202,9 @@ def test_a_saved_model_has_the_nets_of_all_folds_with_heads_and_normalisers(two_
     assert {m.name: m.value for m in model.card.metrics}["gap: MAE"] == pytest.approx(
         np.mean([fold.scores["gap"][MODEL]["mae"] for fold in result.folds])
     )
-    assert model.metrics == json.loads(json.dumps(result.summary()))
-    assert model.calibration == result.calibration
-    assert set(model.calibration.tasks) == {"gap", "heat"}
+    assert model.model.metrics == json.loads(json.dumps(result.summary()))
+    assert model.model.calibration == result.calibration
+    assert set(model.model.calibration.tasks) == {"gap", "heat"}
     assert (folder / "predictions.csv").read_text().count("\n") == 1 + 3 * sum(
         len(fold.ids) for fold in result.folds
     )
@@ -213,11 +213,11 @@ def test_a_saved_model_has_the_nets_of_all_folds_with_heads_and_normalisers(two_
 def test_a_model_can_be_learned_from_again(two_folds, tmp_path):
     two_folds[0].save(tmp_path / "model", card={"name": "first"})
     model = stratus.load(tmp_path / "model")
-    before = [weight.clone() for weight in model.encoder.parameters()]
+    before = [weight.clone() for weight in model.model.encoder.parameters()]
     chosen = make_finetune_options({"epochs": 2, "freeze_epochs": 2})
     again = finetune(TABLE, FOLDS[:1], TASKS[:1], chosen, model=model)
     learned = again.folds[0].nets[0].encoder.parameters()
-    for then, given, now in zip(before, model.encoder.parameters(), learned, strict=True):
+    for then, given, now in zip(before, model.model.encoder.parameters(), learned, strict=True):
         assert torch.equal(then, given)
         assert torch.equal(then, now)  # frozen all the time, so they are the model's
     again.save(tmp_path / "again")

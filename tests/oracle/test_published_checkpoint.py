@@ -166,7 +166,7 @@ def test_strings_of_the_published_corpus_get_the_vectors_of_transformers(
 
 def test_token_ids_are_those_of_transformers(published, example_strings, tmp_path):
     import_published(published, tmp_path / "bundle")
-    view = stratus.load(tmp_path / "bundle").view
+    view = stratus.load(tmp_path / "bundle").model.view
     tokenizer = BertTokenizer.from_pretrained(published)
     for text in example_strings:
         batch = view.collate([view.tokens(text)])
@@ -190,9 +190,11 @@ def test_the_masked_head_gives_the_logits_of_transformers(
     mask = torch.ones_like(one, dtype=torch.bool)
     with torch.inference_mode():
         expected = masked_lm(input_ids=one).logits[0, 3, :TOKENS]
-        parts = model.encoder({"tokens": one, "mask": mask}).parts
+        parts = model.model.encoder({"tokens": one, "mask": mask}).parts
         where = torch.tensor([[0, 3]])
-        logits = model.heads["masked"](parts, where, model.encoder.token_embedding.weight)[0]
+        logits = model.model.heads["masked"](
+            parts, where, model.model.encoder.token_embedding.weight
+        )[0]
     np.testing.assert_allclose(logits.numpy(), expected.numpy(), rtol=0, atol=1e-4)
     assert logits.std() > 0.1
 

@@ -25,6 +25,7 @@ from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.files import sealed
 from stratus.files.sealed import SealError, verify
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import CARD_FILE, Card, read_card
 from stratus.models.description import read_description
@@ -90,7 +91,7 @@ def outcome(folder: Path) -> str:
     """Return ``loaded``, or the sentence of the refusal; nothing else may happen, nor last."""
     started = time.monotonic()
     try:
-        found = load_bundle(folder).predict(SALT, interval=0.9)["gap"]
+        found = Predictor(load_bundle(folder)).predict(SALT, interval=0.9)["gap"]
         assert np.isfinite(found.value).all()
         assert not (found.lo > found.hi).any()  # either may be NaN: it was not calibrated
     except InputError as error:

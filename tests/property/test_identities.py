@@ -113,8 +113,8 @@ def test_what_is_likelier_a_metal_has_no_gap_and_no_index(
     model: Model, found: dict[str, Predicted], texts: list[str]
 ) -> None:
     bare = model.predict(texts, imposed=False)[GAP]
-    assert model.domain is not None
-    bounds = [model.domain.metal_below[kind] for kind in contents(texts).known]
+    assert model.model.domain is not None
+    bounds = [model.model.domain.metal_below[kind] for kind in contents(texts).known]
     metal = bare <= np.array(bounds)
     assert 40 < metal.sum() < COUNT - 40
     assert (found[GAP].value[metal] == 0).all()
@@ -130,7 +130,7 @@ def test_heat_capacity_energy_and_entropy_are_of_one_law(
 ) -> None:
     at, step = np.array([0.0, 5, 40, 150, 300, 700, 1500]), 0.05
     near = np.concatenate([at, np.maximum(at - step, 0), at + step])
-    curves = model.thermo(texts, near, interval=0.9)
+    curves = model.curves(texts, near, interval=0.9)
     n = len(at)
     cv, u, s, f = (curves.curves[name].value for name in ("cv", "u", "s", "f"))
     apart = near[2 * n :] - near[n : 2 * n]

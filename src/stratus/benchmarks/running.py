@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.benchmarks.question import Question
-    from stratus.models.model import Model
+    from stratus.inference.predictor import Predictor
     from stratus.training.finetune.events import OnProgress
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.result import FinetuneResult
@@ -45,7 +45,7 @@ class Entrant:
     """
 
     options: FinetuneOptions | None = None
-    model: Model | None = None
+    model: Predictor | None = None
     head: str | None = None
     name: str = "stratus"
 
@@ -155,7 +155,7 @@ def _ask_model(question: Question, entrant: Entrant, on_progress: OnProgress | N
         question.folds,
         [task],
         entrant.options,
-        model=entrant.model,
+        model=None if entrant.model is None else entrant.model.model,
         on_progress=on_progress,
     )
     values, lo, hi = [], [], []
@@ -193,9 +193,10 @@ def _learned(result: FinetuneResult) -> dict[str, Any]:
 
 
 def _ask_as_it_is(question: Question, entrant: Entrant) -> _About:
-    model = entrant.model
-    if model is None:
+    predictor = entrant.model
+    if predictor is None:
         raise InputError("a model that does not learn has to be given; name a bundle")
+    model = predictor.model
     head = entrant.head or question.task.name
     if head not in model.tasks:
         raise InputError(
@@ -211,7 +212,7 @@ def _ask_as_it_is(question: Question, entrant: Entrant) -> _About:
     values, lo, hi = [], [], []
     for fold in question.folds:
         scopes = [question.table.scopes[row] for row in fold.test.tolist()]
-        found = model.predict(scopes, interval=LEVEL, imposed=False)[head]  # the head is judged
+        found = predictor.predict(scopes, interval=LEVEL, imposed=False)[head]  # the head is judged
         aside = _constant(question, fold.name)
         nothing = np.full(len(aside), np.nan)
         values += [found.value, aside]

@@ -42,7 +42,7 @@ def attention(  # noqa: PLR0917 - one parameter for each flag
     with reported(), sole_writer(output):
         from stratus.cli.attention_report import print_report
         from stratus.inference.inputs import PredictOptions
-        from stratus.models.loading import load
+        from stratus.models.loading import load_model
         from stratus.names import pick
         from stratus.studies.attention.job import run
         from stratus.studies.attention.study import AttentionOptions
@@ -57,7 +57,7 @@ def attention(  # noqa: PLR0917 - one parameter for each flag
         reading = from_layers(PredictOptions, {"symprec": symprec, "workers": workers})
         done = run(
             inputs,
-            load(model),
+            load_model(model),
             output,
             options,
             reading,

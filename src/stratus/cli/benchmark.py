@@ -152,7 +152,7 @@ def _entrant(
         return None
     if model is None:
         return Entrant(options)
-    from stratus.models.loading import load
+    from stratus.inference.predictor import load
 
     return Entrant(None if as_is else options, load(model), head)
 

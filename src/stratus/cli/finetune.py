@@ -211,14 +211,14 @@ def _start(
     model: str | None, options: FinetuneOptions, dialect: Dialect | None
 ) -> tuple[Model | None, str]:
     """Return the model to start from, or None and why there is none."""
-    from stratus.models.loading import load
+    from stratus.models.loading import load_model
     from stratus.scope import Dialect as Way
     from stratus.training.finetune.start import default_model
 
     if model == FROM_SCRATCH:
         return None, ""
     if model is not None:
-        return load(model), ""
+        return load_model(model), ""
     return default_model(options, Way(str(dialect or Dialect.ORBIT)))
 
 

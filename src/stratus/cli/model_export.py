@@ -37,10 +37,10 @@ def export(
     """
     with reported():
         from stratus.models.exporting import DEFAULT_OPSET, check_ready, export_onnx
-        from stratus.models.loading import load
+        from stratus.models.loading import load_model
 
         check_ready(output)
-        model = load(bundle)
+        model = load_model(bundle)
         written = export_onnx(
             model, output, member=member, opset=DEFAULT_OPSET if opset is None else opset
         )

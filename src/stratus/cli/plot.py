@@ -15,6 +15,7 @@ from stratus.cli.flags import PictureKind
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from stratus.inference.predictor import Predictor
     from stratus.models.model import Model
     from stratus.tasks.task import Task
 
@@ -52,11 +53,11 @@ def plot(
         pick(dict.fromkeys(("png", "svg", "pdf")), kind, "format")
         if (embed is None) != (colour is None):
             raise InputError("a map needs both --embed TABLE and --colour COL")
-        model = stratus.load(bundle)
+        predictor = stratus.load(bundle)
         if embed is not None and colour is not None:
-            parts = _map(model, embed, colour)
+            parts = _map(predictor, embed, colour)
         else:
-            parts = _of_run(model, Path(bundle))
+            parts = _of_run(predictor.model, Path(bundle))
         _draw(parts, output, kind, bundle)
 
 
@@ -124,19 +125,19 @@ def _parity(model: Model, folder: Path, task: Task) -> Figure:
     )
 
 
-def _map(model: Model, table: Path, colour: str) -> Iterator[Part]:
+def _map(predictor: Predictor, table: Path, colour: str) -> Iterator[Part]:
     from stratus.corpora.tables.reading import read_labelled
     from stratus.plots.embedding_map import embedding_map, principal_axes
     from stratus.scope import ScopeOptions
     from stratus.tasks.task import parse_target
 
     task = parse_target(colour)
-    as_model = ScopeOptions.model_validate({"dialect": model.dialect})
+    as_model = ScopeOptions.model_validate({"dialect": predictor.model.dialect})
     read = read_labelled(table, [task.column], scope_options=as_model)
 
     def draw() -> Figure:
-        points, shares = principal_axes(model.embed(read.scopes))
-        title = f"{len(read):,} crystals, as {model.card.name} sees them"
+        points, shares = principal_axes(predictor.embed(read.scopes))
+        title = f"{len(read):,} crystals, as {predictor.card.name} sees them"
         values = read.labels[:, 0]
         return embedding_map(
             points, values, name=task.name, unit=task.unit, shares=shares, title=title

@@ -85,8 +85,8 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
     """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.predict_report import Report
-        from stratus.inference.job import predict_corpus, predict_formulas
-        from stratus.models.loading import load
+        from stratus.inference.jobs.predict import predict_corpus, predict_formulas
+        from stratus.inference.predictor import load
 
         formulas = _formulas(inputs or [], formula, space_group)
         read = read_flags(structure, id_column, max_atoms, not_periodic, stress)
@@ -99,7 +99,7 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
         loaded = load(model)
         named = [] if formulas else inputs or []
         report = Report(
-            loaded,
+            loaded.model,
             named,
             interval,
             units=units,

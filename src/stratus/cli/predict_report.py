@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stratus.cli.predict_lines import Line
-    from stratus.inference.job import PredictSummary
+    from stratus.inference.jobs.predict import PredictSummary
     from stratus.inference.windows import Window
     from stratus.models.model import Model
 

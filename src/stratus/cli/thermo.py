@@ -71,9 +71,9 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
     """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.thermo_report import Report
-        from stratus.inference.thermo import temperature_range, thermo_corpus
+        from stratus.inference.jobs.thermo import temperature_range, thermo_corpus
+        from stratus.inference.predictor import load
         from stratus.inference.writing import check_output
-        from stratus.models.loading import load
         from stratus.models.thermo import require_law
 
         temperatures = temperature_range(t_min, t_max, step)
@@ -85,9 +85,9 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
         )
         write = write_options(digits=digits, safe_cells=safe_cells, rejects=rejects, strict=strict)
         loaded = load(model)
-        require_law(loaded)
+        require_law(loaded.model)
         report = Report(
-            per, interval, inputs, loaded, digits=digits, progress=progress, quiet=quiet
+            per, interval, inputs, loaded.model, digits=digits, progress=progress, quiet=quiet
         )
         with report:
             summary = thermo_corpus(

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.inference.thermo import ThermoSummary, ThermoWindow
+    from stratus.inference.jobs.thermo import ThermoSummary
+    from stratus.inference.windows import ThermoWindow
     from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.models.thermo import ThermoCurves

@@ -35,12 +35,15 @@ class Column(NamedTuple):
         unit: of its numbers; empty where they have none.
         functional: the density functional that the labels were computed with; empty where none
             was, or nobody says.
+        part: which part of a prediction it holds: ``_std``, ``_lo``, ``_hi`` or ``_p``; empty for
+            the value, and for what is no prediction.
     """
 
     name: str
     kind: str = "text"
     unit: str = ""
     functional: str = ""
+    part: str = ""
 
 
 OWN: Final = (
@@ -55,7 +58,10 @@ OWN: Final = (
 )
 """The columns before those of the targets."""
 
-_PLAIN: Final = ("", "_lo", "_hi")
+ENDS: Final = ("_lo", "_hi")
+"""The parts of predictions that are ends of intervals."""
+
+_PLAIN: Final = ("", *ENDS)
 _LOGARITHM: Final = re.compile(r"log10\((.+)\)")
 
 _SUFFIXES: Final = {
@@ -79,7 +85,7 @@ def header(model: Model, *, units: bool = False) -> list[Column]:
         plain = plain_target(task, model.tasks) if units else None
         if plain is not None:
             name, unit = plain
-            found += (Column(name + end, "number", unit, functional) for end in _PLAIN)
+            found += (Column(name + end, "number", unit, functional, end) for end in _PLAIN)
     return found
 
 
@@ -138,7 +144,7 @@ def _of(task: Task) -> Iterator[Column]:
     for end in _SUFFIXES[task.kind]:
         is_class = task.kind == "multiclass" and not end
         unit = task.unit if task.kind == "regression" else ""
-        yield Column(task.name + end, "text" if is_class else "number", unit)
+        yield Column(task.name + end, "text" if is_class else "number", unit, part=end)
 
 
 def _columns(

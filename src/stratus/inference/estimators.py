@@ -84,12 +84,11 @@ class CrystalRegressor(RegressorMixin, CrystalEstimator):  # type: ignore[misc]
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.
             stratus.errors.InputError: a crystal cannot be read; the message gives its place.
         """
+        found = self._predict(X)
+        values = self._shaped([found[name].value for name in self.target_names_])
         if not return_std:
-            found = self._predict(X)
-            return self._shaped([found[name] for name in self.target_names_])
-        both = self._predict(X, return_std=True)
-        values, std = ([both[name][k] for name in self.target_names_] for k in (0, 1))
-        return self._shaped(values), self._shaped(std)
+            return values
+        return values, self._shaped([found[name].std for name in self.target_names_])
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Floats:  # noqa: N803
         """Return intervals that hold a share of the values of crystals like the validation rows.
@@ -175,7 +174,7 @@ class CrystalClassifier(ClassifierMixin, CrystalEstimator):  # type: ignore[misc
             sklearn.exceptions.NotFittedError: nothing was learned or loaded.
             stratus.errors.InputError: a crystal cannot be read; the message gives its place.
         """
-        found: Floats = self._predict(X)[self.target_names_[0]]
+        found = self._predict(X)[self.target_names_[0]].value
         return found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -13,21 +14,22 @@ from sklearn.utils.validation import check_is_fitted
 from stratus.corpora.documents import validated
 from stratus.corpora.tables.folds import without_test
 from stratus.errors import InputError
-from stratus.inference.estimators_rows import crystals_of, known_of, table_of
+from stratus.inference.estimators_rows import check_one_each, crystals_of, known_of, table_of
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
-from stratus.models.loading import load
-from stratus.models.model import Model
+from stratus.models.loading import load_model
 from stratus.scope import Dialect
 from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.run import finetune
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from stratus.inference.predictions import Predictions
+    from stratus.models.model import Model
     from stratus.tasks.task import Task
 
     Floats = NDArray[np.float64]
@@ -69,7 +71,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants each setting to be an argument
         self,
-        model: str | Path | Model | None = None,
+        model: str | Path | Model | Predictor | None = None,
         *,
         encoder: str | None = None,
         preset: str | None = None,
@@ -150,7 +152,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 kind of this estimator.
         """
         loaded = cls(model=where)
-        loaded.model_ = load(where)
+        loaded.model_ = load_model(where)
         loaded._take_up()
         return loaded
 
@@ -177,7 +179,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         classes: Mapping[str, tuple[str, ...]],
     ) -> None:
         """Fine-tune, and keep the model."""
-        start = load(self.model) if not isinstance(self.model, Model | None) else self.model
+        start = self._start()
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(_SEEDS)
@@ -207,10 +209,19 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             result.save(f"{folder}/bundle")  # checked as every bundle is
             self.model_ = load_bundle(f"{folder}/bundle")
 
-    def _predict(self, x: Any, **how: Any) -> dict[str, Any]:
-        """Return what :meth:`stratus.models.model.Model.predict` does."""
+    def _start(self) -> Model | None:
+        """Return the model to start from; None for fresh weights."""
+        model = self.model
+        if isinstance(model, Predictor):
+            model = model.model
+        return load_model(model) if isinstance(model, str | Path) else model
+
+    def _predict(self, x: Any, **how: Any) -> Predictions:
+        """Return what :meth:`.Predictor.predict` does, a row a crystal."""
         check_is_fitted(self, "model_")
-        found: dict[str, Any] = self.model_.predict(crystals_of(x), **how)
+        crystals = crystals_of(x)
+        found = Predictor(self.model_).predict(crystals, **how)
+        check_one_each(found.rows, len(crystals))
         return found
 
     def _tasks_of_kind(self, *kinds: str) -> list[Task]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stratus.corpora.tables.table import Kind, Table
-from stratus.crystals.entry import Entry, Reject
-from stratus.errors import InputError, StratusError
-from stratus.models.given import given
-from stratus.scope.orbit import Scope
-from stratus.scope.paper import PaperScope
+from stratus.errors import InputError
+from stratus.inference.frames import is_frame, is_series
+from stratus.inference.input_kinds import is_one
+from stratus.inference.inputs import PredictOptions, rows
+from stratus.inference.row import in_words
 from stratus.tasks.task import check_names, make_task, parse_target
 
 if TYPE_CHECKING:
@@ -20,58 +20,71 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.inference.row import Row
     from stratus.models.given import Given
     from stratus.scope import Dialect
     from stratus.tasks.task import Task
 
-_IN_MEMORY: Final = frozenset({"IStructure", "Structure", "Atoms"})
 
-
-def crystals_of(x: Any) -> list[Any]:
-    """Return the crystals of X: a list, or anything with one dimension.
+def crystals_of(x: Any) -> Any:
+    """Return the crystals of X, which have a length: a table of pandas, or a list.
 
     Raises:
         stratus.errors.InputError: it is one crystal, a matrix, or nothing that holds crystals.
     """
-    names = {kind.__name__ for kind in type(x).__mro__}
-    single = isinstance(x, str | bytes | Path | Scope | PaperScope | Entry | Reject)
-    if single or names & _IN_MEMORY:
+    if is_one(x):
         raise InputError("X is one crystal; give a list of crystals, such as [crystal]")
-    if hasattr(x, "to_numpy"):  # of pandas
-        x = x.to_numpy()
+    if isinstance(x, np.ndarray) and (x.ndim > 2 or x.shape[1:] not in {(), (1,)}):
+        raise InputError(
+            f"X is an array of shape {list(x.shape)}; give a list of crystals: structures, "
+            "paths, SCOPE strings, formulas, entries"
+        )
     if isinstance(x, np.ndarray):
-        if x.ndim == 2 and x.shape[1] == 1:
-            x = x[:, 0]
-        if x.ndim != 1:
-            raise InputError(
-                f"X is an array of shape {list(x.shape)}; give a list of crystals: structures, "
-                "paths, SCOPE strings, entries"
-            )
+        x = x.reshape(-1)
+    if is_frame(x) or is_series(x):
+        if not len(x):
+            raise InputError("X holds no crystals; give one at least")
+        return x
     try:
         crystals = list(x)
     except TypeError:
         raise InputError(
             f"a {type(x).__name__} holds no crystals; give a list of structures, paths, SCOPE "
-            "strings, entries"
+            "strings, formulas, entries"
         ) from None
     if not crystals:
         raise InputError("X holds no crystals; give one at least")
     return crystals
 
 
-def known_of(crystals: Sequence[Any], dialect: str) -> list[Given]:
+def known_of(crystals: Any, dialect: str) -> list[Given]:
     """Return what is known of each crystal.
 
     Raises:
         stratus.errors.InputError: one has no string; the message gives its place, from 0.
     """
     found = []
-    for place, crystal in enumerate(crystals):
-        try:
-            found.append(given(crystal, dialect))
-        except StratusError as error:
-            raise InputError(f"crystal {place}: {error}") from error
-    return found
+    for row in rows(crystals, dialect, PredictOptions(workers=0)):
+        if row.given is None:
+            raise InputError(in_words(row))
+        found.append(row)
+    check_one_each(found, len(crystals))
+    return [row.given for row in found if row.given is not None]
+
+
+def check_one_each(found: Sequence[Row], count: int) -> None:
+    """Refuse inputs that hold several crystals, or none: X has one a row.
+
+    Raises:
+        stratus.errors.InputError: one does; the message gives its place, from 0.
+    """
+    held = Counter(row.place for row in found)
+    for place in range(count):
+        if held[place] != 1:
+            raise InputError(
+                f"crystal {place}: the input holds {held[place]} crystals, and X has one in each "
+                "place; go through them with stratus.read"
+            )
 
 
 def numbers_of(y: Any, rows: int) -> NDArray[np.float64]:

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from itertools import chain, groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain, count, groupby, islice, repeat
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from stratus.corpora.encoding.chunks import chunked
-from stratus.corpora.encoding.fingerprint import STANDARD_INPUT
+from stratus.corpora.encoding.chunks import chunked, cut
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.rows import label_name
 from stratus.corpora.encoding.stream import default_work, processors
 from stratus.corpora.encoding.workers import WorkerPool, run_here
-from stratus.crystals.reading import ReadOptions, records
-from stratus.crystals.reading.containers import by_content
-from stratus.crystals.reading.formats import take_apart
+from stratus.corpora.tables.strings import Strings
+from stratus.crystals.entry import Reject
+from stratus.crystals.reading import ReadOptions, Record, parse
+from stratus.crystals.reading.file_names import FileNames
 from stratus.crystals.reading.sources import file_names
-from stratus.crystals.reading.tables import TABLES
 from stratus.crystals.symmetry import DEFAULT_SYMPREC
 from stratus.errors import InputError
+from stratus.inference.frames import index_labels, is_frame, is_series
+from stratus.inference.input_kinds import KINDS, Input, InputReader, ToEncode, is_one
 from stratus.inference.row import Row
-from stratus.inference.text_tables import text_table
 from stratus.models.given import Given
 from stratus.scope import Dialect, ScopeOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     import pyarrow as pa
 
+    from stratus.corpora.encoding.chunks import Chunk
     from stratus.corpora.encoding.rows import ChunkResult
-    from stratus.crystals.reading.file_names import FileNames
+    from stratus.crystals.entry import Entry
 
 
 class PredictOptions(BaseModel):
@@ -56,84 +58,158 @@ class PredictOptions(BaseModel):
     )
 
 
-def rows(
-    inputs: Sequence[object], dialect: Dialect | str, options: PredictOptions
-) -> Iterator[Row]:
-    """Yield one row for each crystal of the inputs, in order; rejects are rows too.
+def rows(inputs: Any, dialect: Dialect | str, options: PredictOptions) -> Iterator[Row]:
+    """Yield one row for each crystal of some inputs, in order; rejects are rows too.
 
-    A table that is named itself and has a column ``scope``, or a column ``formula`` or
-    ``composition`` and no structures, is taken as it is. All else is encoded by worker processes,
-    as ``stratus encode`` does it. An id may come twice.
+    A text is, in this order: the path of something that exists, a SCOPE string, the text of a file
+    (CIF, POSCAR, JSON), a formula. A table that is named itself and has a column ``scope``, or a
+    column ``formula`` or ``composition`` and no structures, is taken as it is, and so is a
+    ``DataFrame``. What has to be encoded is, as ``stratus encode`` does it. An id may come twice.
 
     Args:
-        inputs: what :func:`stratus.read` takes.
+        inputs: one or many, also a stream of any length: paths of files, tables and folders, SCOPE
+            strings, formulas, text of files, ``Composition``, ``Structure`` and their mappings,
+            ASE ``Atoms``, entries, rejects, scopes; an array or ``Series`` of these; a
+            ``DataFrame``.
         dialect: that of the model.
         options: how crystals are read and encoded.
 
     Raises:
-        stratus.errors.InputError: there is no input, one does not exist or is of no known kind, or
-            a table cannot be of the dialect.
+        stratus.errors.InputError: the inputs are no crystal and hold none, at the call; a column
+            that the options name is missing in a table, or a table cannot be of the dialect.
         stratus.errors.StratusError: a worker cannot start.
     """
-    if not inputs:
-        raise InputError("No input was given; name files or folders of crystals")
-    records(list(inputs), options.read, _standard_input(inputs))  # says what does not exist
-    kind, names = Dialect(dialect), file_names(inputs)
-    tables = [_text_table(item, kind, options, names) for item in inputs]
-    pairs = zip(inputs, tables, strict=True)
-    for is_text, group in groupby(pairs, key=lambda pair: pair[1] is not None):
-        if is_text:
-            for _, table in group:
-                yield from table or ()
-        else:
-            yield from _encoded([item for item, _ in group], kind, options, names)
-
-
-def _text_table(
-    item: object, dialect: Dialect, options: PredictOptions, names: FileNames
-) -> Iterator[Row] | None:
-    """Return the rows of a table of strings or formulas; None where it has to be encoded."""
-    if not isinstance(item, str | os.PathLike) or item == STANDARD_INPUT:
-        return None
-    path = Path(item)
-    if not path.is_file() or _format(path) not in TABLES:
-        return None
-    return text_table(path, dialect, options.read, names, keep=options.keep_columns)
-
-
-def _format(path: Path) -> str | None:
-    """Return the format of a file, which its first bytes tell where its name does not."""
-    try:
-        return by_content(path, take_apart(path.name)).format
-    except OSError:  # reading it will say what is wrong
-        return None
-
-
-def _encoded(
-    inputs: Sequence[object], dialect: Dialect, options: PredictOptions, names: FileNames
-) -> Iterator[Row]:
-    encode = EncodeOptions(
-        read=options.read,
-        scope=ScopeOptions.model_validate({"dialect": dialect, "symprec": options.symprec}),
-        workers=options.workers,
-        timeout_s=options.timeout_s,
+    many, kind = listed(inputs), Dialect(dialect)
+    names = file_names(inputs) if isinstance(inputs, list | tuple) else FileNames(tuple)
+    reader = InputReader(
+        dialect=kind,
+        read=options.read.within(options.timeout_s),
+        names=names,
+        stdin=sys.stdin.buffer if hasattr(sys.stdin, "buffer") else None,
+        keep_columns=options.keep_columns,
+        strings=Strings(kind),
     )
-    work, keep = default_work(encode), options.keep_columns
-    read = options.read.within(options.timeout_s)
-    found = records(list(inputs), read, _standard_input(inputs), names)
-    chunks = chunked(found, encode.chunk_rows)
-    workers = processors() if options.workers is None else options.workers
-    if workers == 0:
-        results = run_here(chunks, work)
-        yield from chain.from_iterable(_in_order(result, keep=keep) for result in results)
-        return
-    with WorkerPool(work, workers, options.timeout_s) as pool:
-        results = pool.run(chunks)
-        yield from chain.from_iterable(_in_order(result, keep=keep) for result in results)
+    return _rows(many, reader, options)
 
 
-def _standard_input(inputs: Sequence[object]) -> BinaryIO | None:
-    return sys.stdin.buffer if STANDARD_INPUT in inputs else None
+def listed(inputs: Any) -> Iterator[Input]:
+    """Return an iterator over inputs, one or many.
+
+    Raises:
+        stratus.errors.InputError: they are no crystal and hold none.
+    """
+    if is_frame(inputs):
+        return iter([Input(0, inputs, alone=True)])
+    if is_series(inputs):
+        labels: Iterable[str | None] = index_labels(inputs) or repeat(None, len(inputs))
+        pairs = enumerate(zip(labels, inputs, strict=True))
+        return (Input(place, value, label) for place, (label, value) in pairs)
+    if isinstance(inputs, np.ndarray):
+        inputs = _column(inputs)
+    if is_one(inputs):  # Structure, Atoms and Composition can be iterated too
+        inputs = [inputs]
+    if not isinstance(inputs, Iterable):
+        raise InputError(
+            f"a {type(inputs).__name__} is no crystal and holds none; give {KINDS}, or many of them"
+        )
+    return (Input(place, value) for place, value in enumerate(inputs))
+
+
+def _column(array: np.ndarray[Any, Any]) -> Any:
+    """Return the crystals of an array: of one dimension, or of one column."""
+    if array.ndim == 0:
+        return array.item()
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise InputError(
+            f"an array of shape {list(array.shape)} is no list of crystals; give one dimension"
+        )
+    return array
+
+
+def _rows(many: Iterator[Input], reader: InputReader, options: PredictOptions) -> Iterator[Row]:
+    found = chain.from_iterable(map(reader.rows, many))
+    with _Encoder(reader, options) as encoder:
+        for to_encode, run in groupby(found, key=lambda one: isinstance(one, ToEncode)):
+            if to_encode:
+                yield from encoder.rows(run)  # type: ignore[arg-type]
+            else:
+                yield from run  # type: ignore[misc]
+
+
+class _Encoder:
+    """Encodes what has to be, in one pool of workers that starts when it is needed."""
+
+    def __init__(self, reader: InputReader, options: PredictOptions) -> None:
+        encode = EncodeOptions(
+            read=reader.read,
+            scope=ScopeOptions.model_validate(
+                {"dialect": reader.dialect, "symprec": options.symprec}
+            ),
+        )
+        work = default_work(encode)
+        self._work = work if options.keep_columns else replace(work, parse=parse_without_labels)
+        self._keep = options.keep_columns
+        self._size = encode.chunk_rows
+        self._workers = processors() if options.workers is None else options.workers
+        self._timeout_s = options.timeout_s
+        self._numbers = count()
+        self._stack = ExitStack()
+        self._pool: WorkerPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def rows(self, run: Iterator[ToEncode]) -> Iterator[Row]:
+        """Yield the rows of some inputs, in order."""
+        pieces: deque[_Piece] = deque()
+        chunks = chunked(self._found(run, pieces), self._size)
+        numbered = (replace(chunk, index=next(self._numbers)) for chunk in chunks)
+        for result in self._run(numbered):
+            outcomes = _in_order(result, keep=self._keep)
+            for number in result.per_item:
+                piece = pieces.popleft()
+                for k, row in enumerate(islice(outcomes, number)):
+                    notes = (piece.note, *row.notes) if piece.note else row.notes
+                    place = piece.place + k if piece.spread else piece.place
+                    yield row._replace(place=place, notes=notes)
+
+    def _found(self, run: Iterator[ToEncode], pieces: deque[_Piece]) -> Iterator[Record | Reject]:
+        """Yield what inputs hold, and note for each piece of a chunk which input it is of."""
+        for one in run:
+            first = one.place
+            for record in one.records:
+                for piece in [record] if isinstance(record, Reject) else cut(record, self._size):
+                    pieces.append(_Piece(first, one.note, one.spread))
+                    if one.spread and isinstance(piece, Record):
+                        first += piece.rows
+                yield record
+
+    def _run(self, chunks: Iterator[Chunk]) -> Iterator[ChunkResult]:
+        if not self._workers:
+            return run_here(chunks, self._work)
+        if self._pool is None:
+            pool = WorkerPool(self._work, self._workers, self._timeout_s)
+            self._pool = self._stack.enter_context(pool)
+        return self._pool.run(chunks)
+
+
+class _Piece(NamedTuple):
+    """Which input an item of a chunk is of; see :class:`ToEncode`."""
+
+    place: int
+    note: str
+    spread: bool
+
+
+def parse_without_labels(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:
+    """Yield the crystals of a record without the other columns of their table."""
+    for outcome in parse(record, options):
+        yield replace(outcome, labels={}) if outcome.labels else outcome
 
 
 def _in_order(result: ChunkResult, *, keep: bool) -> Iterator[Row]:

@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stratus.crystals.composition import reduce_composition, reduced_formula
-from stratus.crystals.entry import Code, Reject, Stage
+from stratus.crystals.entry import Code
+from stratus.crystals.formula import LONGEST
+from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
 from stratus.models.given import Given
 from stratus.scope import Dialect, PaperScope
@@ -16,6 +18,9 @@ from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from stratus.corpora.tables.gathering import Row as Found
+    from stratus.crystals.entry import Reject
 
 _REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -33,6 +38,7 @@ class Row(NamedTuple):
         space_group: its number, 1 to 230; None where it is unknown.
         notes: what the reader decided on the way, one sentence each.
         own: the user's other columns, where they were asked for.
+        place: of its input among the inputs, from 0.
     """
 
     id: str
@@ -43,6 +49,7 @@ class Row(NamedTuple):
     space_group: int | None = None
     notes: tuple[str, ...] = ()
     own: Mapping[str, Any] = _NOTHING
+    place: int = 0
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -81,12 +88,58 @@ def formula_rows(
             "or one for each"
         )
     for place, formula in enumerate(formulas):
-        source = f"formula {place}"
-        try:
-            text, notes = noted_scope(formula, groups[place % len(groups)])
-        except InputError as error:
-            reject = Reject(formula, source, Stage.READING, Code.BAD_FORMULA, str(error))
-            yield Row(formula, None, reject, source, formula)
-        else:
-            known = Given(text, 0, check_partial(text))
-            yield Row(formula, known, None, source, *told(text, Dialect.ORBIT), notes)
+        group = groups[place % len(groups)]
+        yield formula_row(formula, formula, f"formula {place}", group)._replace(place=place)
+
+
+def formula_row(
+    id: str,  # noqa: A002 - the field's name
+    formula: str,
+    source: str,
+    space_group: str | int | None = None,
+) -> Row:
+    """Return the row of a formula; one that cannot be read is a reject.
+
+    Args:
+        id: what it is called.
+        formula: what is known of the crystal.
+        source: where it stands.
+        space_group: by number or symbol, if it is known.
+    """
+    try:
+        text, notes = noted_scope(formula, space_group)
+    except InputError as error:
+        reject = Refusal(Code.BAD_FORMULA, str(error)).reject(id, source)
+        return Row(id, None, reject, source, formula[:LONGEST])
+    known = Given(text, 0, check_partial(text))
+    return Row(id, known, None, source, *told(text, Dialect.ORBIT), notes)
+
+
+def text_row(
+    id: str,  # noqa: A002 - the field's name
+    source: str,
+    found: Found,
+    dialect: Dialect,
+) -> Row:
+    """Return the row of a text that was read.
+
+    Args:
+        id: what it is called.
+        source: where it stands.
+        found: what it came to.
+        dialect: of its string.
+    """
+    if found.code is not None:
+        reject = Refusal(found.code, found.text).reject(id, source)
+        return Row(id, None, reject, source, notes=found.notes)
+    known = Given(found.text, found.n_atoms, found.known)
+    return Row(id, known, None, source, *told(found.text, dialect), found.notes)
+
+
+def in_words(row: Row) -> str:
+    """Return why a row is a reject, with its place among the inputs, its id and its code."""
+    reject = row.reject
+    if reject is None:
+        return ""
+    name = "" if row.id == str(row.place) else f"{row.id}: "
+    return f"crystal {row.place}: {name}{reject.detail} ({reject.code})"

@@ -8,11 +8,10 @@ from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.formulas import Formulas
 from stratus.corpora.tables.gathering import with_column
 from stratus.corpora.tables.layout import file_layout
-from stratus.crystals.entry import Reject, Stage
+from stratus.crystals.entry import Reject
 from stratus.crystals.reading import records
 from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
-from stratus.inference.row import Row, told
-from stratus.models.given import Given
+from stratus.inference.row import Row, text_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,14 +65,12 @@ def _rows(
             given = _as_given(part, reader)
             own = _own(part) if keep else [{}] * len(ids)
             for place, (name, source, row) in enumerate(zip(ids, sources, found, strict=True)):
-                said = (*notes[place], *row.notes)
-                if row.code is not None:
-                    reject = Reject(name, source, Stage.READING, row.code, row.text)
-                    yield Row(name, None, reject, source, given[place], None, said, own[place])
-                else:
-                    known = Given(row.text, row.n_atoms, row.known)
-                    what = told(row.text, dialect)
-                    yield Row(name, known, None, source, *what, said, own[place])
+                one = text_row(name, source, row, dialect)
+                yield one._replace(
+                    formula=one.formula or given[place],
+                    notes=(*notes[place], *row.notes),
+                    own=own[place],
+                )
 
 
 def _own(part: TableSlice) -> list[dict[str, Any]]:

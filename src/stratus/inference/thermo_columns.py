@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from stratus.inference.columns import Cell
     from stratus.inference.row import Row
-    from stratus.inference.thermo import ThermoWindow
+    from stratus.inference.windows import ThermoWindow
     from stratus.models.model import Model
 
 _ENDS: Final = ("", "_lo", "_hi")

@@ -1,14 +1,12 @@
-"""Predictions for a stream of crystals, some at a time, so that memory does not grow with it."""
+"""What is predicted for a stream of crystals, some at a time: memory does not grow with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from stratus.inference.inputs import PredictOptions, rows
-from stratus.inference.samples import seen_rows
-from stratus.models.predicting import predict_samples, require_tasks
-from stratus.tasks.conformal import check_level
+from stratus.models.predicting import predict_samples
+from stratus.models.thermo import ThermoCurves, ThermoPer, thermo_samples
 from stratus.tasks.predicted import notes_on
 
 if TYPE_CHECKING:
@@ -18,12 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.inference.row import Row
+    from stratus.inference.samples import Seen
+    from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.tasks.predicted import Predicted
-
-_BATCHES: Final = 4
-"""Batches of a window: enough to sort by length. A window of 4 x 64 crystals is half of what two
-workers have in their queues, so they go on encoding while it is predicted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,49 +40,31 @@ class Window:
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-def predict_windows(
-    inputs: Sequence[object],
+def predicted_windows(
+    stream: Iterable[Seen],
     model: Model,
+    interval: float | None,
     *,
-    interval: float | None = None,
-    options: PredictOptions | None = None,
+    imposed: bool = True,
     batch_size: int = 64,
 ) -> Iterator[Window]:
-    """Predict for every crystal of some inputs, in their order, a window at a time.
-
-    A crystal that cannot be read or encoded, or is too long for the model, is a reject and keeps
-    its place.
+    """Predict for crystals as a model sees them, a window at a time.
 
     Args:
-        inputs: what :func:`stratus.read` takes; tables of SCOPE strings or formulas as well.
+        stream: some crystals at a time.
         model: one with property heads.
         interval: share of crystals that the intervals are to hold; no intervals if None.
-        options: how crystals are read and encoded.
+        imposed: whether identities are imposed.
         batch_size: crystals that go through an encoder together.
-
-    Raises:
-        stratus.errors.InputError: an input cannot be used, the model predicts nothing, or the
-            interval cannot be; at the call or, for a table, when it is reached.
-        stratus.errors.StratusError: a worker cannot start.
     """
-    require_tasks(model)
-    if interval is not None:
-        check_level(interval)
-    stream = rows(inputs, model.dialect, options or PredictOptions())
-    return predict_rows(stream, model, interval, batch_size)
-
-
-def predict_rows(
-    stream: Iterable[Row], model: Model, interval: float | None, batch_size: int = 64
-) -> Iterator[Window]:
-    """Predict for rows, a window at a time; see :func:`predict_windows`."""
-    for seen in seen_rows(stream, model, _BATCHES * batch_size):
+    for seen in stream:
         predicted = predict_samples(
             model,
             seen.samples,
             seen.given,
             level=interval,
             batch_size=batch_size,
+            imposed=imposed,
         )
         notes = {
             number: said
@@ -94,3 +72,63 @@ def predict_rows(
             if place >= 0 and (said := notes_on(predicted, place))
         }
         yield Window(seen.rows, seen.where, predicted, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class ThermoWindow:
+    """Some crystals of a stream with their curves.
+
+    Attributes:
+        rows: the crystals, in order; rejects are among them.
+        where: ``[rows]``, for each its place in ``curves`` and ``given``, -1 for a reject.
+        given: what is known of those that are no rejects.
+        curves: of those that are no rejects.
+        notes: what was decided about the curves of a row, by its number in ``rows``; they are
+            written behind those of its reading.
+    """
+
+    rows: Sequence[Row]
+    where: NDArray[np.int64]
+    given: Sequence[Given]
+    curves: ThermoCurves
+    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+def curve_windows(
+    stream: Iterable[Seen],
+    model: Model,
+    temperatures_k: NDArray[np.float64],
+    per: ThermoPer,
+    interval: float | None,
+    *,
+    imposed: bool = True,
+    batch_size: int = 64,
+) -> Iterator[ThermoWindow]:
+    """Give the curves of crystals as a model sees them, a window at a time.
+
+    Args:
+        stream: some crystals at a time.
+        model: one with the head of a law.
+        temperatures_k: t temperatures, in K.
+        per: what a mole is of.
+        interval: share of crystals that the intervals are to hold; no intervals if None.
+        imposed: whether intervals are kept within what can be.
+        batch_size: crystals that go through an encoder together.
+    """
+    for seen in stream:
+        curves = thermo_samples(
+            model,
+            seen.samples,
+            seen.given,
+            temperatures_k,
+            per=per,
+            level=interval,
+            batch_size=batch_size,
+            imposed=imposed,
+        )
+        notes = {
+            number: (f"The curves are {why}.",)
+            for number, place in enumerate(seen.where.tolist())
+            if place >= 0 and (why := curves.notes[place] if curves.notes else "")
+        }
+        yield ThermoWindow(seen.rows, seen.where, seen.given, curves, notes)

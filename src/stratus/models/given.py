@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stratus.crystals.entry import Reject
-from stratus.errors import InputError
-from stratus.scope import Dialect, PaperScope, Scope, encode
 from stratus.scope.partial import Known, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
 from stratus.tasks.atom_counts import AtomCounts
@@ -45,28 +42,3 @@ def atoms_of(crystals: Sequence[Given]) -> AtomCounts:
         cell=np.array([one.n_atoms for one in crystals], np.int64),
         formula=np.array([one.formula_atoms for one in crystals], np.int64),
     )
-
-
-def given(crystal: Any, dialect: str) -> Given:
-    """Return what a model of a dialect is told of a crystal.
-
-    Args:
-        crystal: what :meth:`stratus.models.model.Model.predict` takes for one.
-        dialect: ``orbit`` or ``paper``.
-
-    Raises:
-        stratus.errors.StratusError: it has no string of the dialect; the message says why.
-    """
-    if isinstance(crystal, Reject):
-        raise InputError(f"{crystal.source or crystal.id}: {crystal.detail} ({crystal.code})")
-    if isinstance(crystal, Scope | PaperScope):
-        if not isinstance(crystal, Dialect(dialect).scope):
-            raise InputError(
-                f"it is a {type(crystal).__name__}, but the model reads the {dialect} "
-                f"dialect: encode the crystal with dialect={dialect!r}"
-            )
-        return Given(str(crystal), crystal.n_atoms)
-    if isinstance(crystal, str) and SEPARATOR in crystal.split(" "):
-        return Given(crystal, *Dialect(dialect).read(crystal))
-    scope = encode(crystal, dialect=dialect)
-    return Given(str(scope), scope.n_atoms)

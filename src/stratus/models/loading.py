@@ -39,7 +39,7 @@ def folder_of(where: str | os.PathLike[str]) -> Path:
     return _FOLDER
 
 
-def load(where: str | os.PathLike[str]) -> Model:
+def load_model(where: str | os.PathLike[str]) -> Model:
     """Load a model, after checking every byte of it; the network is never asked.
 
     Args:

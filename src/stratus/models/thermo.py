@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -15,11 +15,10 @@ from stratus.models.given import atoms_of
 from stratus.models.law_head import law_head
 from stratus.models.predicting import evaluating, reach_of, require_finite, tells_reach
 from stratus.models.target_head import TargetHead
-from stratus.names import pick
 from stratus.physics.effective import debye_temperature
 from stratus.physics.laws import Parameters, evaluate
 from stratus.physics.quantities import QUANTITIES
-from stratus.tasks.conformal import check_level, moments
+from stratus.tasks.conformal import moments
 from stratus.tasks.curves import half_widths
 from stratus.tasks.domain import FREQUENCY
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.crystals.entry import Reject
     from stratus.models.given import Given
     from stratus.models.law_head import LawHead
     from stratus.models.model import Model
@@ -90,6 +90,8 @@ class ThermoCurves:
         theta_std_k: ``[n]``, how far those of the members differ, in K; NaN for one member.
         notes: ``[n]``, why a crystal is ``out`` of what the law was learned from; empty texts, or
             no texts at all, where none is.
+        ids: ``[n]``, what the crystals are called; none where nobody says.
+        rejects: why some crystals could not be read; everything of them is NaN.
     """
 
     temperature_k: Floats
@@ -101,6 +103,8 @@ class ThermoCurves:
     theta_k: Floats
     theta_std_k: Floats
     notes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    rejects: tuple[Reject, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of crystals."""
@@ -152,9 +156,9 @@ def thermo_samples(
     model: Model,
     samples: Sequence[Sample],
     given: Sequence[Given],
-    temperatures_k: Iterable[float],
+    temperatures_k: Floats,
     *,
-    per: str = "atom",
+    per: ThermoPer = "atom",
     level: float | None = None,
     batch_size: int = 256,
     imposed: bool = True,
@@ -167,23 +171,15 @@ def thermo_samples(
         model: one with the head of a law.
         samples: n crystals as the view of the model gives them.
         given: ``[n]``, what is known of each.
-        temperatures_k: t temperatures, not negative, in K.
+        temperatures_k: of :func:`check_temperatures`, ``[t]``.
         per: ``atom``, ``formula`` or ``cell``.
         level: share of crystals that the intervals are to hold at any one temperature; no
             intervals if None.
         batch_size: crystals that go through an encoder together.
         imposed: whether intervals are kept within what can be, and widened where too little was
             learned; False gives those that were calibrated.
-
-    Raises:
-        stratus.errors.InputError: the model has no law, or temperatures, ``per`` or level cannot
-            be.
     """
-    require_law(model)
-    at = check_temperatures(temperatures_k)
-    chosen: ThermoPer = pick({name: name for name in get_args(ThermoPer)}, per, "value of per")
-    if level is not None:
-        check_level(level)
+    at = temperatures_k
     n, t = len(samples), len(at)
     atoms, kinds = atoms_of(given), [one.known for one in given]
     ends = 2 if level is None else 4
@@ -222,11 +218,14 @@ def thermo_samples(
         curves[name] = Curve(*(part * scale for part in (value, std, *interval)))
     return ThermoCurves(
         temperature_k=at,
-        per=chosen,
+        per=per,
         theta_k=theta,
         theta_std_k=theta_std,
         notes=() if limits is None else limits.notes,
-        **curves,
+        cv=curves["cv"],
+        u=curves["u"],
+        s=curves["s"],
+        f=curves["f"],
     )
 
 
@@ -248,10 +247,47 @@ def joined_curves(parts: Sequence[ThermoCurves]) -> ThermoCurves:
     return ThermoCurves(
         temperature_k=first.temperature_k,
         per=first.per,
-        **{name: end_to_end(name) for name in first.curves},
+        cv=end_to_end("cv"),
+        u=end_to_end("u"),
+        s=end_to_end("s"),
+        f=end_to_end("f"),
         theta_k=np.concatenate([part.theta_k for part in parts]),
         theta_std_k=np.concatenate([part.theta_std_k for part in parts]),
         notes=_all_notes(parts),
+    )
+
+
+def placed_curves(curves: ThermoCurves, where: NDArray[np.int64]) -> ThermoCurves:
+    """Return curves in the places of their rows, NaN in those of rejects.
+
+    Args:
+        curves: of m crystals.
+        where: ``[n]``, the place of each row in them, -1 for a reject.
+    """
+    good = where >= 0
+    if good.all():
+        return curves
+
+    def column(values: Floats | None) -> Any:
+        if values is None:
+            return None
+        there = np.full((len(where), *values.shape[1:]), np.nan)
+        there[good] = values
+        return there
+
+    def curve(one: Curve) -> Curve:
+        return Curve(column(one.value), column(one.std), column(one.lo), column(one.hi))
+
+    notes = tuple(curves.notes[k] if k >= 0 else "" for k in where.tolist()) if curves.notes else ()
+    return replace(
+        curves,
+        cv=curve(curves.cv),
+        u=curve(curves.u),
+        s=curve(curves.s),
+        f=curve(curves.f),
+        theta_k=column(curves.theta_k),
+        theta_std_k=column(curves.theta_std_k),
+        notes=notes,
     )
 
 

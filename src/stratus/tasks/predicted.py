@@ -39,6 +39,10 @@ class Predicted:
     hi: Floats | None = None
     notes: tuple[str, ...] = ()
 
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
+        """Return the values, so that NumPy takes predictions for numbers."""
+        return np.array(self.value, dtype) if copy else np.asarray(self.value, dtype)
+
     def note(self, place: int) -> str:
         """Return what is to be said of the prediction for one crystal."""
         return self.notes[place] if self.notes else ""
@@ -47,6 +51,29 @@ class Predicted:
 def joined(parts: Sequence[dict[str, Predicted]]) -> dict[str, Predicted]:
     """Return predictions for crystals after one another, at least one part, as one."""
     return {name: _end_to_end([part[name] for part in parts]) for name in parts[0]}
+
+
+def placed(found: Predicted, where: NDArray[np.int64]) -> Predicted:
+    """Return predictions in the places of their rows, NaN in those of rejects.
+
+    Args:
+        found: for m crystals.
+        where: ``[n]``, the place of each row in them, -1 for a reject.
+    """
+    if len(where) == len(found.value):
+        return found
+
+    def column(values: Floats | None) -> Any:
+        if values is None:
+            return None
+        there = np.full((len(where), *values.shape[1:]), np.nan)
+        there[where >= 0] = values
+        return there
+
+    notes = tuple(found.notes[k] if k >= 0 else "" for k in where.tolist()) if found.notes else ()
+    return Predicted(
+        column(found.value), column(found.std), column(found.lo), column(found.hi), notes
+    )
 
 
 def notes_on(predicted: Mapping[str, Predicted], place: int) -> tuple[str, ...]:

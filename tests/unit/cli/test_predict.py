@@ -69,7 +69,8 @@ def test_the_command_writes_what_python_gives(bundle, example_cifs, tmp_path):
     assert [row["id"] for row in rows] == [entry.id for entry in entries]
     model = stratus.load(bundle)
     good = [entry for entry, row in zip(entries, rows, strict=True) if row["status"] == "ok"]
-    gap, std = model.predict(good, return_std=True)["gap"]
+    found = model.predict(good)["gap"]
+    gap, std = found.value, found.std
     ok = [row for row in rows if row["status"] == "ok"]
     np.testing.assert_allclose([float(row["gap"]) for row in ok], gap, rtol=1e-5)
     np.testing.assert_allclose([float(row["gap_std"]) for row in ok], std, rtol=1e-3)
@@ -82,7 +83,8 @@ def test_a_formula_is_predicted_and_printed(bundle):
     model = stratus.load(bundle)
     from stratus.scope.partial import partial_scope
 
-    value, std = model.predict(partial_scope("NaCl", 225), return_std=True)["gap"]
+    found = model.predict(partial_scope("NaCl", 225))["gap"]
+    value, std = found.value, found.std
     row = next(line for line in said.splitlines() if "gap" in line).split()
     assert float(row[1]) == pytest.approx(value[0], abs=std[0])
     assert row[-1] == "eV"
@@ -120,17 +122,15 @@ def test_at_80_columns_no_line_is_longer_and_no_number_is_broken(monkeypatch, ex
     monkeypatch.setenv("COLUMNS", "80")
     one = run("--formula", "NaCl")
     several = run("--formula", "NaCl", "Ca(NO3)2", "--units")
-    from stratus.inference.inputs import PredictOptions
-    from stratus.inference.windows import predict_windows
-
     for said in (one, several):
         assert max(map(len, said.splitlines())) <= 80
         assert "…" not in said
     assert all(f"{name} " in one or f" {name}" in one for name in stratus.load("bundled").tasks)
-    [window] = predict_windows([example_cifs / "rock-salt.cif"], stratus.load("bundled"),
-                               interval=0.9, options=PredictOptions(workers=0))  # fmt: skip
+    [volume] = (
+        stratus.load("bundled").predict(example_cifs / "rock-salt.cif")["volume_per_atom"].value
+    )
     said = run(example_cifs / "rock-salt.cif", "--workers", 0)
-    assert f"{window.predicted['volume_per_atom'].value[0]:.1f}" in said
+    assert f"{volume:.1f}" in said
     assert "PBEsol" in said
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import stratus
 from stratus.cli.app import app
-from stratus.inference.thermo import ThermoSummary
+from stratus.inference.jobs.thermo import ThermoSummary
 
 
 def run(*words: object, code: int = 0) -> str:
@@ -43,7 +43,7 @@ def test_the_command_writes_what_python_gives_and_says_the_units(law_bundle, cry
     good = [line for line in lines(output) if line["status"] == "ok"]
     assert [line["temperature_k"] for line in good] == ["100", "300", "500"] * 3
     names = [crystals / f"{line['id']}.cif" for line in good[::3]]
-    curves = stratus.load(law_bundle).thermo(names, [100, 300, 500], per="formula", interval=0.9)
+    curves = stratus.load(law_bundle).curves(names, [100, 300, 500], per="formula", interval=0.9)
     for name, values in {"cv": curves.cv.value, "u": curves.u.value, "cv_hi": curves.cv.hi}.items():
         found = np.array([float(line[name]) for line in good]).reshape(3, 3)
         np.testing.assert_allclose(found, values, rtol=1e-5)
@@ -105,13 +105,13 @@ def test_a_wrong_flag_is_refused_with_a_sentence(law_bundle, crystals, tmp_path,
 
 
 def test_a_model_without_a_law_is_refused_with_a_sentence(crystals, tmp_path, monkeypatch):
-    from stratus.models import loading
+    from stratus.inference import predictor
 
     model = stratus.load("bundled")
-    for member in model.members:
+    for member in model.model.members:
         for law in ("debye", "mixture"):
             member.heads.pop(law, None)
-    monkeypatch.setattr(loading, "load", lambda _: model)
+    monkeypatch.setattr(predictor, "load", lambda _: model)
     found = run(crystals, "-o", tmp_path / "out.csv", code=2)
     assert "has no head of a thermodynamic law" in found
     assert "stratus finetune TABLE --physics" in found

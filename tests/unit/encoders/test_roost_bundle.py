@@ -8,6 +8,7 @@ import torch
 from stratus.encoders.roost import Roost
 from stratus.encoders.table import configure
 from stratus.errors import InputError
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.member import Member
@@ -52,7 +53,7 @@ def test_what_is_loaded_gives_the_vectors_of_what_was_saved(tmp_path, max_length
     batch = model.view.collate([model.view.tokens(salt)])
     with torch.no_grad():
         expected = encoder(batch).crystal
-    assert torch.allclose(torch.from_numpy(model.embed([salt])), expected, atol=1e-6)
+    assert torch.allclose(torch.from_numpy(Predictor(model).embed([salt])), expected, atol=1e-6)
 
 
 def test_more_elements_than_the_encoder_takes_are_refused(tmp_path):

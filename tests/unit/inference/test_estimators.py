@@ -19,6 +19,7 @@ from sklearn.utils import estimator_checks
 import stratus
 from stratus.errors import InputError
 from stratus.inference.estimators import CrystalClassifier, CrystalRegressor
+from stratus.inference.predictor import Predictor
 from stratus.scope.partial import partial_scope
 from stratus.training.finetune.options import FinetuneOptions
 
@@ -189,7 +190,10 @@ def test_members_are_averaged_and_how_far_they_differ_is_told():
     estimator = regressor(members=3).fit(X, Y)
     model = estimator.model_
     assert len(model.members) == 3
-    alone = [replace(model, members=(member,)).predict(X)["y"] for member in model.members]
+    alone = [
+        Predictor(replace(model, members=(member,))).predict(X)["y"].value
+        for member in model.members
+    ]
     values, std = estimator.predict(X, return_std=True)
     np.testing.assert_allclose(values, np.mean(alone, axis=0))
     np.testing.assert_allclose(std, np.std(alone, axis=0))

@@ -19,9 +19,8 @@ from stratus.corpora.encoding.options import EncodeOptions
 from stratus.errors import InputError, StratusError
 from stratus.inference.columns import Column, own_cells
 from stratus.inference.inputs import PredictOptions
-from stratus.inference.job import predict_corpus, predict_formulas
+from stratus.inference.jobs.predict import predict_corpus, predict_formulas
 from stratus.inference.row import Row
-from stratus.inference.windows import predict_windows
 from stratus.inference.writing import WriteOptions, write_windows
 
 HERE = PredictOptions(workers=0)
@@ -233,8 +232,8 @@ def test_strings_of_another_dialect_are_refused(model, tmp_path):
 
 
 def test_windows_hold_all_rows_whatever_their_size(model, mixed):
-    whole = list(predict_windows([mixed], model, options=HERE))
-    small = list(predict_windows([mixed], model, options=HERE, batch_size=1))
+    whole = list(model.stream([mixed], options=HERE))
+    small = list(model.stream([mixed], options=HERE, batch_size=1))
     assert [len(window.rows) for window in small] == [4, 4]
     [one] = whole
     gap = np.concatenate([window.predicted["gap"].value for window in small])

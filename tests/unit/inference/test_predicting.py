@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import stratus
 from stratus.errors import InputError
-from stratus.models.model import Model
+from stratus.inference.predictor import Predictor
 from stratus.scope.partial import partial_scope
 
 
@@ -18,31 +20,31 @@ def strings(example_cifs) -> list[str]:
     return [str(stratus.encode(entry)) for entry in entries]
 
 
-def alone(model: Model, string: str, task: str) -> np.ndarray:
+def alone(model: Predictor, string: str, task: str) -> np.ndarray:
     """Return what each member says of one crystal, in the plainest way."""
     atoms = np.array([stratus.Scope.parse(string).n_atoms])
-    batch = model.view.collate([model.view.tokens(string)])
+    batch = model.model.view.collate([model.model.view.tokens(string)])
     with torch.inference_mode():
         return np.array(
             [
                 m.heads[task].values(m.heads[task](m.encoder(batch).crystal), atoms).values[0]
-                for m in model.members
+                for m in model.model.members
             ]
         )
 
 
 def test_value_and_std_are_those_of_the_members(model, strings):
-    found = model.predict(strings, return_std=True, batch_size=3)
+    found = model.predict(strings, batch_size=3)
     assert list(found) == ["gap", "energy", "magnetic", "use"]
-    for name, (value, std) in found.items():
+    for name, one in found.items():
         members = np.array([alone(model, string, name) for string in strings])
-        np.testing.assert_allclose(value, members.mean(axis=1), rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(std, members.std(axis=1), rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(one.value, members.mean(axis=1), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(one.std, members.std(axis=1), rtol=1e-3, atol=1e-5)
 
 
 def test_the_interval_is_the_mean_of_those_of_the_groups(model, strings):
     found = model.predict(strings, interval=0.8)["gap"]
-    scores = model.calibration.tasks["gap"]["a"]["whole"]
+    scores = model.model.calibration.tasks["gap"]["a"]["whole"]
     lo, hi = [], []
     for string in strings:
         by_group = alone(model, string, "gap").reshape(2, 2)
@@ -62,27 +64,27 @@ def test_without_calibration_an_interval_is_not_a_number(model, strings):
 
 def test_probabilities_of_classes_add_up(model, strings):
     found = model.predict(strings)
-    assert found["use"].shape == (len(strings), 3)
-    np.testing.assert_allclose(found["use"].sum(axis=1), 1)
-    assert ((found["magnetic"] > 0) & (found["magnetic"] < 1)).all()
+    assert found["use"].value.shape == (len(strings), 3)
+    np.testing.assert_allclose(found["use"].value.sum(axis=1), 1)
+    assert ((found["magnetic"].value > 0) & (found["magnetic"].value < 1)).all()
 
 
 def test_a_stream_of_any_crystals_is_taken(model, example_cifs, strings):
     files = sorted(example_cifs.glob("*.cif"))
     entries = [item for item in stratus.read(example_cifs) if isinstance(item, stratus.Entry)]
-    expected = model.predict(strings)["gap"]
+    expected = model.predict(strings)["gap"].value
     np.testing.assert_allclose(model.predict(iter(entries))["gap"], expected, rtol=1e-5)
     mixed = [entries[0].structure, strings[1], stratus.Scope.parse(strings[2])]
     np.testing.assert_allclose(model.predict(mixed)["gap"], expected[:3], rtol=1e-5)
-    assert model.predict(str(files[0]))["gap"].shape == (1,)
-    assert model.predict([])["use"].shape == (0, 3)
+    assert model.predict(str(files[0]))["gap"].value.shape == (1,)
+    assert model.predict([])["use"].value.shape == (0, 3)
 
 
 def test_a_partial_crystal_is_taken_and_what_needs_its_cell_is_not_a_number(model):
-    found = model.predict([partial_scope("NaCl"), partial_scope("NaCl", 225)], return_std=True)
-    assert np.isfinite(found["gap"][0]).all()
-    assert np.isnan(found["energy"][0]).all()
-    assert np.isnan(found["energy"][1]).all()
+    found = model.predict([partial_scope("NaCl"), partial_scope("NaCl", 225)])
+    assert np.isfinite(found["gap"].value).all()
+    assert np.isnan(found["energy"].value).all()
+    assert np.isnan(found["energy"].std).all()
 
 
 def test_an_interval_of_a_kind_that_was_not_calibrated_is_not_a_number(model):
@@ -101,17 +103,17 @@ def test_what_is_wrong_is_named_with_its_place(model, strings):
 
 
 def test_one_member_does_not_say_how_sure_it_is(model, strings):
-    single = Model(**{**vars(model), "members": model.members[:1]})
-    value, std = single.predict(strings, return_std=True)["gap"]
-    assert np.isfinite(value).all()
-    assert np.isnan(std).all()
+    single = replace(model.model, members=model.model.members[:1])
+    found = Predictor(single).predict(strings)["gap"]
+    assert np.isfinite(found.value).all()
+    assert np.isnan(found.std).all()
 
 
 def test_training_goes_on_where_it_was(model, strings):
-    model.encoder.train()
+    model.model.encoder.train()
     model.predict(strings)
-    assert model.encoder.training
-    model.encoder.eval()
+    assert model.model.encoder.training
+    model.model.encoder.eval()
 
 
 def test_a_model_without_heads_says_that_it_predicts_nothing(make_bundle, tmp_path, strings):

@@ -11,7 +11,7 @@ from pymatgen.io.cif import CifWriter
 
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.inference.inputs import PredictOptions
-from stratus.inference.job import predict_corpus
+from stratus.inference.jobs.predict import predict_corpus
 
 FILES, DIFFERENT = 10_000, 60
 

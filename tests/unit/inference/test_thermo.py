@@ -11,11 +11,10 @@ import pytest
 
 import stratus
 from stratus.errors import InputError
-from stratus.inference import thermo as job
+from stratus.inference import predictor
 from stratus.inference.inputs import PredictOptions
-from stratus.inference.row import Row
-from stratus.inference.thermo import temperature_range, thermo_corpus, thermo_windows
-from stratus.models.given import Given
+from stratus.inference.jobs.thermo import temperature_range, thermo_corpus
+from stratus.inference.predictor import Predictor
 from stratus.physics.quantities import GAS_CONSTANT
 
 HERE = PredictOptions(workers=0)
@@ -69,7 +68,7 @@ def test_each_crystal_has_a_line_for_each_temperature_and_a_reject_has_one(model
 def test_the_table_holds_what_python_gives(model, mixed, tmp_path, per):
     rows = [row for row in table([mixed], model, tmp_path, per=per) if row["status"] == "ok"]
     names = [mixed / f"c{number}.cif" for number in range(4)]
-    curves = model.thermo(names, KELVIN, per=per, interval=0.9)
+    curves = model.curves(names, KELVIN, per=per, interval=0.9)
     for name, curve in curves.curves.items():
         values = np.array([float(row[name]) for row in rows]).reshape(4, 4)
         np.testing.assert_allclose(values, curve.value, rtol=1e-5, atol=1e-9)
@@ -98,13 +97,13 @@ def test_no_interval_leaves_its_cells_empty(model, mixed, tmp_path):
 
 def test_windows_hold_all_rows_whatever_their_size(model, mixed, monkeypatch):
     def seen(**settings):
-        windows = list(thermo_windows([mixed], model, KELVIN, options=HERE, **settings))
+        windows = list(model.stream_curves([mixed], KELVIN, options=HERE, **settings))
         ids = [row.id for window in windows for row in window.rows]
         return len(windows), ids, np.concatenate([window.curves.s.value for window in windows])
 
     one, ids, whole = seen()
     several, again, parts = seen(batch_size=1)
-    monkeypatch.setattr(job, "_POINTS", 2)  # many temperatures make windows small
+    monkeypatch.setattr(predictor, "_POINTS", 2)  # many temperatures make windows small
     *_, least = seen()
     assert (one, several) == (1, 2)
     assert ids == again == ["c0", "c1", "c1b", "c2", "c3"]
@@ -148,11 +147,12 @@ def test_the_summary_counts_what_the_table_holds(model, mixed, tmp_path):
 )
 def test_what_can_not_be_is_refused_before_anything_is_read(model, mixed, settings, said):
     with pytest.raises(InputError, match=said):
-        thermo_windows([mixed], model, **{"temperatures_k": KELVIN, **settings})
+        model.stream_curves([mixed], **{"temperatures_k": KELVIN, **settings})
 
 
 def test_a_model_without_a_law_is_refused(model, mixed, tmp_path):
-    lawless = replace(model, members=tuple(replace(each, heads={}) for each in model.members))
+    bare = tuple(replace(each, heads={}) for each in model.model.members)
+    lawless = Predictor(replace(model.model, members=bare))
     with pytest.raises(InputError, match="no head of a thermodynamic law"):
         thermo_corpus([mixed], tmp_path / "out.csv", lawless, KELVIN)
     assert not (tmp_path / "out.csv").exists()
@@ -186,23 +186,23 @@ def test_a_quantity_without_calibration_is_named_once_for_all_groups(model, mixe
     from stratus.tasks import curves
 
     curves._say_uncalibrated.cache_clear()
-    list(thermo_windows([mixed], model, KELVIN, interval=0.9, options=HERE, batch_size=1))
+    list(model.stream_curves([mixed], KELVIN, interval=0.9, options=HERE, batch_size=1))
     said = [line.getMessage() for line in caplog.records if "no intervals" in line.getMessage()]
     assert sorted(text[0] for text in said) == ["f", "s", "u"]
 
 
 def test_no_more_of_a_stream_is_held_than_a_window(model, monkeypatch):
-    monkeypatch.setattr(job, "_POINTS", 2 * len(KELVIN))
+    monkeypatch.setattr(predictor, "_POINTS", 2 * len(KELVIN))
     taken = 0
 
     def stream():
         nonlocal taken
-        for number in range(100):
+        for _ in range(100):
             taken += 1
             text = "i1 bOOO gDDD cDDD | Ti 2a O 4f | O 2 Ti 1 | 6"
-            yield Row(str(number), Given(text, 6))
+            yield text
 
-    windows = job._windows(stream(), model, np.array(KELVIN), "atom", None, 64)
+    windows = model.stream_curves(stream(), KELVIN)
     assert len(next(windows).rows) == taken == 8
     assert len(next(windows).curves) == 8
     assert taken == 16

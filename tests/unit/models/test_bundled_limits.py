@@ -37,7 +37,7 @@ def test_the_interval_of_diamond_holds_what_is_measured(model, text):
     bare = model.predict(text, interval=0.9, imposed=False)["cv@300K"]
     assert bare.lo[0] > MEASURED
     assert bare.value[0] == found.value[0]
-    curves = model.thermo(text, [300.0], interval=0.9)
+    curves = model.curves(text, [300.0], interval=0.9)
     assert curves.cv.lo[0, 0] < MEASURED < curves.cv.hi[0, 0]
     assert curves.notes[0].startswith("out: modes reach up to")
 
@@ -49,7 +49,7 @@ def test_a_soft_crystal_keeps_its_interval(model):
     for name, one in found.items():
         assert one.notes == ()
         assert (one.lo[0], one.hi[0]) == (bare[name].lo[0], bare[name].hi[0])
-    assert model.thermo(salt, [300.0]).notes == ()
+    assert model.curves(salt, [300.0]).notes == ()
 
 
 @pytest.mark.parametrize("element", ["Gd", "Po"])
@@ -62,7 +62,7 @@ def test_an_element_that_was_never_seen_makes_an_interval_wide(model, element):
     assert one.hi[0] - one.value[0] > 3 * (other.hi[0] - other.value[0])
     assert np.isinf(one.hi[0]) == (element == "Po")  # of Po no head has learned anything
     assert np.isinf(found["band_gap"].hi[0]) == (element == "Po")
-    curves = model.thermo(text, [300.0], interval=0.9)
+    curves = model.curves(text, [300.0], interval=0.9)
     assert f"no crystal with {element}" in curves.notes[0]
     assert (curves.cv.lo[0, 0] == 0) == (element == "Po")
 
@@ -75,9 +75,9 @@ def test_other_levels_are_widened_likewise(model):
 
 
 def test_a_model_with_fewer_targets_knows_the_same_of_them(model, tmp_path):
-    kept = keep_tasks(model, ["band_gap"])
+    kept = keep_tasks(model.model, ["band_gap"])
     assert list(kept.domain.targets) == ["band_gap"]
-    assert kept.domain.law == model.domain.law
+    assert kept.domain.law == model.model.domain.law
     save_bundle(
         tmp_path / "b",
         members=kept.members,

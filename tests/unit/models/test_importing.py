@@ -17,6 +17,7 @@ from stratus import CrystalRegressor
 from stratus.cli.app import app
 from stratus.encoders.cloud import bert_names
 from stratus.errors import InputError
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle
 from stratus.models.importing import import_published
 from stratus.scope import Role
@@ -156,7 +157,7 @@ def test_the_prefix_may_be_missing(folder, tmp_path):
     save_file(bare, folder / "model.safetensors")
     assert import_published(folder, tmp_path / "b").heads == ()
     a, b = load_bundle(tmp_path / "a"), load_bundle(tmp_path / "b")
-    assert (a.embed(ROCK_SALT) == b.embed(ROCK_SALT)).all()
+    assert (Predictor(a).embed(ROCK_SALT) == Predictor(b).embed(ROCK_SALT)).all()
 
 
 def test_tensors_without_a_place_are_reported_by_name(folder, tmp_path):
@@ -416,9 +417,9 @@ def test_a_tokenizer_json_that_says_otherwise_is_refused(folder, change, message
 def test_a_word_outside_the_tokenizer_is_an_error_not_unknown(folder, tmp_path):
     import_published(folder, tmp_path / "bundle")
     model = load_bundle(tmp_path / "bundle")
-    assert model.embed(ROCK_SALT).shape == (1, HIDDEN)
+    assert Predictor(model).embed(ROCK_SALT).shape == (1, HIDDEN)
     with pytest.raises(InputError, match="crystal 0: 'At' is no token of the vocabulary"):
-        model.embed(ROCK_SALT.replace("Na", "At"))
+        Predictor(model).embed(ROCK_SALT.replace("Na", "At"))
 
 
 def test_an_imported_model_is_fine_tuned_on_strings_of_its_dialect(folder, tmp_path):
@@ -453,7 +454,7 @@ def test_an_imported_model_is_fine_tuned_on_strings_of_its_dialect(folder, tmp_p
     assert done.exit_code == 0, done.output
     with found.open(newline="") as file:
         read = [float(row["n"]) for row in csv.DictReader(file)]
-    np.testing.assert_allclose(read, model.predict(texts)["n"], rtol=1e-6)
+    np.testing.assert_allclose(read, Predictor(model).predict(texts)["n"], rtol=1e-6)
     again = CrystalRegressor(model=after, epochs=1, random_state=0).fit(texts, [1.0, 2.0] * 9)
     assert again.model_.dialect == "paper"
     assert again.predict(texts[:2]).shape == (2,)

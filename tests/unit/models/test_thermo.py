@@ -8,6 +8,7 @@ import torch
 
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.heads import make_target_heads
@@ -89,14 +90,14 @@ def test_the_law_is_one_head_and_its_tasks_are_tasks_like_any_others(model):
     assert list(model.heads) == ["gap", "mixture"]
     assert list(model.tasks) == ["gap", "cv@300K", "u@100K"]
     assert model.info()["targets"] == {"gap": "eV", "cv@300K": "J/mol/K", "u@100K": "kJ/mol"}
-    found = model.predict(SCOPES)
-    curves = model.thermo(SCOPES, [300.0, 100.0])
+    found = Predictor(model).predict(SCOPES)
+    curves = Predictor(model).curves(SCOPES, [300.0, 100.0])
     assert np.allclose(found["cv@300K"], curves.cv.value[:, 0], rtol=1e-10)
     assert np.allclose(found["u@100K"], curves.u.value[:, 1], rtol=1e-10)
 
 
 def test_curves_keep_the_laws_of_thermodynamics(model):
-    curves = model.thermo(SCOPES, AT)
+    curves = Predictor(model).curves(SCOPES, AT)
     for name, curve in curves.curves.items():
         assert curve.value.shape == curve.std.shape == (3, 5), name
         assert np.isfinite(curve.value).all(), name
@@ -112,7 +113,9 @@ def test_curves_keep_the_laws_of_thermodynamics(model):
 
 
 def test_a_mole_of_cells_and_of_formula_units_has_their_atoms(model):
-    atom, formula, cell = (model.thermo(SCOPES, AT, per=per) for per in ("atom", "formula", "cell"))
+    atom, formula, cell = (
+        Predictor(model).curves(SCOPES, AT, per=per) for per in ("atom", "formula", "cell")
+    )
     for name in UNITS:
         assert np.allclose(formula.curves[name].value, 3 * atom.curves[name].value)
         assert np.allclose(cell.curves[name].value, 6 * atom.curves[name].value)
@@ -122,12 +125,12 @@ def test_a_mole_of_cells_and_of_formula_units_has_their_atoms(model):
 
 def test_of_a_formula_alone_there_is_no_cell(model):
     text = partial_scope("TiO2")
-    assert np.isnan(model.thermo(text, AT, per="cell").cv.value).all()
-    assert np.isfinite(model.thermo(text, AT, per="formula").cv.value).all()
+    assert np.isnan(Predictor(model).curves(text, AT, per="cell").cv.value).all()
+    assert np.isfinite(Predictor(model).curves(text, AT, per="formula").cv.value).all()
 
 
 def test_the_effective_debye_temperature_has_the_heat_capacity_of_the_curve(model):
-    curves = model.thermo(SCOPES, [300.0])
+    curves = Predictor(model).curves(SCOPES, [300.0])
     again = debye.heat_capacity(torch.from_numpy(curves.theta_k), 300.0).numpy()
     assert np.allclose(again, curves.cv.value[:, 0], rtol=1e-9)
     assert (curves.theta_std_k > 0).all()
@@ -137,9 +140,9 @@ def test_of_one_debye_mode_it_is_the_parameter(tmp_path):
     alone = make_bundle(tmp_path / "one", law="debye", groups=("",))
     head = alone.heads["debye"]
     with torch.inference_mode():
-        vectors = torch.from_numpy(alone.embed(SCOPES))
+        vectors = torch.from_numpy(Predictor(alone).embed(SCOPES))
         theta = head.parameters_of(head(vectors).double()).theta_k[:, 0].numpy()
-    curves = alone.thermo(SCOPES, AT)
+    curves = Predictor(alone).curves(SCOPES, AT)
     assert np.allclose(curves.theta_k, theta, rtol=1e-6)
     assert np.isnan(curves.theta_std_k).all()
     assert np.isnan(curves.cv.std).all()
@@ -147,14 +150,14 @@ def test_of_one_debye_mode_it_is_the_parameter(tmp_path):
 
 
 def test_batches_and_parts_change_nothing(model):
-    whole = model.thermo(SCOPES, AT)
-    small = model.thermo(iter(SCOPES), AT, batch_size=1)
-    parts = joined_curves([model.thermo(text, AT) for text in SCOPES])
+    whole = Predictor(model).curves(SCOPES, AT)
+    small = Predictor(model).curves(iter(SCOPES), AT, batch_size=1)
+    parts = joined_curves([Predictor(model).curves(text, AT) for text in SCOPES])
     for found in (small, parts):
         assert len(found) == 3
         for name, curve in found.curves.items():
             assert np.allclose(curve.value, whole.curves[name].value, rtol=1e-5), name
-    assert len(model.thermo([], AT)) == 0
+    assert len(Predictor(model).curves([], AT)) == 0
 
 
 def scores(floor: float):
@@ -174,10 +177,10 @@ def test_intervals_are_interpolated_between_calibrated_temperatures(tmp_path):
         tmp_path / "b", calibration=Calibration(tasks={}, curves={"cv": points, "u": points})
     )
     at = np.array([0.0, 50.0, 100.0, 200.0, 300.0, 1000.0])
-    curves = made.thermo(SCOPES, at, interval=0.9)
+    curves = Predictor(made).curves(SCOPES, at, interval=0.9)
     quantile = scores(1.0).quantile(0.9)
     spreads = {"cv": [0, 0.5, 1, 2, 3, 3], "u": [1, 1, 1, 2, 3, 3]}
-    per_group = {g: made_of(made, g).thermo(SCOPES, at) for g in ("a", "b")}
+    per_group = {g: Predictor(made_of(made, g)).curves(SCOPES, at) for g in ("a", "b")}
     for name, floors in spreads.items():
         scale = 1e-3 if name == "u" else 1.0
         half = (
@@ -196,7 +199,7 @@ def test_intervals_are_interpolated_between_calibrated_temperatures(tmp_path):
         upper, lower = np.minimum(middle + half, highest), np.maximum(middle - half, lowest)
         assert np.allclose(curve.hi, upper, rtol=1e-6), name
         assert np.allclose(curve.lo, lower, rtol=1e-6, atol=1e-9), name
-        free = made.thermo(SCOPES, at, interval=0.9, imposed=False).curves[name]
+        free = Predictor(made).curves(SCOPES, at, interval=0.9, imposed=False).curves[name]
         assert np.allclose(free.hi, middle + half, rtol=1e-6), name
         assert np.allclose(free.lo, middle - half, rtol=1e-6, atol=1e-9), name
     assert (curves.cv.hi[:, 0] == 0).all()
@@ -223,7 +226,7 @@ def made_of(model, group):
 )
 def test_what_can_not_be_is_refused(model, arguments, said):
     with pytest.raises(InputError, match=said):
-        model.thermo(SCOPES, **arguments)
+        Predictor(model).curves(SCOPES, **arguments)
 
 
 def test_a_graph_leaves_the_law_out_and_says_so(model, tmp_path):
@@ -240,7 +243,7 @@ def test_curves_of_a_model_without_a_law_are_refused(model):
 
     without = tuple(Member(m.encoder, {"gap": m.heads["gap"]}, m.group) for m in model.members)
     with pytest.raises(InputError, match="no head of a thermodynamic law"):
-        replace(model, members=without).thermo(SCOPES, AT)
+        Predictor(replace(model, members=without)).curves(SCOPES, AT)
 
 
 @pytest.mark.parametrize(

@@ -114,11 +114,14 @@ def encode_chunk(
         publish: called with item, outcome and phase before each step.
     """
     outcomes: list[Reject | _Found] = []
+    per_item: list[int] = []
     for index, item in enumerate(chunk.items):
+        before = len(outcomes)
         if isinstance(item, Reject):
             outcomes.append(item)
         else:
             _Item(index, work, stops, publish, outcomes).search(item)
+        per_item.append(len(outcomes) - before)
     rows = ChunkRows(says_arrays=work.says_arrays)
     for outcome in outcomes:
         if isinstance(outcome, Reject):
@@ -130,7 +133,7 @@ def encode_chunk(
             rows.reject(scope)
         else:
             rows.accept(outcome.entry, scope)
-    return rows.result()
+    return rows.result(per_item)
 
 
 class _Found(NamedTuple):

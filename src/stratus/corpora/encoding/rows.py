@@ -64,11 +64,13 @@ class ChunkResult:
         rows: an Arrow IPC stream with one record batch: position, worker fields, labels.
         rejects: the position of each reject among the chunk's outcomes, and the reject.
         outcomes: rows and rejects together.
+        per_item: how many outcomes each item of the chunk has.
     """
 
     rows: bytes
     rejects: tuple[tuple[int, Reject], ...]
     outcomes: int
+    per_item: tuple[int, ...] = ()
 
     def batch(self) -> pa.RecordBatch:
         """Return the rows as a record batch."""
@@ -137,8 +139,12 @@ class ChunkRows:
         self.rejects.append((self.outcomes, safe))
         self.outcomes += 1
 
-    def result(self) -> ChunkResult:
-        """Return everything collected."""
+    def result(self, per_item: Sequence[int] = ()) -> ChunkResult:
+        """Return everything collected.
+
+        Args:
+            per_item: how many outcomes each item of the chunk has.
+        """
         fields = (POSITION, *WORKER_FIELDS)
         columns = zip(*self._rows, strict=True) if self._rows else [()] * len(fields)
         arrays = [pa.array(c, type=f.type) for f, c in zip(fields, columns, strict=True)]
@@ -148,7 +154,8 @@ class ChunkRows:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, schema) as writer:
             writer.write_batch(batch)
-        return ChunkResult(sink.getvalue().to_pybytes(), tuple(self.rejects), self.outcomes)
+        rows = sink.getvalue().to_pybytes()
+        return ChunkResult(rows, tuple(self.rejects), self.outcomes, tuple(per_item))
 
 
 def _label_columns(labels: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:

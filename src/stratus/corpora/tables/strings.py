@@ -42,9 +42,11 @@ class Strings:
             stratus.errors.InputError: a row says that it is of another dialect.
         """
         self._check_dialect(batch, where)
-        return [
-            self._read(str(text or "").strip()) for text in batch.column(self.column).to_pylist()
-        ]
+        return [self.read(str(text or "")) for text in batch.column(self.column).to_pylist()]
+
+    def read(self, text: str) -> Row:
+        """Return what one string came to."""
+        return self._read(text.strip())
 
     def _row(self, text: str) -> Row:
         if not text:

@@ -158,6 +158,10 @@ def _atoms(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:
     yield entry_of_atoms(record.payload, record.id, record.source, options)
 
 
+def _entry(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:  # noqa: ARG001
+    yield record.payload
+
+
 _PARSERS: dict[str, Callable[[Record, ReadOptions], Iterator[Entry | Reject]]] = {
     "cif": _cif,
     "poscar": _poscar,
@@ -169,4 +173,5 @@ _PARSERS: dict[str, Callable[[Record, ReadOptions], Iterator[Entry | Reject]]] =
     "lmdb_row": _lmdb_row,
     "structure": _structure,
     "atoms": _atoms,
+    "entry": _entry,
 }

@@ -18,7 +18,7 @@ from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stratus.crystals.reading.record import ReadOptions
 
@@ -27,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 STDIN = "-"
 _SNIFFED = 1 << 16
 _DEEPEST = 100
+_LONGEST_PATH = 4096
 
 
 def records(
@@ -51,7 +52,7 @@ def records(
         InputError: an input does not exist or is of no known kind, at the call; a column that the
             options name is missing in a table, when the table is reached.
     """
-    if isinstance(inputs, (str, Path)) or _is_structure(inputs) or _is_atoms(inputs):
+    if isinstance(inputs, (str, Path)) or is_pymatgen(inputs) or is_ase(inputs):
         inputs = [inputs]
     try:
         found = list(inputs) if not hasattr(inputs, "__next__") else inputs
@@ -64,16 +65,18 @@ def records(
     return _all(found, options, stdin, names or FileNames(tuple))
 
 
-def file_names(inputs: Iterable[Any]) -> FileNames:
+def file_names(inputs: Sequence[Any]) -> FileNames:
     """Return what the files of some inputs are called, whose listing is read when it is needed.
 
     Args:
-        inputs: what :func:`records` takes; all but paths are passed over.
+        inputs: what :func:`records` takes; all but paths of what is there are passed over.
     """
-    paths = [Path(item) for item in inputs if isinstance(item, (str, Path)) and item != STDIN]
 
     def listing() -> Iterator[Listed]:
-        for path in paths:
+        for item in inputs:
+            if not isinstance(item, (str, Path)) or item == STDIN or not is_path(str(item)):
+                continue
+            path = Path(item)
             if path.is_dir():
                 for found in _walk(path, "", (path.resolve(),)):
                     if found.refusal is None:
@@ -84,6 +87,14 @@ def file_names(inputs: Iterable[Any]) -> FileNames:
     return FileNames(listing)
 
 
+def is_path(text: str) -> bool:
+    """Return whether a text is the path of something that is there."""
+    try:
+        return len(text) <= _LONGEST_PATH and Path(text).exists()
+    except (OSError, ValueError):  # no file can be called so
+        return False
+
+
 def _admit(item: Any, stdin: BinaryIO | None) -> None:
     if isinstance(item, str) and item == STDIN:
         if stdin is None:
@@ -91,7 +102,7 @@ def _admit(item: Any, stdin: BinaryIO | None) -> None:
     elif isinstance(item, (str, Path)):
         if not Path(item).exists():
             raise InputError(f"{item} does not exist")
-    elif not (_is_structure(item) or _is_atoms(item)):
+    elif not (is_pymatgen(item) or is_ase(item)):
         raise InputError(f"a {type(item).__name__} is no path, pymatgen Structure or ASE Atoms")
 
 
@@ -103,9 +114,9 @@ def _all(
         if isinstance(item, str) and item == STDIN:
             if stdin is not None:
                 yield from _standard_input(stdin, options)
-        elif _is_structure(item):
+        elif is_pymatgen(item):
             yield Record(str(position), f"input {position}", "structure", item)
-        elif _is_atoms(item):
+        elif is_ase(item):
             yield Record(str(position), f"input {position}", "atoms", item)
         else:
             path = Path(item)
@@ -208,9 +219,11 @@ def _standard_input(stdin: BinaryIO, options: ReadOptions) -> Iterator[Record | 
         yield refusal.reject("stdin", "stdin")
 
 
-def _is_structure(item: Any) -> bool:
+def is_pymatgen(item: Any) -> bool:
+    """Return whether an object is a structure of pymatgen, found by what it has."""
     return hasattr(item, "lattice") and hasattr(item, "sites") and hasattr(item, "frac_coords")
 
 
-def _is_atoms(item: Any) -> bool:
+def is_ase(item: Any) -> bool:
+    """Return whether an object is an ``Atoms`` of ASE, found by what it has."""
     return hasattr(item, "get_scaled_positions") and hasattr(item, "get_atomic_numbers")

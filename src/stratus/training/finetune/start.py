@@ -19,7 +19,7 @@ from stratus.encoders.table import (
 from stratus.errors import InputError
 from stratus.models.heads import make_target_heads
 from stratus.models.law_head import HIGHEST_K, LOWEST_K, law_head, law_of
-from stratus.models.loading import BUNDLED, load
+from stratus.models.loading import BUNDLED, load_model
 from stratus.models.model import Model
 from stratus.models.task_head import TaskHead
 from stratus.names import pick
@@ -154,7 +154,7 @@ def default_model(options: FinetuneOptions, dialect: Dialect) -> tuple[Model | N
         the model, or None with the reason in words.
     """
     try:
-        model = load(BUNDLED)
+        model = load_model(BUNDLED)
     except InputError:
         return None, "no model comes with this installation"
     try:
@@ -193,6 +193,7 @@ def make_start(
         if options.keep_heads:
             raise InputError("heads can be kept of a model only; give one, or leave keep_heads out")
         return _from_scratch(options, dialect)
+    model = getattr(model, "model", model)  # of a predictor
     if not isinstance(model, Model):
         raise InputError(
             f"a {type(model).__name__} is no model; load one with stratus.load(folder), or give "

@@ -113,7 +113,7 @@ def test_the_bundle_predicts_and_is_calibrated_as_the_fold_was(three, made, fold
     result = three[0]
     result.save(tmp_path / "model")
     model = stratus.load(tmp_path / "model")
-    assert [member.group for member in model.members] == ["0"] * 3
+    assert [member.group for member in model.model.members] == ["0"] * 3
     [one], found = result.folds, model.predict([made.scopes[k] for k in fold.test], interval=0.9)
     for name in ("gap", "heat"):
         assert found[name].value == pytest.approx(one.predictions[name].values, rel=1e-4, abs=1e-4)

@@ -11,6 +11,7 @@ import torch
 from stratus.corpora.tables.folds import kfold
 from stratus.corpora.tables.table import Kind
 from stratus.errors import InputError
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.bundle_copy import keep_tasks
 from stratus.models.heads import make_target_heads
@@ -84,12 +85,12 @@ def test_a_law_and_other_tasks_are_learned_in_one_run(learned, labelled):
         simple = "mean per atom x atoms" if TARGETS[name][1] != "atom" else "mean"
         assert scores["model"]["mae"].mean < 0.8 * scores[simple]["mae"].mean, name
     rows = labelled.scopes[:5]
-    found = model.predict(rows, interval=0.8)
-    curves = model.thermo(rows, [300.0, 50.0, 100.0], per="cell")
+    found = Predictor(model).predict(rows, interval=0.8)
+    curves = Predictor(model).curves(rows, [300.0, 50.0, 100.0], per="cell")
     assert np.allclose(found["cv@300K"].value, curves.cv.value[:, 0])
-    per_formula = model.thermo(rows, [100.0], per="formula")
+    per_formula = Predictor(model).curves(rows, [100.0], per="formula")
     assert np.allclose(found["u@100K"].value, per_formula.u.value[:, 0])
-    per_atom = model.thermo(rows, [300.0], per="atom")
+    per_atom = Predictor(model).curves(rows, [300.0], per="atom")
     assert np.allclose(found["s@300K"].value * 96.48533212331, per_atom.s.value[:, 0])
 
 
@@ -100,7 +101,7 @@ def test_test_rows_are_predicted_as_the_saved_nets_predict_them(learned, labelle
         model, members=tuple(m for m in model.members if m.group == fold.name)
     )
     texts = [labelled.scopes[labelled.ids.index(id_)] for id_ in fold.ids]
-    found = alone.predict(texts)
+    found = Predictor(alone).predict(texts)
     for name in ("gap", *TARGETS):
         assert np.allclose(found[name], fold.predictions[name].values, rtol=1e-4, atol=1e-5), name
 
@@ -119,7 +120,7 @@ def test_curves_are_calibrated_per_atom_for_each_kind_of_crystal(learned, labell
     assert set(model.calibration.tasks["cv@300K"][result.folds[0].name]) == {Known.WHOLE}
     text = labelled.scopes[0]
     for shown in (text, hide(text, Known.FORMULA)):
-        found = model.thermo(shown, [0.0, 100.0, 300.0], interval=0.5)
+        found = Predictor(model).curves(shown, [0.0, 100.0, 300.0], interval=0.5)
         for name in ("cv", "u", "s"):
             curve = found.curves[name]
             assert np.isfinite(curve.lo).all(), name
@@ -131,8 +132,8 @@ def test_curves_are_calibrated_per_atom_for_each_kind_of_crystal(learned, labell
 def test_intervals_of_a_task_are_those_of_the_curve_there(learned, labelled):
     _, model = learned
     text = labelled.scopes[3]
-    task = model.predict(text, interval=0.8)["cv@50K"]
-    curve = model.thermo(text, [50.0], interval=0.8).cv
+    task = Predictor(model).predict(text, interval=0.8)["cv@50K"]
+    curve = Predictor(model).curves(text, [50.0], interval=0.8).cv
     assert curve.lo[0] == pytest.approx(task.lo, rel=1e-5)
     assert curve.hi[0] == pytest.approx(task.hi, rel=1e-5)
 
@@ -153,9 +154,9 @@ def test_a_model_that_keeps_some_tasks_keeps_its_curves(learned, labelled, tmp_p
     assert list(again.tasks) == ["gap", "cv@300K"]
     none = keep_tasks(again, ["gap"])
     rows = labelled.scopes[:3]
-    before = model.thermo(rows, [77.0, 300.0], interval=0.7)
+    before = Predictor(model).curves(rows, [77.0, 300.0], interval=0.7)
     for other in (again, none):
-        after = other.thermo(rows, [77.0, 300.0], interval=0.7)
+        after = Predictor(other).curves(rows, [77.0, 300.0], interval=0.7)
         for name, curve in before.curves.items():
             assert np.array_equal(after.curves[name].value, curve.value), name
             assert np.array_equal(after.curves[name].hi, curve.hi, equal_nan=True), name

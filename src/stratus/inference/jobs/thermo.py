@@ -4,60 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from stratus.errors import InputError
-from stratus.inference.inputs import PredictOptions, rows
-from stratus.inference.samples import seen_rows
+from stratus.inference.input_kinds import require_inputs
+from stratus.inference.inputs import PredictOptions
 from stratus.inference.thermo_columns import cells, header
 from stratus.inference.writing import WriteOptions, about_table, check_files, write_windows
-from stratus.models.thermo import check_temperatures, require_law, thermo_samples
-from stratus.names import pick
-from stratus.physics.amounts import PER
-from stratus.tasks.conformal import check_level
+from stratus.models.thermo import check_temperatures
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from stratus.inference.row import Row
-    from stratus.models.given import Given
-    from stratus.models.model import Model
-    from stratus.models.thermo import ThermoCurves
-
-_BATCHES: Final = 4
-"""Batches of a window: enough to sort by length."""
-
-_POINTS: Final = 20_000
-"""Crystals times temperatures of a batch; more would need much memory and save nothing."""
+    from stratus.inference.predictor import Predictor
+    from stratus.inference.windows import ThermoWindow
 
 _MOST_TEMPERATURES: Final = 100_000
-
-
-@dataclass(frozen=True, eq=False)
-class ThermoWindow:
-    """Some crystals of a stream with their curves.
-
-    Attributes:
-        rows: the crystals, in order; rejects are among them.
-        where: ``[rows]``, for each its place in ``curves`` and ``given``, -1 for a reject.
-        given: what is known of those that are no rejects.
-        curves: of those that are no rejects.
-        notes: what was decided about the curves of a row, by its number in ``rows``; they are
-            written behind those of its reading.
-    """
-
-    rows: Sequence[Row]
-    where: NDArray[np.int64]
-    given: Sequence[Given]
-    curves: ThermoCurves
-    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class ThermoSummary(BaseModel):
@@ -112,80 +80,10 @@ def temperature_range(lowest_k: float, highest_k: float, step_k: float) -> NDArr
     return lowest_k + step_k * np.arange(math.floor(steps + 1e-9) + 1, dtype=np.float64)
 
 
-def thermo_windows(
-    inputs: Sequence[object],
-    model: Model,
-    temperatures_k: Iterable[float],
-    *,
-    per: str = "atom",
-    interval: float | None = None,
-    options: PredictOptions | None = None,
-    batch_size: int = 64,
-) -> Iterator[ThermoWindow]:
-    """Give the curves of every crystal of some inputs, in their order, a window at a time.
-
-    A crystal that cannot be read or encoded, or is too long for the model, is a reject and keeps
-    its place. Memory grows neither with the crystals nor with the temperatures (but for those
-    of one crystal).
-
-    Args:
-        inputs: what :func:`stratus.read` takes; tables of SCOPE strings or formulas as well.
-        model: one with the head of a law.
-        temperatures_k: t temperatures, not negative, in K.
-        per: what a mole is of: ``atom``, ``formula`` or ``cell``, the primitive one.
-        interval: share of crystals that the intervals are to hold at any one temperature; no
-            intervals if None.
-        options: how crystals are read and encoded.
-        batch_size: crystals that go through an encoder together; fewer where there are many
-            temperatures.
-
-    Raises:
-        stratus.errors.InputError: an input cannot be used, the model has no law, or temperatures,
-            ``per`` or interval cannot be; at the call or, for a table, when it is reached.
-        stratus.errors.StratusError: a worker cannot start.
-    """
-    require_law(model)
-    at = check_temperatures(temperatures_k)
-    pick(PER, per, "value of per")
-    if batch_size < 1:
-        raise InputError(f"batch_size is at least 1, not {batch_size}")
-    if interval is not None:
-        check_level(interval)
-    stream = rows(inputs, model.dialect, options or PredictOptions())
-    return _windows(stream, model, at, per, interval, batch_size)
-
-
-def _windows(
-    stream: Iterable[Row],
-    model: Model,
-    at: NDArray[np.float64],
-    per: str,
-    interval: float | None,
-    batch_size: int,
-) -> Iterator[ThermoWindow]:
-    batch = max(1, min(batch_size, _POINTS // len(at)))
-    for seen in seen_rows(stream, model, _BATCHES * batch):
-        curves = thermo_samples(
-            model,
-            seen.samples,
-            seen.given,
-            at,
-            per=per,
-            level=interval,
-            batch_size=batch,
-        )
-        notes = {
-            number: (f"The curves are {why}.",)
-            for number, place in enumerate(seen.where.tolist())
-            if place >= 0 and (why := curves.notes[place] if curves.notes else "")
-        }
-        yield ThermoWindow(seen.rows, seen.where, seen.given, curves, notes)
-
-
 def thermo_corpus(  # noqa: PLR0913 - options of one job
     inputs: Sequence[object],
     output: str | os.PathLike[str] | None,
-    model: Model,
+    predictor: Predictor,
     temperatures_k: Iterable[float],
     *,
     per: str = "atom",
@@ -205,7 +103,7 @@ def thermo_corpus(  # noqa: PLR0913 - options of one job
             of SCOPE strings or formulas as well.
         output: where the table goes: ``.csv``, ``.parquet``, ``.jsonl``, ``.ndjson`` or ``.xlsx``;
             no table is written if None.
-        model: one with the head of a law.
+        predictor: of a model with the head of a law.
         temperatures_k: t temperatures, not negative, in K.
         per: what a mole is of: ``atom``, ``formula`` or ``cell``, the primitive one.
         interval: share of crystals that the intervals are to hold at any one temperature; their
@@ -227,19 +125,20 @@ def thermo_corpus(  # noqa: PLR0913 - options of one job
     started = time.monotonic()
     options, write = options or PredictOptions(), write or WriteOptions()
     path = check_files(inputs, output, write)
+    require_inputs(inputs)
     at = check_temperatures(temperatures_k)
-    windows = thermo_windows(
-        inputs, model, at, per=per, interval=interval, options=options, batch_size=batch_size
+    windows = predictor.stream_curves(
+        inputs, at, per=per, interval=interval, options=options, batch_size=batch_size
     )
     written = write_windows(
         path,
-        header(model),
+        header(predictor.model),
         windows,
         cells,
         on_window,
         options=write,
         keep_columns=options.keep_columns,
-        about=about_table(model, interval, per=per),
+        about=about_table(predictor.model, interval, per=per),
     )
     return ThermoSummary(
         output=str(path or ""),

@@ -9,21 +9,19 @@ from pydantic import BaseModel, ConfigDict
 
 from stratus.errors import InputError
 from stratus.inference.columns import cells, header
+from stratus.inference.input_kinds import require_inputs
 from stratus.inference.inputs import PredictOptions
 from stratus.inference.row import formula_rows
-from stratus.inference.windows import predict_rows, predict_windows
 from stratus.inference.writing import WriteOptions, about_table, check_files, write_windows
-from stratus.models.predicting import require_tasks
 from stratus.scope import Dialect
-from stratus.tasks.conformal import check_level
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from stratus.inference.predictor import Predictor
     from stratus.inference.windows import Window
-    from stratus.models.model import Model
 
 
 class PredictSummary(BaseModel):
@@ -56,7 +54,7 @@ class PredictSummary(BaseModel):
 def predict_corpus(
     inputs: Sequence[object],
     output: str | os.PathLike[str] | None,
-    model: Model,
+    predictor: Predictor,
     *,
     interval: float | None = 0.9,
     options: PredictOptions | None = None,
@@ -74,7 +72,7 @@ def predict_corpus(
             of SCOPE strings or formulas as well.
         output: where the table goes: ``.csv``, ``.parquet``, ``.jsonl``, ``.ndjson`` or ``.xlsx``;
             no table is written if None.
-        model: one with property heads.
+        predictor: of a model with property heads.
         interval: share of crystals that the intervals are to hold; their cells are empty if None.
         options: how crystals are read and encoded.
         write: how the table is written.
@@ -91,18 +89,23 @@ def predict_corpus(
     """
     options, write = options or PredictOptions(), write or WriteOptions()
     path = check_files(inputs, output, write)
-    windows = predict_windows(
-        inputs, model, interval=interval, options=options, batch_size=batch_size
-    )
+    require_inputs(inputs)
+    windows = predictor.stream(inputs, interval=interval, options=options, batch_size=batch_size)
     return _write(
-        path, model, windows, write, interval=interval, keep=options.keep_columns, then=on_window
+        path,
+        predictor,
+        windows,
+        write,
+        interval=interval,
+        keep=options.keep_columns,
+        then=on_window,
     )
 
 
 def predict_formulas(
     formulas: Sequence[str],
     output: str | os.PathLike[str] | None,
-    model: Model,
+    predictor: Predictor,
     *,
     space_groups: Sequence[str | int | None] = (),
     interval: float | None = 0.9,
@@ -114,7 +117,7 @@ def predict_formulas(
     Args:
         formulas: the formulas, which are the ids of their rows too.
         output: where the table goes; no table is written if None.
-        model: one of the ``orbit`` dialect with property heads.
+        predictor: of a model of the ``orbit`` dialect with property heads.
         space_groups: none, one for all formulas, or one for each, by number or symbol.
         interval: share of crystals that the intervals are to hold; their cells are empty if None.
         write: how the table is written.
@@ -126,9 +129,7 @@ def predict_formulas(
         stratus.errors.StrictError: a formula was rejected and ``strict`` was asked for.
         stratus.errors.StratusError: writing failed.
     """
-    require_tasks(model)
-    if interval is not None:
-        check_level(interval)
+    model = predictor.model
     if model.dialect != Dialect.ORBIT:
         raise InputError(
             f"formulas can be written in the {Dialect.ORBIT} dialect alone, and the model "
@@ -139,13 +140,13 @@ def predict_formulas(
     rows = list(formula_rows(formulas, space_groups))
     if len(rows) == 1 and rows[0].reject is not None:
         raise InputError(rows[0].reject.detail)
-    windows = predict_rows(rows, model, interval)
-    return _write(path, model, windows, write, interval=interval, keep=False, then=on_window)
+    windows = predictor.stream_rows(rows, interval=interval)
+    return _write(path, predictor, windows, write, interval=interval, keep=False, then=on_window)
 
 
 def _write(
     path: Path | None,
-    model: Model,
+    predictor: Predictor,
     windows: Iterable[Window],
     write: WriteOptions,
     *,
@@ -153,7 +154,7 @@ def _write(
     keep: bool,
     then: Callable[[Window], None] | None,
 ) -> PredictSummary:
-    started = time.monotonic()
+    started, model = time.monotonic(), predictor.model
     written = write_windows(
         path,
         header(model, units=write.units),
