@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stratus.crystals.entry import Entry, Reject
     from stratus.crystals.reading import read
-    from stratus.inference.estimators import CrystalClassifier, CrystalRegressor
+    from stratus.inference.estimators.embedder import CrystalEmbedder
+    from stratus.inference.estimators.properties import CrystalClassifier, CrystalRegressor
     from stratus.inference.predictor import load
     from stratus.scope import Scope, encode
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CrystalClassifier",
+    "CrystalEmbedder",
     "CrystalRegressor",
     "Entry",
     "Reject",
@@ -29,8 +31,9 @@ __all__ = [
 ]
 
 _HOME = {
-    "CrystalClassifier": "stratus.inference.estimators",
-    "CrystalRegressor": "stratus.inference.estimators",
+    "CrystalClassifier": "stratus.inference.estimators.properties",
+    "CrystalEmbedder": "stratus.inference.estimators.embedder",
+    "CrystalRegressor": "stratus.inference.estimators.properties",
     "Entry": "stratus.crystals.entry",
     "Reject": "stratus.crystals.entry",
     "Scope": "stratus.scope",

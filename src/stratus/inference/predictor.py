@@ -35,7 +35,7 @@ from stratus.tasks.conformal import check_level
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -93,6 +93,12 @@ class Predictor:
     def card(self) -> Card:
         """What a person must know about the model."""
         return self.model.card
+
+    @property
+    def width(self) -> int:
+        """The length of the vectors of :meth:`embed`."""
+        config: Any = self.model.encoder.config
+        return int(config.hidden)
 
     def info(self) -> dict[str, Any]:
         """Return what the model is, as plain values that JSON can hold."""
@@ -307,8 +313,7 @@ class Predictor:
 
         Args:
             inputs: crystals; see the class.
-            errors: as of :meth:`predict`; what cannot be read has NaN in its place, and a line in
-                the log.
+            errors: as of :meth:`predict`.
             batch_size: crystals that go through the encoder together.
             options: how crystals are read and encoded; by default in this process.
 
@@ -318,19 +323,36 @@ class Predictor:
         Raises:
             stratus.errors.InputError: as of :meth:`predict`.
         """
-        self._check(batch_size)
-        model = self.model
-        width = int(model.encoder.config.hidden)  # type: ignore[union-attr, arg-type]
-        parts = [np.empty((0, width), np.float32)]
-        for seen in self._seen(inputs, errors, _WINDOW * batch_size, options):
-            vectors = np.full((len(seen.rows), width), np.nan, np.float32)
-            places = np.flatnonzero(seen.where >= 0)
-            with evaluating(model.encoder):
-                for own, batch in by_length(model, seen.samples, batch_size):
-                    found = require_finite(model.encoder(batch).crystal)
-                    vectors[places[own]] = found.float().cpu().numpy()
-            parts.append(vectors)
+        parts = [np.empty((0, self.width), np.float32)]
+        stream = self.stream_vectors(inputs, errors=errors, batch_size=batch_size, options=options)
+        parts += (vectors for _, vectors in stream)
         return np.concatenate(parts)
+
+    def stream_vectors(
+        self,
+        inputs: Any,
+        *,
+        errors: Errors = "raise",
+        batch_size: int = 256,
+        options: PredictOptions = HERE,
+    ) -> Iterator[tuple[Sequence[Row], NDArray[np.float32]]]:
+        """Yield rows with their vectors, ``32 * batch_size`` at a time; see :meth:`embed`."""
+        self._check(batch_size)
+        stream = self._seen(inputs, errors, _WINDOW * batch_size, options)
+        return self._embedded(stream, batch_size)
+
+    def _embedded(
+        self, stream: Iterator[Seen], batch_size: int
+    ) -> Iterator[tuple[Sequence[Row], NDArray[np.float32]]]:
+        encoder = self.model.encoder
+        for seen in stream:
+            vectors = np.full((len(seen.rows), self.width), np.nan, np.float32)
+            places = np.flatnonzero(seen.where >= 0)
+            with evaluating(encoder):
+                for own, batch in by_length(self.model, seen.samples, batch_size):
+                    found = require_finite(encoder(batch).crystal)
+                    vectors[places[own]] = found.float().cpu().numpy()
+            yield seen.rows, vectors
 
     def _check(self, batch_size: int, interval: float | None = None) -> None:
         if batch_size < 1:

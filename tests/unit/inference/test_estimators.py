@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -18,7 +20,8 @@ from sklearn.utils import estimator_checks
 
 import stratus
 from stratus.errors import InputError
-from stratus.inference.estimators import CrystalClassifier, CrystalRegressor
+from stratus.inference.estimators.embedder import CrystalEmbedder
+from stratus.inference.estimators.properties import CrystalClassifier, CrystalRegressor
 from stratus.inference.predictor import Predictor
 from stratus.scope.partial import partial_scope
 from stratus.training.finetune.options import FinetuneOptions
@@ -52,7 +55,7 @@ def fitted() -> CrystalRegressor:
     return regressor().fit(X, Y)
 
 
-@pytest.mark.parametrize("estimator", [CrystalRegressor(), CrystalClassifier()])
+@pytest.mark.parametrize("estimator", [CrystalRegressor(), CrystalClassifier(), CrystalEmbedder()])
 @pytest.mark.parametrize(
     "check",
     [
@@ -340,3 +343,44 @@ def test_what_can_not_be_is_one_sentence(fitted):
         regressor(epochs=0).fit(X, Y)
     with pytest.raises(InputError, match="is not there"):
         regressor(model="no-such-folder").fit(X, Y)
+
+
+def test_vectors_are_features_of_any_estimator():
+    predictor = stratus.load("bundled")
+    embedder = CrystalEmbedder().fit(X)
+    vectors = embedder.transform(X)
+    np.testing.assert_array_equal(vectors, predictor.embed(X))
+    names = embedder.get_feature_names_out()
+    assert list(names[:2]) == ["crystalembedder0", "crystalembedder1"]
+    assert vectors.shape == (30, len(names))
+    series = pd.Series(X, index=[f"c{k}" for k in range(30)])
+    table = clone(embedder).set_output(transform="pandas").fit_transform(series)
+    assert table.columns.tolist() == list(names)
+    np.testing.assert_array_equal(table.to_numpy(), vectors)
+    frame = pd.DataFrame({"scope": X}, index=series.index)
+    named = clone(embedder).set_output(transform="pandas").fit_transform(frame)
+    assert named.index.tolist() == series.index.tolist()
+    pipeline = make_pipeline(CrystalEmbedder(predictor), Ridge(1e-3)).fit(X, Y)
+    assert pipeline.score(X, Y) > 0.9
+    assert pipeline.predict(["TiO2", EXAMPLES / "rutile.cif"]).shape == (2,)
+    again = pickle.loads(pickle.dumps(embedder))  # noqa: S301 - our own bytes
+    np.testing.assert_array_equal(again.transform(X[:2]), embedder.transform(X[:2]))
+
+
+def test_vectors_of_what_is_no_crystal_or_several_are_refused(tmp_path):
+    with pytest.raises(NotFittedError):
+        CrystalEmbedder().transform(X)
+    with pytest.raises(InputError, match="nowhere is not there"):
+        CrystalEmbedder(tmp_path / "nowhere").fit(X)
+    texts = [(EXAMPLES / name).read_text() for name in ("rutile.cif", "diamond.cif")]
+    (tmp_path / "two.cif").write_text("\n".join(texts))
+    (tmp_path / "none").mkdir()
+    embedder = CrystalEmbedder().fit(X)
+    for wrong, said in [
+        ([X[0], "nowhere.cif"], "crystal 1: nowhere.cif does not exist"),
+        ([X[0], tmp_path / "two.cif"], "crystal 1: the input holds 2 crystals"),
+        ([tmp_path / "none", tmp_path / "two.cif"], "crystal 0: the input holds 0 crystals"),
+        (X[0], "X is one crystal"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            embedder.transform(wrong)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from stratus.corpora.documents import validated
 from stratus.corpora.tables.folds import without_test
 from stratus.errors import InputError
-from stratus.inference.estimators_rows import check_one_each, crystals_of, known_of, table_of
+from stratus.inference.estimators.embedder import loaded
+from stratus.inference.estimators.tables import check_one_each, crystals_of, known_of, table_of
 from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
@@ -25,6 +25,7 @@ from stratus.training.finetune.run import finetune
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -179,7 +180,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         classes: Mapping[str, tuple[str, ...]],
     ) -> None:
         """Fine-tune, and keep the model."""
-        start = self._start()
+        start = None if self.model is None else loaded(self.model)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(_SEEDS)
@@ -208,13 +209,6 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         with TemporaryDirectory(prefix="stratus-estimator-") as folder:
             result.save(f"{folder}/bundle")  # checked as every bundle is
             self.model_ = load_bundle(f"{folder}/bundle")
-
-    def _start(self) -> Model | None:
-        """Return the model to start from; None for fresh weights."""
-        model = self.model
-        if isinstance(model, Predictor):
-            model = model.model
-        return load_model(model) if isinstance(model, str | Path) else model
 
     def _predict(self, x: Any, **how: Any) -> Predictions:
         """Return what :meth:`.Predictor.predict` does, a row a crystal."""

@@ -1,17 +1,4 @@
-"""Models of properties as scikit-learn estimators: X is a list of crystals.
-
->>> from stratus import CrystalRegressor
->>> regressor = CrystalRegressor(epochs=50).fit(crystals, labels)  # doctest: +SKIP
->>> regressor.predict(others)  # doctest: +SKIP
-
-Crystals are pymatgen structures, ASE atoms, paths, SCOPE strings of the ``orbit`` dialect (also of
-partial crystals), scopes or entries, any of them mixed. An absent label is NaN (or None, of
-classes), and is left out of learning and of ``score``.
-
-X is not a matrix: there are no features to count, so there is no ``n_features_in_``, and the checks
-of ``sklearn.utils.estimator_checks`` that fit on a matrix do not apply (the tags say so, and the
-tests hold the same promises with crystals).
-"""
+"""Properties of crystals: a regressor for numbers, a classifier for classes."""
 
 from __future__ import annotations
 
@@ -24,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from stratus.corpora.tables.table import Kind
 from stratus.errors import InputError
-from stratus.inference.estimators_learning import CrystalEstimator
-from stratus.inference.estimators_rows import (
+from stratus.inference.estimators.estimator import CrystalEstimator
+from stratus.inference.estimators.tables import (
     class_names,
     classes_of,
     crystals_of,
