@@ -10,13 +10,15 @@ virial in extended XYZ is minus the stress times the volume, in eV.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pyarrow as pa
 
 GPA: Final = 1 / 160.2176634
 """One GPa in eV/Å³; the elementary charge of the SI of 2019."""
@@ -117,6 +119,23 @@ _HELP: Final = (
     "eV) and tension or compression, whichever is positive; six numbers may be in the order voigt "
     "or vasp"
 )
+
+
+COLUMN_KEY: Final = b"stress"
+"""Key in the metadata of a Parquet column of stress; its value are the words of a convention."""
+
+
+def stress_columns(schema: pa.Schema) -> dict[str, StressConvention]:
+    """Return how those columns of a table write stress whose metadata say so."""
+    found: dict[str, StressConvention] = {}
+    for column in schema:
+        words = (column.metadata or {}).get(COLUMN_KEY)
+        if words is not None:
+            with suppress(ValidationError):
+                found[column.name] = StressConvention.model_validate(
+                    words.decode("utf-8", "replace")
+                )
+    return found
 
 
 def is_symmetric(tensor: npt.NDArray[np.float64]) -> bool:

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from stratus.corpora.encoding.merge import METADATA_KEY
 from stratus.corpora.encoding.rows import BETWEEN_NOTES, as_text
 from stratus.crystals.elements import SYMBOLS
+from stratus.crystals.reading.quantities import Quantity, quantity
+from stratus.crystals.stress import COLUMN_KEY
 from stratus.errors import StratusError
 from stratus.files.text import writable
 from stratus.files.whole import whole_file
@@ -110,7 +112,7 @@ def write_structures(store: PartStore, output: Path, metadata: Mapping[str, Any]
     """
     kinds = _kinds(store)
     columns = _label_columns(kinds)
-    schema = pa.schema([*FIELDS, *(pa.field(columns[n], k.arrow()) for n, k in kinds.items())])
+    schema = pa.schema([*FIELDS, *(_label_field(columns[n], k) for n, k in kinds.items())])
     counts: Databases = Counter()
     with whole_file(output) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -130,6 +132,13 @@ def write_structures(store: PartStore, output: Path, metadata: Mapping[str, Any]
 
 Databases = Counter[tuple[str, str]]
 """Rows by database and licence."""
+
+
+def _label_field(name: str, kind: Kind) -> pa.Field:
+    """Return a column of labels; one of stress tensors says how they are written."""
+    is_tensor = kind == Kind("list", Kind("list", Kind("float")))
+    says = is_tensor and quantity(name) is Quantity.STRESS
+    return pa.field(name, kind.arrow(), metadata={COLUMN_KEY: b"ase"} if says else None)
 
 
 def _species(entry: Entry) -> list[str]:

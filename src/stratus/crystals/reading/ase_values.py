@@ -31,7 +31,7 @@ RESULTS_OF_ATOMS: Final = ("forces", "magmoms", "charges", "energies")
 STORED_OF_ATOMS: Final = ("initial_magmoms", "initial_charges", "tags", "momenta", "masses")
 """What a database of ASE stores of atoms that no calculator gives."""
 
-_ROW: Final = FrameSource(documented=ASE, documented_names=frozenset({"stress"}))
+_ROW: Final = FrameSource(documented={"stress": ASE})
 _NUMBERS: Final = frozenset({"float64", "float32", "int64", "int32", "int16", "int8", "bool"})
 _NUMBERS_TOO: Final = frozenset({"uint64", "uint32", "uint16", "uint8"})
 

@@ -38,21 +38,20 @@ class FrameSource(NamedTuple):
     """What is known of the source of a frame.
 
     Attributes:
-        documented: how the format writes stress, if it says so.
-        documented_names: the labels for which it says so; all of them if ``None``.
+        documented: how the source writes stress, if it says so: of every label, or by name.
         no_directions: why directions of the source are not those of the lattice, if they are not.
         no_order: why atoms of the source are not the sites of the crystal in order, if so.
     """
 
-    documented: StressConvention | None = None
-    documented_names: frozenset[str] | None = None
+    documented: StressConvention | Mapping[str, StressConvention] | None = None
     no_directions: str = ""
     no_order: str = ""
 
     def convention(self, name: str) -> StressConvention | None:
-        """Return how the format writes a stress of this name, if it says so."""
-        names = self.documented_names
-        return self.documented if names is None or name in names else None
+        """Return how the source writes a stress of this name, if it says so."""
+        if isinstance(self.documented, StressConvention | None):
+            return self.documented
+        return self.documented.get(name)
 
 
 PLAIN: Final = FrameSource()

@@ -18,6 +18,7 @@ from stratus.crystals.reading.number_lists import BRACKETS, has_number_lists, nu
 from stratus.crystals.reading.periodicity import PERIODIC, periodicity, periodicity_of_count
 from stratus.crystals.reading.quantities import quantities, quantity
 from stratus.crystals.reading.refusal import Refusal
+from stratus.crystals.stress import stress_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -147,7 +148,7 @@ def _arrays(payload: TableSlice) -> _Reader:
     frame = None
     if quantities(batch.schema.names):
         by_angles = plain_name(columns.lattice or "") == "cell"
-        frame = FrameSource(no_directions=BY_ANGLES if by_angles else "")
+        frame = FrameSource(stress_columns(batch.schema), BY_ANGLES if by_angles else "")
 
     def read(rows: list[_Row], options: ReadOptions) -> list[Entry | Reject]:
         return build_all([draft(row) for row in rows], options, frame)

@@ -13,6 +13,8 @@ from pymatgen.core import Lattice, Structure
 from stratus.corpora.sources.catalogue import catalogue, find_files, find_set
 from stratus.corpora.sources.collect import CollectOptions, collect
 from stratus.corpora.sources.files import Files, LocalFile
+from stratus.crystals.reading import ReadOptions, read
+from stratus.crystals.stress import GPA
 from stratus.errors import InputError, StratusError
 
 
@@ -123,10 +125,17 @@ def test_values_of_atoms_are_columns_of_lists(tmp_path):
     crystal = structures(1)[0]
     for site, force in zip(crystal["sites"], forces, strict=False):
         site["properties"] = {"forces": force}
-    (tmp_path / "t.json").write_text(json.dumps([{"id": "a", "structure": crystal}]))
-    collect(Files("t", "here", [local(tmp_path / "t.json")]), tmp_path)
+    forces = forces[: len(crystal["sites"])]
+    row = {"id": "a", "structure": crystal, "stress": [[-10.0, 0, 0], [0, 0, 0], [0, 0, 0]]}
+    (tmp_path / "t.json").write_text(json.dumps([row]))
+    source = Files("t", "here", [local(tmp_path / "t.json")], ReadOptions(stress="vasp"))
+    collect(source, tmp_path)
     row = pq.read_table(tmp_path / "crystals.parquet").to_pylist()[0]
-    assert row["forces"] == forces[: len(crystal["sites"])]
+    assert row["forces"] == forces
+    (again,) = read(tmp_path / "crystals.parquet")  # the column says how it writes stress
+    assert again.arrays["forces"].tolist() == forces
+    assert again.labels["stress"][0, 0] == pytest.approx(GPA)
+    assert again.notes == ()
 
 
 def test_the_catalogue_is_complete():
