@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 _AGREEMENT: Final = 1e-2
+_SINGLE: Final = (bool, int, float)
 _NO_LABELS: Final[dict[str, Any]] = {}
 
 
@@ -49,7 +50,7 @@ class FrameSource(NamedTuple):
 
     def convention(self, name: str) -> StressConvention | None:
         """Return how the source writes a stress of this name, if it says so."""
-        if isinstance(self.documented, StressConvention | None):
+        if self.documented is None or isinstance(self.documented, StressConvention):
             return self.documented
         return self.documented.get(name)
 
@@ -111,7 +112,7 @@ def frame_values(
     virials = list[str]()
     for name, kind in named.items():
         value = labels[name]
-        if value is None or isinstance(value, bool | int | float):
+        if value is None or isinstance(value, _SINGLE):
             continue
         numbers = as_numbers(value)
         if numbers is None:
