@@ -37,7 +37,9 @@ LABELLED = 150
 SEED = 17
 
 
-def write_inputs(folder: Path, examples: Path) -> None:
+def write_inputs(
+    folder: Path, examples: Path, crystals: int = CRYSTALS, labelled: int = LABELLED
+) -> None:
     """Write ``cifs/``, ``structures.json``, ``labels.csv`` and ``formulas.csv`` into a folder.
 
     ``labels.csv`` has CIF texts and the columns ``gap`` (one label of seven is absent), ``heat``
@@ -46,24 +48,26 @@ def write_inputs(folder: Path, examples: Path) -> None:
     Args:
         folder: where they go; it must not be there yet.
         examples: the folder of the example CIF files.
+        crystals: how many there are.
+        labelled: how many of them have labels.
     """
     from pymatgen.io.cif import CifWriter
 
     (folder / "cifs").mkdir(parents=True)
-    made = structures(examples)
+    made = structures(examples, crystals)
     texts = {name: str(CifWriter(one)) for name, one in made.items()}
     for name, text in texts.items():
         (folder / "cifs" / f"{name}.cif").write_text(text, encoding="utf-8")
     (folder / "cifs" / "damaged.cif").write_text("data_damaged\n_cell_length_a 4\n", "utf-8")
     plain = {name: one.as_dict() for name, one in list(made.items())[:40]}
     (folder / "structures.json").write_text(json.dumps(plain), encoding="utf-8")
-    labels_of(made, texts).to_csv(folder / "labels.csv", index=False)
+    labels_of(made, texts, labelled).to_csv(folder / "labels.csv", index=False)
     formulas = [one.composition.reduced_formula for one in made.values()]
     table = pd.DataFrame({"id": list(made), "formula": formulas})
     table.drop_duplicates("formula").to_csv(folder / "formulas.csv", index=False)
 
 
-def structures(examples: Path) -> dict[str, Structure]:
+def structures(examples: Path, count: int) -> dict[str, Structure]:
     """Return the crystals by id: no two have the same prototype and formula."""
     from pymatgen.core import Structure
 
@@ -71,7 +75,7 @@ def structures(examples: Path) -> dict[str, Structure]:
     prototypes = [Structure.from_file(examples / f"{name}.cif") for name in PROTOTYPES]
     draw = random.Random(SEED)  # noqa: S311 - made-up crystals
     made: dict[tuple[int, str], Structure] = {}
-    while len(made) < CRYSTALS:
+    while len(made) < count:
         which = draw.randrange(len(prototypes))
         one = prototypes[which].copy()
         species = sorted(str(element) for element in one.composition)
@@ -81,9 +85,9 @@ def structures(examples: Path) -> dict[str, Structure]:
     return {f"made-{k:03}": one for k, one in enumerate(made.values())}
 
 
-def labels_of(made: Mapping[str, Structure], texts: Mapping[str, str]) -> pd.DataFrame:
+def labels_of(made: Mapping[str, Structure], texts: Mapping[str, str], count: int) -> pd.DataFrame:
     """Return a table of labels of the first crystals."""
-    names = list(made)[:LABELLED]
+    names = list(made)[:count]
     noise = np.random.default_rng(SEED)
     heavy = np.array([_mean(made[name], [e.Z for e in made[name].species]) for name in names])
     sites = np.array([len(made[name]) for name in names])
