@@ -14,6 +14,7 @@ import numpy as np
 
 from stratus.crystals.reading.number_lists import BRACKETS
 from stratus.crystals.reading.quantities import (
+    CARTESIAN_MASK,
     FIXED,
     MOVABLE,
     Quantity,
@@ -198,6 +199,8 @@ def _column(found: FrameValues, name: str, value: Any, count: int, source: Frame
         numbers = numbers.reshape(count, -1)
         if numbers.shape[1] not in {1, 3} or not np.isin(numbers, (0.0, 1.0)).all():
             return _left_out(found, name, "it is not 0 or 1 along each lattice vector")
+        if name == CARTESIAN_MASK and (numbers != numbers[:, :1]).any():
+            return _left_out(found, name, "it holds atoms along Cartesian axes")
         numbers = np.broadcast_to(numbers, (count, 3)).copy()
     elif numbers.ndim > 1 and source.no_directions:
         return _left_out(found, name, source.no_directions)

@@ -24,7 +24,10 @@ class Quantity(Enum):
 FIXED: Final = "fixed"
 """The array of atoms that are held: 1 or 0 along each of the three lattice vectors."""
 
-MOVABLE: Final = frozenset({"move_mask", "selective_dynamics"})
+CARTESIAN_MASK: Final = "move_mask"
+"""What ASE writes into extended XYZ: whether an atom may move along each Cartesian axis."""
+
+MOVABLE: Final = frozenset({CARTESIAN_MASK, "selective_dynamics"})
 """Names under which formats write the opposite of :data:`FIXED`."""
 
 _CALLED: Final = {"force": "forces", "magmom": "magmoms", "charge": "charges"}

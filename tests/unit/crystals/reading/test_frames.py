@@ -148,6 +148,14 @@ def test_columns_of_every_kind_of_extended_xyz() -> None:
     assert entry.notes == ("kind left out: it does not hold a number for each atom",)
 
 
+def test_masks_of_cartesian_axes_are_read_where_they_hold_whole_atoms() -> None:
+    whole = parsed(frame("", ":move_mask:L:3", ("T T T", "F F F", "T T T")))
+    assert whole.arrays["fixed"].tolist() == [[0] * 3, [1] * 3, [0] * 3]
+    part = parsed(frame("", ":move_mask:L:3", ("T T T", "F T F", "T T T")))
+    assert not part.arrays
+    assert part.notes == ("move_mask left out: it holds atoms along Cartesian axes",)
+
+
 @pytest.mark.parametrize("row", ["1 2", "1 2 x", ""])
 def test_a_line_without_its_forces_is_refused(row) -> None:
     (found,) = parse(frame("", ":forces:R:3", ("1 2 3", row, "1 2 3")), ReadOptions())
