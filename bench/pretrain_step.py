@@ -33,13 +33,13 @@ import stratus
 from stratus.corpora.tokens.build import build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.encoders.table import architecture, configure
+from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
+from stratus.models.net import Net
 from stratus.objectives.masked_tokens import (
     MaskedRows,
-    MaskedTokenNet,
     MaskedTokens,
 )
 from stratus.scope import vocabulary
-from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.layers import parameter_groups
 from stratus.training.learner import to_device
 from stratus.training.loader import Endless, Loader
@@ -109,7 +109,7 @@ def ours(
     model = architecture(encoder).build(config)
     head = MaskedTokenHead(config.hidden, len(words), view.fields)
     rows = MaskedRows(corpus, view)
-    net = MaskedTokenNet(model, head)
+    net = Net(model, {MASKED_TOKENS: head})
     cost = cost_of(net, rows)
     net.to(device).train()
     groups = parameter_groups(net, rate=RATE, weight_decay=DECAY, layer_decay=1.0)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from stratus.encoders.table import architecture, configure
+from stratus.heads.property import make_property_head
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
-from stratus.models.task_head import make_task_head
+from stratus.models.net import Net
 from stratus.scope import vocabulary
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
@@ -33,8 +33,8 @@ def save_untrained(folder: Path, preset: str = "nano", members: int = 4) -> None
     made = []
     for _ in range(members):
         hidden = config.hidden  # type: ignore[attr-defined]
-        heads = {t.name: make_task_head(t, of_labels, hidden, generator) for t in tasks}
-        made.append(Member(architecture("orbit-set").build(config, generator), heads))
+        heads = {t.name: make_property_head(t, of_labels, hidden, generator) for t in tasks}
+        made.append(Net(architecture("orbit-set").build(config, generator), heads))
     save_bundle(
         folder,
         members=made,

@@ -20,7 +20,7 @@ from rich.table import Table
 import stratus
 from stratus.crystals.spacegroups import space_group
 from stratus.errors import StratusError
-from stratus.models.law_head import law_head
+from stratus.heads.law import law_head
 from stratus.physics.quantities import GAS_CONSTANT
 from stratus.plots.crystal_page import CrystalCard, RejectCard, crystal_page, write_page
 from stratus.plots.curve_picture import TemperatureCurve

@@ -16,11 +16,11 @@ import stratus
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.files import sealed
+from stratus.heads.masked_tokens import MaskedTokenHead
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
+from stratus.models.net import Net
 from stratus.scope import Vocabulary, vocabulary
-from stratus.tasks.masked_tokens import MaskedTokenHead
 
 NAMES = [
     "MANIFEST.json", "card.yaml", "metrics.json", "model.json", "vocabulary.json",
@@ -42,7 +42,7 @@ def _whole(tmp_path_factory) -> Path:
     save_bundle(
         folder,
         members=[
-            Member(
+            Net(
                 kind.build(config, generator),
                 {"masked": MaskedTokenHead(4, 595, 4, generator=generator)},
             )

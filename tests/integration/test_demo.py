@@ -14,10 +14,10 @@ import torch
 
 import stratus
 from stratus.encoders.table import architecture
+from stratus.heads.property import make_property_head
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
-from stratus.models.task_head import make_task_head
+from stratus.models.net import Net
 from stratus.plots.interval_bar import Predicted, rounded
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known
@@ -109,9 +109,9 @@ def bundle(tmp_path):
     task = make_task({"column": "gap", "unit": "eV", "minimum": 0.0})
     normaliser = Normaliser(mean=0.5, std=2.0, rows=9)
     members = [
-        Member(
+        Net(
             kind.build(config, generator),
-            {"gap": make_task_head(task, normaliser, 16, generator)},
+            {"gap": make_property_head(task, normaliser, 16, generator)},
             group,
         )
         for group in "aab"

@@ -15,16 +15,16 @@ from typer.testing import CliRunner
 from stratus.cli.app import app
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError, MissingExtraError, StratusError
+from stratus.heads.masked_tokens import MaskedTokenHead
+from stratus.heads.property import make_property_head
 from stratus.models import exporting, exporting_check
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.exporting import export_onnx
-from stratus.models.member import Member
 from stratus.models.model import Model
-from stratus.models.task_head import make_task_head
+from stratus.models.net import Net
 from stratus.scope import Scope, encode, vocabulary
 from stratus.scope.partial import partial_scope
-from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
 from stratus.views.keys import MASK
@@ -67,7 +67,7 @@ def make_model(name: str, members: int = 2) -> Model:
     for seed in range(members):
         generator = torch.Generator().manual_seed(seed)
         heads: dict[str, torch.nn.Module] = {
-            task.name: make_task_head(
+            task.name: make_property_head(
                 task,
                 Normaliser(mean=-0.1 if task.minimum == 0 else 3000 + seed, std=0.5, rows=9)
                 if task.per != "cell"
@@ -77,7 +77,7 @@ def make_model(name: str, members: int = 2) -> Model:
             )
             for task in TASKS
         }
-        made.append(Member(kind.build(config, generator).eval(), heads, str(seed)))
+        made.append(Net(kind.build(config, generator).eval(), heads, str(seed)))
     return Model(
         members=tuple(made),
         view=view(kind.view, vocabulary(), config.max_length),
@@ -235,7 +235,7 @@ def test_one_member_can_be_written_and_heads_without_a_property_are_left_out(
 ):
     model = make_model("orbit-set")
     members = tuple(
-        replace(member, heads={"masked": masked(model), "gap": member.heads["gap"]})
+        Net(member.encoder, {"masked": masked(model), "gap": member.heads["gap"]}, member.group)
         for member in model.members
     )
     model = replace(model, members=members)
@@ -257,7 +257,7 @@ def test_one_member_can_be_written_and_heads_without_a_property_are_left_out(
     assert re.search(r"\n  gap  \d\.\de-\d\d\n", done.stdout)
     session = runtime.InferenceSession("one.onnx")
     texts, atoms = [str(crystal) for crystal in crystals], [1] * len(crystals)
-    alone = replace(model, members=(Member(members[1].encoder, {"gap": members[1].heads["gap"]}),))
+    alone = replace(model, members=(Net(members[1].encoder, {"gap": members[1].heads["gap"]}),))
     fed, right = feed(model, session, texts, atoms), with_torch(alone, texts, atoms)
     crystal, gap = session.run(["crystal", "gap"], fed)
     np.testing.assert_allclose(crystal, right["crystal"], rtol=0, atol=1e-5)

@@ -8,8 +8,9 @@ import torch
 
 from stratus.encoders.cloud import Cloud, CloudConfig, from_bert
 from stratus.encoders.table import configure
+from stratus.heads.masked_tokens import MaskedTokenHead, from_bert_head
+from stratus.models.net import Net
 from stratus.scope import vocabulary
-from stratus.tasks.masked_tokens import MaskedTokenHead, from_bert_head
 from stratus.views.table import view
 
 transformers = pytest.importorskip("transformers")
@@ -80,7 +81,7 @@ def test_rows_are_those_of_transformers(preset, dtype, tolerance, attention):
     ).last_hidden_state
     found = build(config, theirs, dtype)(batch)
     real = batch["mask"]
-    assert (found.parts - expected)[real].abs().max() <= tolerance
+    assert (found.by_crystal() - expected)[real].abs().max() <= tolerance
     assert (found.crystal - expected[:, 0]).abs().max() <= tolerance
     assert expected.std() > 0.5  # the comparison is about numbers of the size of one
 
@@ -95,7 +96,7 @@ def test_the_base_model_of_the_paper_agrees_too():
         input_ids=batch["tokens"], attention_mask=batch["mask"].long()
     ).last_hidden_state
     found = build(config, theirs)(batch)
-    assert (found.parts - expected)[batch["mask"]].abs().max() <= 1e-5
+    assert (found.by_crystal() - expected)[batch["mask"]].abs().max() <= 1e-5
     assert (found.crystal - expected[:, 0]).abs().max() <= 1e-5
 
 
@@ -106,7 +107,7 @@ def test_a_batch_without_padding_agrees_without_a_mask():
     batch = ragged_batch(1, 30)
     assert batch["padding"].numel() == 0
     expected = theirs(input_ids=batch["tokens"]).last_hidden_state
-    assert (build(config, theirs)(batch).parts - expected).abs().max() <= 1e-5
+    assert (build(config, theirs)(batch).by_crystal() - expected).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize("file_has", ["everything", "no tied copies", "the bias under decoder"])
@@ -129,7 +130,7 @@ def test_the_logits_of_masked_places_are_those_of_transformers(file_has):
     head = MaskedTokenHead(config.hidden, N_TOKENS)
     head_state, head_unused = from_bert_head(tensors, head.config)
     head.load_state_dict(head_state)
-    found = head(encoder(batch).parts, where, encoder.token_embedding.weight)
+    found = Net(encoder, {"masked": head})({**batch, "where": where})["masked-tokens"]
     expected = logits[where[:, 0], where[:, 1]]
     assert (found - expected).abs().max() <= 5e-5  # logits are of the size of ten
     assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()

@@ -190,11 +190,8 @@ def test_the_masked_head_gives_the_logits_of_transformers(
     mask = torch.ones_like(one, dtype=torch.bool)
     with torch.inference_mode():
         expected = masked_lm(input_ids=one).logits[0, 3, :TOKENS]
-        parts = model.model.encoder({"tokens": one, "mask": mask}).parts
-        where = torch.tensor([[0, 3]])
-        logits = model.model.heads["masked"](
-            parts, where, model.model.encoder.token_embedding.weight
-        )[0]
+        batch = {"tokens": one, "mask": mask, "where": torch.tensor([[0, 3]])}
+        logits = model.model.members[0](batch)["masked-tokens"][0]
     np.testing.assert_allclose(logits.numpy(), expected.numpy(), rtol=0, atol=1e-4)
     assert logits.std() > 0.1
 

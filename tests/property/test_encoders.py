@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stratus.crystals.synthesis import random_orbits
-from stratus.encoders.architecture import MASKED_TOKENS
+from stratus.encoders.encoding import Gives
 from stratus.encoders.table import ARCHITECTURES, architecture, read_config
 from stratus.scope import Scope, vocabulary
 from stratus.scope.vocabulary import Role
 from stratus.views.table import view
 
 V = vocabulary()
-NAMES = [name for name, kind in ARCHITECTURES.items() if MASKED_TOKENS in kind.objectives]
+NAMES = [name for name, kind in ARCHITECTURES.items() if Gives.TOKENS in kind.gives]
 SIZES = {"vocabulary_size": len(V), "layers": 2, "hidden": 32, "heads": 4, "feed_forward": 64}
 LARGE = "i0 | H 1a Na 1a H 1a | H 1_ 2_ 37 Na 1 | 1_ 2_ 38"
 seeds = st.integers(0, 2**32 - 1)
@@ -104,9 +104,9 @@ def test_a_crystal_alone_is_the_crystal_in_a_batch(name, seed):
         together = encoder(collated(name, texts))
         for k, text in enumerate(texts):
             alone = encoder(collated(name, [text]))
-            rows = alone.parts.shape[1]
+            rows = alone.by_crystal().shape[1]
             assert (together.crystal[k] - alone.crystal[0]).abs().max() <= 1e-5
-            assert (together.parts[k, :rows] - alone.parts[0]).abs().max() <= 1e-5
+            assert (together.by_crystal()[k, :rows] - alone.by_crystal()[0]).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,7 +121,7 @@ def test_what_pads_a_batch_changes_nothing(name, seed):
     with torch.no_grad():
         before, after = encoder(batch), encoder(other)
     assert (before.crystal - after.crystal).abs().max() <= 1e-6
-    assert (before.parts - after.parts)[batch["mask"]].abs().max() <= 1e-6
+    assert (before.by_crystal() - after.by_crystal())[batch["mask"]].abs().max() <= 1e-6
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,13 +26,13 @@ from stratus.errors import InputError
 from stratus.files import sealed
 from stratus.files.sealed import SealError, verify
 from stratus.inference.predictor import Predictor
+from stratus.heads.property import make_property_head
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import CARD_FILE, Card, read_card
 from stratus.models.description import read_description
 from stratus.models.listing import list_bundles
-from stratus.models.member import Member
+from stratus.models.net import Net
 from stratus.models.seen import SeenFormulas
-from stratus.models.task_head import make_task_head
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known, partial_scope
 from stratus.tasks.conformal import Calibration, calibrate
@@ -57,11 +57,11 @@ def whole(tmp_path_factory) -> Path:
     config = kind.config(vocabulary_size=595, hidden=4, layers=1, heads=2, feed_forward=4)
     generator = torch.Generator().manual_seed(0)
     task = make_task({"column": "gap", "unit": "eV"})
-    head = make_task_head(task, Normaliser(mean=1.0, std=2.0, rows=9), 4, generator)
+    head = make_property_head(task, Normaliser(mean=1.0, std=2.0, rows=9), 4, generator)
     scores = calibrate(np.linspace(-1, 1, 19), np.zeros(19), np.full(19, 0.1))
     save_bundle(
         folder,
-        members=[Member(kind.build(config, generator), {"gap": head})],
+        members=[Net(kind.build(config, generator), {"gap": head})],
         architecture="orbit-set",
         dialect="orbit",
         vocabulary=vocabulary(),

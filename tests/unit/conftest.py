@@ -23,10 +23,10 @@ def law_bundle(tmp_path_factory) -> Path:
     import torch
 
     from stratus.encoders.table import architecture
+    from stratus.heads.law import make_law_head
     from stratus.models.bundle import save_bundle
     from stratus.models.card import Card
-    from stratus.models.law_head import make_law_head
-    from stratus.models.member import Member
+    from stratus.models.net import Net
     from stratus.scope import vocabulary
     from stratus.scope.partial import Known
     from stratus.tasks.conformal import Calibration, CurvePoint, calibrate
@@ -47,7 +47,7 @@ def law_bundle(tmp_path_factory) -> Path:
         head = make_law_head([task], of_labels, 32, generator=generator)
         with torch.no_grad():
             head.out.weight.mul_(20)  # so that crystals differ
-        members.append(Member(kind.build(config, generator), {"mixture": head}, group))
+        members.append(Net(kind.build(config, generator), {"mixture": head}, group))
     scores = calibrate(np.linspace(-1, 1, 99), np.zeros(99), np.full(99, 0.1))
     known = {Known.WHOLE: scores}
     points = tuple(

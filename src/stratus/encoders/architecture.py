@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from torch import nn
 
-MASKED_TOKENS: Final = "masked-tokens"
-"""The objective of ``stratus pretrain``; for encoders with a ``token_embedding`` whose parts stand
-for the tokens of a string."""
+    from stratus.encoders.encoding import Gives
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Architecture:
         presets: values of the config, by the name of the preset.
         view: name of the view it reads.
         dialects: the dialects it can be trained on.
-        objectives: what it can be pre-trained for; empty where it is only trained for properties.
+        gives: what its encodings hold, which decides the heads that it can have.
         numerics: raised whenever the same weights would give other numbers.
     """
 
@@ -37,5 +35,5 @@ class Architecture:
     presets: Mapping[str, Mapping[str, object]]
     view: str
     dialects: tuple[str, ...]
-    objectives: tuple[str, ...]
+    gives: frozenset[Gives]
     numerics: int

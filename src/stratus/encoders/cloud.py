@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional as fn
 
-from stratus.encoders.architecture import MASKED_TOKENS, Architecture
-from stratus.encoders.encoding import Encoding
+from stratus.encoders.architecture import Architecture
+from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.transformer import (
     PRESETS,
     Block,
@@ -24,7 +24,7 @@ from stratus.encoders.transformer import (
     draw_weights,
 )
 from stratus.errors import InputError
-from stratus.views.keys import TOKENS
+from stratus.views.keys import MASK, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Cloud(nn.Module):
                 ``L`` at most ``max_length``.
 
         Returns:
-            crystal ``[B, d]``, the row of [CLS]; parts ``[B, L, d]``, all rows.
+            crystal ``[B, d]``, the row of [CLS]; parts ``[B * L, d]``, all rows.
 
         Raises:
             stratus.errors.InputError: more rows than there are positions.
@@ -80,7 +80,7 @@ class Cloud(nn.Module):
         real = attention_mask(batch)
         for block in self.blocks:
             x = block(x, real)
-        return Encoding(crystal=x[:, 0], parts=x)
+        return Encoding.of_padded(x[:, 0], x, batch[MASK])
 
 
 _BERT_EMBEDDINGS: Final = {
@@ -163,6 +163,6 @@ CLOUD: Final = Architecture(
     presets=PRESETS,
     view="sequence",
     dialects=("orbit", "paper"),
-    objectives=(MASKED_TOKENS,),
+    gives=frozenset({Gives.CRYSTAL, Gives.PARTS, Gives.TOKENS}),
     numerics=1,
 )

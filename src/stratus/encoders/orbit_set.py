@@ -23,8 +23,8 @@ from torch.nn import functional as fn
 
 from stratus.crystals.element_properties import property_names
 from stratus.crystals.wyckoff import POINT_GROUPS
-from stratus.encoders.architecture import MASKED_TOKENS, Architecture
-from stratus.encoders.encoding import Encoding
+from stratus.encoders.architecture import Architecture
+from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.token_tables import element_features, token_values
 from stratus.encoders.transformer import (
     PRESETS,
@@ -35,7 +35,7 @@ from stratus.encoders.transformer import (
 )
 from stratus.errors import InputError
 from stratus.scope.vocabulary import vocabulary
-from stratus.views.keys import SEGMENTS, SITES, TOKENS
+from stratus.views.keys import MASK, SEGMENTS, SITES, TOKENS
 from stratus.views.orbit_set import N_SEGMENTS
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class OrbitSet(nn.Module):
                 ``mask`` bool ``[B, S]`` and ``padding``.
 
         Returns:
-            crystal ``[B, d]``; parts ``[B, S, d]``, one row a slot.
+            crystal ``[B, d]``; parts ``[B * S, d]``, one row a slot.
         """
         tokens, segments = batch[TOKENS], batch[SEGMENTS]
         present = (tokens != self.config.pad_id).unsqueeze(-1)
@@ -134,7 +134,7 @@ class OrbitSet(nn.Module):
             known = orbits.sum(dim=1, keepdim=True) > 0
             share = torch.where(known, orbits, components).to(x.dtype)
             crystal = crystal + (share.unsqueeze(-1) * x).sum(dim=1)
-        return Encoding(crystal=crystal, parts=x)
+        return Encoding.of_padded(crystal, x, batch[MASK])
 
     def _embeddings(self) -> Tensor:
         """Return the row of each token ``[V, d]``, properties of its element included."""
@@ -168,6 +168,6 @@ ORBIT_SET: Final = Architecture(
     presets=PRESETS,
     view="orbit-set",
     dialects=("orbit",),
-    objectives=(MASKED_TOKENS,),
+    gives=frozenset({Gives.CRYSTAL, Gives.PARTS, Gives.TOKENS}),
     numerics=2,
 )

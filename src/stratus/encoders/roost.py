@@ -26,7 +26,7 @@ from torch.nn import functional as fn
 from stratus.crystals.element_properties import property_names
 from stratus.crystals.elements import SYMBOLS
 from stratus.encoders.architecture import Architecture
-from stratus.encoders.encoding import Encoding
+from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.token_tables import properties_by_number
 from stratus.views.keys import ELEMENTS, FRACTIONS, MASK
 
@@ -109,8 +109,8 @@ class Roost(nn.Module):
                 ``[B, E]``.
 
         Returns:
-            crystal ``[B, hidden]``; parts ``[B, E, element_hidden]``, the elements after the last
-            block.
+            crystal ``[B, hidden]``; parts ``[B * E, element_hidden]``, the elements after the
+            last block.
         """
         real = batch[MASK]
         elements = self.element_embedding(batch[ELEMENTS])
@@ -122,7 +122,7 @@ class Roost(nn.Module):
         logs = torch.where(real, fractions, 1).log()
         for block in self.blocks:
             x = x + block(x, logs, real)
-        return Encoding(crystal=self.trunk(self.pooling(x, logs, real)), parts=x)
+        return Encoding.of_padded(self.trunk(self.pooling(x, logs, real)), x, real)
 
 
 class WeightedAttention(nn.Module):
@@ -291,6 +291,6 @@ ROOST: Final = Architecture(
     presets=_PRESETS,
     view="composition",
     dialects=("orbit",),
-    objectives=(),
+    gives=frozenset({Gives.CRYSTAL, Gives.PARTS}),
     numerics=2,
 )

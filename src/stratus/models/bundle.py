@@ -19,6 +19,8 @@ from stratus.corpora.documents import read_json, read_text, validated
 from stratus.encoders.table import architecture as find_architecture
 from stratus.errors import InputError, StratusError
 from stratus.files.sealed import MANIFEST, sealing, verify
+from stratus.heads.law import law_head
+from stratus.heads.table import kind_of
 from stratus.models.card import CARD_FILE, Card, read_card, write_card
 from stratus.models.description import (
     DESCRIPTION_FILE,
@@ -27,14 +29,18 @@ from stratus.models.description import (
     MemberDescription,
     read_description,
 )
-from stratus.models.heads import kind_of
-from stratus.models.law_head import law_head
-from stratus.models.layout import WEIGHTS_FILE, check_layout, read_layout
-from stratus.models.member import check_alike, prefixed, tasks_of
 from stratus.models.model import Model
+from stratus.models.net import check_alike
 from stratus.models.seen import SEEN_FILE, SeenFormulas, read_seen, write_seen
 from stratus.models.skeleton import build_skeleton
-from stratus.models.weights import fill, layout, write_weights
+from stratus.models.weights import (
+    WEIGHTS_FILE,
+    check_layout,
+    fill,
+    layout_of,
+    read_layout,
+    write_weights,
+)
 from stratus.scope.vocabulary import Vocabulary
 from stratus.tasks.conformal import Calibration
 from stratus.tasks.domain import Domain
@@ -42,9 +48,9 @@ from stratus.tasks.domain import Domain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from torch import nn
+    from pydantic import BaseModel
 
-    from stratus.models.member import Member
+    from stratus.models.net import Net
 
 VOCABULARY_FILE: Final = "vocabulary.json"
 METRICS_FILE: Final = "metrics.json"
@@ -61,7 +67,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     folder: str | Path,
     *,
-    members: Sequence[Member],
+    members: Sequence[Net],
     architecture: str,
     dialect: str,
     vocabulary: Vocabulary,
@@ -79,7 +85,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     Args:
         folder: where to; it must not be there yet.
         members: encoders of the architecture, in float32, with their heads; all of one config
-            and with heads for the same things. Encoders and heads have their ``config``.
+            and with heads for the same things.
         architecture: its name in the table of architectures.
         dialect: ``orbit`` or ``paper``.
         vocabulary: what its token ids mean.
@@ -108,16 +114,15 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     description = Description(
         architecture=architecture,
         numerics=kind.numerics,
-        config=_config(members[0].encoder),
+        config=_plain(members[0].config),
         view=kind.view,
         dialect=_dialect(dialect),
         max_length=max_length,
         vocabulary_sha256=vocabulary.sha256,
         members=[_describe(member) for member in members],
     )
-    modules = prefixed(members)
     skeleton = build_skeleton(description, vocabulary, where)
-    check_layout(layout(modules), layout(prefixed(skeleton.members)), where)
+    check_layout(layout_of(members), layout_of(skeleton.members), where)
     if calibration is not None:
         _check_calibration(calibration, skeleton.members, where)
     if domain is not None:
@@ -136,7 +141,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
             write_seen(draft, seen)
         for name, text in carried.items():
             (draft / name).write_text(text, encoding="utf-8", newline="")
-        write_weights(draft, modules)
+        write_weights(draft, members)
         copymode(draft / DESCRIPTION_FILE, draft / WEIGHTS_FILE)  # else only the owner may read it
 
 
@@ -175,7 +180,7 @@ def load_bundle(folder: str | Path) -> Model:
     calibration = _read_calibration(folder, skeleton.members)
     domain = _read_domain(folder, skeleton.members)
     seen = read_seen(folder)
-    fill(prefixed(skeleton.members), folder / WEIGHTS_FILE)
+    fill(skeleton.members, folder / WEIGHTS_FILE)
     return Model(
         members=skeleton.members,
         view=skeleton.view,
@@ -239,7 +244,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return values
 
 
-def _read_calibration(folder: Path, members: Sequence[Member]) -> Calibration | None:
+def _read_calibration(folder: Path, members: Sequence[Net]) -> Calibration | None:
     path = folder / CALIBRATION_FILE
     if not path.exists():
         return None
@@ -253,7 +258,7 @@ def write_domain(folder: Path, domain: Domain) -> None:
     _write(folder / DOMAIN_FILE, domain.model_dump_json(indent=1, exclude_none=True))
 
 
-def _read_domain(folder: Path, members: Sequence[Member]) -> Domain | None:
+def _read_domain(folder: Path, members: Sequence[Net]) -> Domain | None:
     path = folder / DOMAIN_FILE
     if not path.exists():
         return None
@@ -262,8 +267,8 @@ def _read_domain(folder: Path, members: Sequence[Member]) -> Domain | None:
     return domain
 
 
-def _check_domain(domain: Domain, members: Sequence[Member], where: object) -> None:
-    known = tasks_of(members[0].heads)
+def _check_domain(domain: Domain, members: Sequence[Net], where: object) -> None:
+    known = members[0].tasks
     for name in domain.targets:
         if name not in known:
             raise InputError(f"{where}: {name!r} was learned from something, but is no head")
@@ -271,9 +276,9 @@ def _check_domain(domain: Domain, members: Sequence[Member], where: object) -> N
         raise InputError(f"{where}: curves were learned, but there is no head of a law")
 
 
-def _check_calibration(calibration: Calibration, members: Sequence[Member], where: object) -> None:
+def _check_calibration(calibration: Calibration, members: Sequence[Net], where: object) -> None:
     groups = {member.group for member in members}
-    known = tasks_of(members[0].heads)
+    known = members[0].tasks
     calibrated = [(task, of_task) for task, of_task in calibration.tasks.items()]
     for task, _ in calibrated:
         if task not in known:
@@ -291,19 +296,18 @@ def _check_calibration(calibration: Calibration, members: Sequence[Member], wher
                 )
 
 
-def _describe(member: Member) -> MemberDescription:
+def _describe(member: Net) -> MemberDescription:
     return MemberDescription(
         group=member.group,
         heads={
-            name: HeadDescription(kind=kind_of(head).name, config=_config(head))
+            name: HeadDescription(kind=kind_of(head).name, config=_plain(head.config))
             for name, head in member.heads.items()
         },
     )
 
 
-def _config(module: nn.Module) -> dict[str, Any]:
-    config: dict[str, Any] = module.config.model_dump(mode="json")  # type: ignore[union-attr,operator]
-    return config
+def _plain(config: BaseModel) -> dict[str, Any]:
+    return config.model_dump(mode="json")
 
 
 def _dialect(name: str) -> Any:

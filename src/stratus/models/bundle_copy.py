@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from torch import nn
-
-from stratus.models.law_head import LawHead
-from stratus.models.member import Member
-from stratus.models.target_head import TargetHead
+from stratus.heads.law import LawHead
+from stratus.models.net import Net
 from stratus.names import pick
 from stratus.tasks.conformal import Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from torch import nn
-
+    from stratus.heads.head import Head
     from stratus.models.card import Card
     from stratus.models.model import Model
 
@@ -43,15 +39,15 @@ def keep_tasks(model: Model, names: Iterable[str]) -> Model:
         pick(model.tasks, name, "task of the model")
     dropped = model.tasks.keys() - kept
     members = tuple(
-        Member(
+        Net(
             member.encoder,
             {
                 name: _with_tasks(head, kept)
                 for name, head in member.heads.items()
-                if not isinstance(head, TargetHead) or isinstance(head, LawHead) or name in kept
+                if not head.tasks or isinstance(head, LawHead) or name in kept
             },
             member.group,
-        )
+        ).train(member.training)
         for member in model.members
     )
     made = model.calibration
@@ -68,7 +64,7 @@ def keep_tasks(model: Model, names: Iterable[str]) -> Model:
     )
 
 
-def _with_tasks(head: nn.Module, kept: frozenset[str]) -> nn.Module:
+def _with_tasks(head: Head, kept: frozenset[str]) -> Head:
     if not isinstance(head, LawHead):
         return head
     tasks = tuple(each for each in head.config.tasks if each.task.name in kept)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError, MissingExtraError, StratusError
 from stratus.files.whole import whole_file
+from stratus.heads.law import LawHead
 from stratus.models.exporting_check import check, differences, expected, feed, make_crystals
 from stratus.models.exporting_graph import (
     AXES,
@@ -22,19 +23,16 @@ from stratus.models.exporting_graph import (
     property_heads,
     trace,
 )
-from stratus.models.law_head import LawHead
-from stratus.models.member import Member
-from stratus.models.target_head import TargetHead
 from stratus.tasks.identities import IMPOSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from torch import nn
-
+    from stratus.heads.head import Head
     from stratus.models.exporting_check import Made
     from stratus.models.exporting_graph import Inputs
     from stratus.models.model import Model
+    from stratus.models.net import Net
 
 METADATA_KEY: Final = "stratus"
 """Under this name a file holds a JSON text that says what goes in and what comes out."""
@@ -135,20 +133,13 @@ def check_ready(path: Path) -> None:
         raise InputError(f"the folder {path.parent} is not there; make it first")
 
 
-def _members(model: Model, member: int | None) -> tuple[Member, ...]:
+def _members(model: Model, member: int | None) -> tuple[Net, ...]:
     """Return copies of the members that are asked for: on the CPU and in evaluation mode."""
     count = len(model.members)
     if member is not None and not 0 <= member < count:
         raise InputError(f"there is no member {member}; the model has {count}, counted from 0")
     chosen = model.members if member is None else (model.members[member],)
-    return tuple(
-        Member(
-            encoder=deepcopy(one.encoder).cpu().eval(),
-            heads={name: deepcopy(head).cpu().eval() for name, head in one.heads.items()},
-            group=one.group,
-        )
-        for one in chosen
-    )
+    return tuple(deepcopy(one).cpu().eval() for one in chosen)
 
 
 def _left_out(model: Model) -> tuple[str, ...]:
@@ -171,15 +162,15 @@ def _left_out(model: Model) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _reason(head: nn.Module) -> str:
+def _reason(head: Head) -> str:
     """Return why a graph does not hold a head."""
     if isinstance(head, LawHead):
         return "predicts by a law; Model.thermo gives its curves"
-    return "predicts per formula unit" if isinstance(head, TargetHead) else "predicts no property"
+    return "predicts per formula unit" if head.tasks else "predicts no property"
 
 
 def _document(
-    model: Model, members: Sequence[Member], inputs: Inputs, made: Sequence[Made]
+    model: Model, members: Sequence[Net], inputs: Inputs, made: Sequence[Made]
 ) -> dict[str, Any]:
     """Return what another program must know to feed the graph and to read its outputs."""
     heads = property_heads(members[0].heads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,10 +12,11 @@ import torch
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.errors import StratusError
 from stratus.models.exporting_graph import CRYSTAL, property_heads
-from stratus.models.predicting import predict_by_heads
+from stratus.models.values import predict_nets
 from stratus.scope import Dialect, encode
 from stratus.scope.partial import Known, hide
 from stratus.tasks.atom_counts import AtomCounts
+from stratus.tasks.predictions import mixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.models.exporting_graph import Inputs
-    from stratus.models.member import Member
     from stratus.models.model import Model
+    from stratus.models.net import Net
     from stratus.views.view import Sample
 
 TOLERANCE: Final = 1e-4
@@ -99,7 +100,7 @@ def feed(model: Model, inputs: Inputs, made: Sequence[Made]) -> dict[str, torch.
 
 
 def differences(
-    model: Model, members: Sequence[Member], inputs: Inputs, session: Any, made: Sequence[Made]
+    model: Model, members: Sequence[Net], inputs: Inputs, session: Any, made: Sequence[Made]
 ) -> dict[str, float]:
     """Compare a graph with torch.
 
@@ -138,7 +139,7 @@ def differences(
 
 
 def expected(
-    model: Model, members: Sequence[Member], made: Sequence[Made]
+    model: Model, members: Sequence[Net], made: Sequence[Made]
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return what torch gives and its spread by output, in the order of the graph."""
     samples = [one.sample for one in made]
@@ -148,11 +149,10 @@ def expected(
     found = {CRYSTAL: (vectors, np.sqrt(np.square(vectors).mean(keepdims=True)))}
     heads = property_heads(members[0].heads)
     if heads:
-        kinds = [Known.WHOLE] * len(made)
         both = AtomCounts(cell=atoms, formula=np.zeros_like(atoms))  # none is of a formula
-        predicted = predict_by_heads(replace(model, members=tuple(members)), samples, both, kinds)
+        by_net = predict_nets(members, model.view, samples, both.of, batch_size=len(made))
         for name, head in heads.items():
-            values = predicted[name].value
+            values, _ = mixture(by_net[name])
             spread = head.normaliser.restore_spread(np.ones(len(made)), atoms)
             found[name] = (values, spread.reshape(-1, *[1] * (values.ndim - 1)))
     return found

@@ -10,13 +10,14 @@ import math
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 from torch import nn
 
 from stratus.errors import InputError, StratusError
-from stratus.models.task_head import TaskHead
+from stratus.heads.property import PropertyHead
+from stratus.models.net import Net
 from stratus.views.keys import PADDING
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from stratus.models.member import Member
+    from stratus.encoders.encoding import Encoding
+    from stratus.heads.head import Head
 
 CRYSTAL: Final = "crystal"
 """The output with the vector of each crystal."""
@@ -69,13 +71,10 @@ class PropertyGraph(nn.Module):
         inputs: what is fed.
     """
 
-    def __init__(self, members: Sequence[Member], inputs: Inputs) -> None:
+    def __init__(self, members: Sequence[Net], inputs: Inputs) -> None:
         super().__init__()
         self.inputs = inputs
-        self.encoders = nn.ModuleList(member.encoder for member in members)
-        self.heads = nn.ModuleList(
-            nn.ModuleList(property_heads(member.heads).values()) for member in members
-        )
+        self.nets = nn.ModuleList(Net(one.encoder, property_heads(one.heads)) for one in members)
         self.names = tuple(property_heads(members[0].heads))
 
     @property
@@ -87,20 +86,21 @@ class PropertyGraph(nn.Module):
         """Return the vectors of the first member, then the values by target."""
         batch = dict(zip(self.inputs.names, tensors, strict=True))
         atoms = batch.pop(N_ATOMS, None)
-        crystals = [encoder(batch).crystal for encoder in self.encoders]
+        nets = cast("Sequence[Net]", self.nets)
+        encodings = [net.encoder(batch) for net in nets]
         values = [
             torch.stack(
                 [
-                    _values(heads[k], crystal, atoms)  # type: ignore[index]
-                    for heads, crystal in zip(self.heads, crystals, strict=True)
+                    _values(net.heads[name], batch, encoding, atoms)
+                    for net, encoding in zip(nets, encodings, strict=True)
                 ]
             ).mean(dim=0)
-            for k in range(len(self.names))
+            for name in self.names
         ]
-        return (crystals[0], *values)
+        return (encodings[0].crystal, *values)
 
 
-def property_heads(heads: Mapping[str, nn.Module]) -> dict[str, TaskHead]:
+def property_heads(heads: Mapping[str, Head]) -> dict[str, PropertyHead]:
     """Return the heads that a graph can hold, by name: of one task, and not per formula unit.
 
     The head of a law gives curves, and a formula unit is nothing that a graph is told of.
@@ -108,11 +108,11 @@ def property_heads(heads: Mapping[str, nn.Module]) -> dict[str, TaskHead]:
     return {
         name: head
         for name, head in heads.items()
-        if isinstance(head, TaskHead) and head.task.per != "formula"
+        if isinstance(head, PropertyHead) and head.task.per != "formula"
     }
 
 
-def inputs_of(members: Sequence[Member], batch: Mapping[str, Tensor]) -> Inputs:
+def inputs_of(members: Sequence[Net], batch: Mapping[str, Tensor]) -> Inputs:
     """Return what a graph must be fed with: the tensors that the encoder reads.
 
     The key ``padding`` is never among them, because its shape says whether attention needs a mask,
@@ -170,7 +170,7 @@ def trace(graph: PropertyGraph, example: Mapping[str, Tensor], longest: int, ops
         model: Any = program.model_proto if program is not None else None
     except Exception as error:  # of any kind: torch's exporters and ONNX have no common root
         reason = " ".join(str(error).split())[:300]
-        encoder = type(graph.encoders[0]).__name__
+        encoder = type(cast("Net", graph.nets[0]).encoder).__name__
         raise StratusError(
             f"torch could not export {encoder} to ONNX with opset {opset} ({reason})"
         ) from error
@@ -181,22 +181,24 @@ def trace(graph: PropertyGraph, example: Mapping[str, Tensor], longest: int, ops
     return model
 
 
-def _values(head: nn.Module, crystal: Tensor, atoms: Tensor | None) -> Tensor:
+def _values(
+    head: Head, batch: Mapping[str, Tensor], encoding: Encoding, atoms: Tensor | None
+) -> Tensor:
     """Return values in the unit of the target; as :func:`stratus.tasks.predictions.predict`."""
-    if not isinstance(head, TaskHead):
-        raise InputError(f"a {type(head).__name__} predicts no property")
-    given = head(crystal).double()
-    if head.task.kind == "multiclass":
+    [(name, task)] = head.tasks.items()
+    given = head(batch, encoding)[name].double()
+    if task.kind == "multiclass":
         return torch.softmax(given, dim=1)
     first: Tensor = given[:, 0]
-    if head.task.kind == "binary":
+    if task.kind == "binary":
         return torch.sigmoid(first)
-    values = first * head.normaliser.std + head.normaliser.mean
-    per_cell = atoms if head.normaliser.per_atom else None
+    normaliser = head.normalisers[name]
+    values = first * normaliser.std + normaliser.mean
+    per_cell = atoms if normaliser.per_atom else None
     if per_cell is not None:
         values = values * per_cell
-    if head.task.minimum is not None:
-        values = values.clamp(min=head.task.minimum)
+    if task.minimum is not None:
+        values = values.clamp(min=task.minimum)
     return values if per_cell is None else torch.where(per_cell >= 1, values, math.nan)
 
 

@@ -19,17 +19,19 @@ from stratus.corpora.documents import read_json, validated
 from stratus.encoders.cloud import Cloud, CloudConfig, from_bert
 from stratus.errors import InputError
 from stratus.files.digest import sha256
+from stratus.heads.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig, from_bert_head
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
+from stratus.models.net import Net
 from stratus.models.published_tokenizer import read_tokenizer
 from stratus.models.skeleton import check_bounds
-from stratus.tasks.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig, from_bert_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    from stratus.heads.head import Head
 
 WEIGHT_FILES: Final = ("model.safetensors", "pytorch_model.bin")
 
@@ -112,7 +114,7 @@ def import_published(
     weights, not_encoder = from_bert(tensors, config)
     encoder = Cloud(config, torch.Generator())
     encoder.load_state_dict(weights)
-    heads: dict[str, nn.Module] = {}
+    heads: dict[str, Head] = {}
     not_used = set(not_encoder)
     if any(tensor.startswith("cls.predictions.") for tensor in tensors):
         heads["masked"], not_head = _masked_head(tensors, config)
@@ -124,7 +126,7 @@ def import_published(
         )
     save_bundle(
         bundle,
-        members=[Member(encoder, heads)],
+        members=[Net(encoder, heads)],
         architecture="cloud",
         dialect="paper",
         vocabulary=words,

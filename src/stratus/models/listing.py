@@ -15,7 +15,7 @@ from stratus.errors import InputError
 from stratus.files.sealed import is_sealed
 from stratus.models.card import read_card
 from stratus.models.description import DESCRIPTION_FILE, read_description
-from stratus.models.layout import WEIGHTS_FILE, read_layout
+from stratus.models.weights import WEIGHTS_FILE, read_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

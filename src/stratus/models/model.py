@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stratus.models.member import tasks_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import nn
 
+    from stratus.heads.head import Head
     from stratus.models.card import Card
-    from stratus.models.member import Member
     from stratus.models.seen import SeenFormulas
     from stratus.scope.vocabulary import Vocabulary
     from stratus.tasks.conformal import Calibration
@@ -39,7 +38,7 @@ class Model:
         seen: the formulas that its weights have seen; None where nobody knows.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[Net, ...]
     view: View
     vocabulary: Vocabulary
     dialect: str
@@ -63,14 +62,14 @@ class Model:
         return self.members[0].encoder
 
     @property
-    def heads(self) -> Mapping[str, nn.Module]:
+    def heads(self) -> Mapping[str, Head]:
         """The heads of the first member, by name."""
         return self.members[0].heads
 
     @property
     def tasks(self) -> dict[str, Task]:
         """What it predicts, by name; nothing for a model that was only pre-trained."""
-        return tasks_of(self.heads)
+        return self.members[0].tasks
 
     @property
     def parameters(self) -> int:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 from stratus.errors import InputError
-from stratus.models.batching import by_length
 from stratus.models.given import atoms_of
-from stratus.models.target_head import TargetHead
+from stratus.models.values import predict_nets
 from stratus.physics.bounds import STIFFEST_IS, stiffest
 from stratus.tasks.conformal import check_level, intervals, moments
 from stratus.tasks.contents import contents_of
@@ -23,10 +20,9 @@ from stratus.tasks.predicted import Draft, Predicted
 from stratus.tasks.predictions import mixture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
 
     from stratus.models.given import Given
     from stratus.models.model import Model
@@ -91,7 +87,7 @@ def predict_samples(
         given: ``[n]``, what is known of each.
         level: share of crystals that the intervals are to hold; no intervals if None.
         batch_size: crystals that go through an encoder together.
-        imposed: whether any of this is done; else it is :func:`predict_by_heads`.
+        imposed: whether any of this is done; False gives what the heads give.
 
     Returns:
         what is predicted, by the name of the task.
@@ -110,31 +106,6 @@ def predict_samples(
         reach = reach_of(model, values[FREQUENCY], kinds)
         found = _with_stiff_modes(found, tasks, atoms, reach, too_stiff(reach, domain))
     return impose(found, tasks, contents, atoms, domain.metal_below)
-
-
-def predict_by_heads(
-    model: Model,
-    samples: Sequence[Sample],
-    atoms: AtomCounts,
-    kinds: Sequence[Known],
-    *,
-    level: float | None = None,
-    batch_size: int = 256,
-) -> dict[str, Predicted]:
-    """Predict with all members, and impose nothing: what was measured of the heads is of these.
-
-    Args:
-        model: one with property heads.
-        samples: n crystals as the view of the model gives them.
-        atoms: of the primitive cells and formula units, of :func:`stratus.models.given.atoms_of`.
-        kinds: ``[n]``, how much is known of each.
-        level: share of crystals that the intervals are to hold; no intervals if None.
-        batch_size: crystals that go through an encoder together.
-
-    Raises:
-        stratus.errors.InputError: the model predicts nothing, or the level cannot be.
-    """
-    return _by_heads(model, samples, atoms, kinds, level, batch_size)[1]
 
 
 def tells_reach(model: Model) -> bool:
@@ -201,65 +172,16 @@ def _by_heads(
     tasks = require_tasks(model)
     if level is not None:
         check_level(level)
-    values, stds = _of_members(model, tasks, samples, atoms, batch_size)
+    by_net = predict_nets(model.members, model.view, samples, atoms.of, batch_size=batch_size)
+    values = {name: np.stack([one.values for one in each]) for name, each in by_net.items()}
     found: dict[str, Predicted] = {}
     for name, task in tasks.items():
-        value, std = mixture(values[name], stds[name])
+        value, std = mixture(by_net[name])
         lo = hi = None
         if level is not None and task.kind == "regression":
             lo, hi = _interval(model, task, values[name], kinds, level)
         found[name] = Predicted(value, std, lo, hi)
     return values, found
-
-
-def _of_members(
-    model: Model,
-    tasks: dict[str, Task],
-    samples: Sequence[Sample],
-    atoms: AtomCounts,
-    batch_size: int,
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Return the values, and the standard deviations of heads that give one, else NaN.
-
-    Both are by task, ``[members, n]`` or ``[members, n, classes]``.
-    """
-    members, n = len(model.members), len(samples)
-    wide = {
-        name: (task.outputs,) if task.kind == "multiclass" else () for name, task in tasks.items()
-    }
-    values = {name: np.empty((members, n, *wide[name])) for name in tasks}
-    stds = {name: np.full((members, n, *wide[name]), np.nan) for name in tasks}
-    modules = [module for m in model.members for module in (m.encoder, *m.heads.values())]
-    with evaluating(*modules):
-        for rows, batch in by_length(model, samples, batch_size):
-            for number, member in enumerate(model.members):
-                crystal = require_finite(member.encoder(batch).crystal)
-                for head in member.heads.values():
-                    if not isinstance(head, TargetHead):
-                        continue
-                    found = head.predictions(
-                        require_finite(head(crystal).float()), atoms.take(rows).of
-                    )
-                    for name, got in found.items():
-                        values[name][number, rows] = got.values
-                        if got.std is not None:
-                            stds[name][number, rows] = got.std
-    return values, stds
-
-
-def require_finite(values: Tensor) -> Tensor:
-    """Return what a module gave, if it is made of finite numbers.
-
-    Raises:
-        stratus.errors.InputError: it is not: weights of a model that was trained are never so
-            large that it overflows.
-    """
-    if not values.isfinite().all():
-        raise InputError(
-            "the weights of the model are so large that what it works out is no finite number; "
-            "take a whole copy, or train again"
-        )
-    return values
 
 
 def _interval(
@@ -279,16 +201,3 @@ def _interval(
 @cache  # so that a stream says it once
 def _say_uncalibrated(model: str) -> None:
     _log.warning("the model %r was not calibrated, so its intervals are empty", model)
-
-
-@contextmanager
-def evaluating(*modules: nn.Module) -> Iterator[None]:
-    """Switch dropout and gradients off; afterwards everything is as it was."""
-    training = [part for module in modules for part in module.modules() if part.training]
-    with ExitStack() as after:
-        for part in training:
-            after.callback(setattr, part, "training", True)  # noqa: FBT003 - the attribute's value
-        for module in modules:
-            module.eval()
-        with torch.inference_mode():
-            yield

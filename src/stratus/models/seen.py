@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from stratus.errors import InputError
-from stratus.models.layout import read_layout
+from stratus.models.weights import read_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

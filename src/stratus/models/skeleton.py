@@ -14,17 +14,18 @@ import torch
 from stratus.corpora.documents import validated
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
-from stratus.models.heads import HEADS
-from stratus.models.layout import WEIGHTS_FILE
-from stratus.models.member import Member, check_alike
+from stratus.heads.table import HEADS
+from stratus.models.net import Net, check_alike
+from stratus.models.weights import WEIGHTS_FILE
 from stratus.names import pick
 from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary
 from stratus.views.table import view
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from torch import nn
 
+    from stratus.encoders.architecture import Architecture
+    from stratus.heads.head import Head
     from stratus.models.description import Description, HeadDescription
     from stratus.views.view import View
 
@@ -43,7 +44,7 @@ class Skeleton:
         view: how their encoders see a crystal.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[Net, ...]
     view: View
 
 
@@ -97,10 +98,12 @@ def _build(
         for number, member in enumerate(description.members):
             left.take(config)
             heads = {
-                name: _build_head(head, config, left, f"{where}: members.{number}.heads.{name}")
+                name: _build_head(
+                    head, kind, config, left, f"{where}: members.{number}.heads.{name}"
+                )
                 for name, head in member.heads.items()
             }
-            members.append(Member(kind.build(config).eval(), heads, member.group))
+            members.append(Net(kind.build(config), heads, member.group).eval())
     check_alike(members, where)
     return Skeleton(tuple(members), seen)
 
@@ -135,7 +138,9 @@ def check_bounds(config: BaseModel, where: object) -> None:
             raise InputError(f"{where}: {name} is {shown}; {most} is the most that can be loaded")
 
 
-def _build_head(head: HeadDescription, encoder: BaseModel, left: _Left, where: str) -> nn.Module:
+def _build_head(
+    head: HeadDescription, of: Architecture, encoder: BaseModel, left: _Left, where: str
+) -> Head:
     kind = pick(HEADS, head.kind, "kind of head")
     config = validated(kind.config, head.config, f"{where}: config")
     check_bounds(config, f"{where}: config")
@@ -144,7 +149,11 @@ def _build_head(head: HeadDescription, encoder: BaseModel, left: _Left, where: s
         ours, theirs = getattr(config, name, None), getattr(encoder, name, None)
         if ours is not None and ours != theirs:
             raise InputError(f"{where} has {name} {ours}, but the encoder has {theirs}")
-    return kind.build(config).eval()
+    if lacking := kind.module.needs - of.gives:
+        raise InputError(
+            f"{where} reads {', '.join(sorted(lacking))}, which {of.name} gives none of"
+        )
+    return kind.build(config)
 
 
 def _check_vocabulary(description: Description, words: Vocabulary) -> None:

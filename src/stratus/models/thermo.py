@@ -9,28 +9,30 @@ import numpy as np
 import torch
 
 from stratus.errors import InputError
-from stratus.models.batching import by_length
+from stratus.heads.law import law_head
 from stratus.models.curve_limits import CurveLimits
 from stratus.models.given import atoms_of
-from stratus.models.law_head import law_head
-from stratus.models.predicting import evaluating, reach_of, require_finite, tells_reach
-from stratus.models.target_head import TargetHead
+from stratus.models.predicting import reach_of, tells_reach
+from stratus.models.run_over import run_over
 from stratus.physics.effective import debye_temperature
 from stratus.physics.laws import Parameters, evaluate
 from stratus.physics.quantities import QUANTITIES
 from stratus.tasks.conformal import moments
 from stratus.tasks.curves import half_widths
 from stratus.tasks.domain import FREQUENCY
+from stratus.tasks.predictions import predict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from stratus.crystals.entry import Reject
+    from stratus.heads.law import LawHead
     from stratus.models.given import Given
-    from stratus.models.law_head import LawHead
     from stratus.models.model import Model
+    from stratus.models.net import Net
     from stratus.physics.quantities import Quantity
     from stratus.scope.partial import Known
     from stratus.tasks.atom_counts import AtomCounts
@@ -190,24 +192,21 @@ def thermo_samples(
     reach = np.full(n, np.nan)
     count = {"cell": atoms.cell, "formula": atoms.formula}.get(per, np.ones(n))
     times = np.where(count >= 1, count, np.nan)[:, np.newaxis]
-    modules = [module for m in model.members for module in (m.encoder, *m.heads.values())]
-    with evaluating(*modules):
-        for rows, batch in by_length(model, samples, batch_size):
-            vectors = [member.encoder(batch).crystal for member in model.members]
-            parameters = [
-                _parameters(member.heads, vector)
-                for member, vector in zip(model.members, vectors, strict=True)
-            ]
-            known = [kinds[row] for row in rows.tolist()]
-            if tells_reach(model):
-                reach[rows] = reach_of(model, _frequencies(model, vectors, atoms.take(rows)), known)
-            theta[rows], theta_std[rows] = _effective(model, parameters)
-            for name, into in arrays.items():
-                values = _values(model, parameters, name, at)
-                for array, found in zip(
-                    into, _summary(model, name, values, known, at, level), strict=True
-                ):
-                    array[rows] = found
+    for rows, read in run_over(
+        model.members, model.view, samples, batch_size=batch_size, read=_read
+    ):
+        parameters = [of_law for of_law, _ in read]
+        known = [kinds[row] for row in rows.tolist()]
+        if tells_reach(model):
+            frequencies = _frequencies(model, [numbers for _, numbers in read], atoms.take(rows))
+            reach[rows] = reach_of(model, frequencies, known)
+        theta[rows], theta_std[rows] = _effective(model, parameters)
+        for name, into in arrays.items():
+            values = _values(model, parameters, name, at)
+            for array, found in zip(
+                into, _summary(model, name, values, known, at, level), strict=True
+            ):
+                array[rows] = found
     limits = CurveLimits.of(model.domain, model.dialect, given, reach) if imposed else None
     curves: dict[Quantity, Curve] = {}
     for name, parts in arrays.items():
@@ -297,20 +296,24 @@ def _all_notes(parts: Sequence[ThermoCurves]) -> tuple[str, ...]:
     return tuple(text for part in parts for text in part.notes or ("",) * len(part))
 
 
-def _frequencies(model: Model, vectors: Sequence[torch.Tensor], atoms: AtomCounts) -> Floats:
+def _read(net: Net, batch: Mapping[str, Tensor]) -> tuple[Parameters, dict[str, Tensor]]:
+    """Return the parameters of the law, and the numbers of the highest frequency if it has them."""
+    encoding = net.encode(batch)
+    head: LawHead = law_head(net.heads)  # type: ignore[assignment]  # all nets are alike
+    numbers = net.heads[FREQUENCY].exact(batch, encoding) if FREQUENCY in net.heads else {}
+    return head.parameters_of(encoding), numbers
+
+
+def _frequencies(model: Model, numbers: Sequence[dict[str, Tensor]], atoms: AtomCounts) -> Floats:
     """Return the highest frequency by each member, ``[members, b]``, in 1/cm."""
-    found = []
-    for member, vector in zip(model.members, vectors, strict=True):
-        head = member.heads[FREQUENCY]
-        if not isinstance(head, TargetHead):
-            raise InputError(f"the head {FREQUENCY} predicts no property")
-        found.append(head.predictions(head(vector).float(), atoms.of)[FREQUENCY].values)
-    return np.stack(found)
-
-
-def _parameters(heads: object, crystal: torch.Tensor) -> Parameters:
-    head: LawHead = law_head(heads)  # type: ignore[arg-type, assignment]  # members are alike
-    return head.parameters_of(require_finite(head(crystal).float()).cpu().double())
+    task = model.tasks[FREQUENCY]
+    normalisers = [member.normalisers[FREQUENCY] for member in model.members]
+    return np.stack(
+        [
+            predict(task, normaliser, each[FREQUENCY], atoms.of(task)).values
+            for normaliser, each in zip(normalisers, numbers, strict=True)
+        ]
+    )
 
 
 def _values(

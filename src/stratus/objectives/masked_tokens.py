@@ -13,37 +13,31 @@ tokens of a string in order, so both mask the same tokens of a crystal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import nn
 from torch.nn import functional as fn
 
-from stratus.encoders import architecture
 from stratus.errors import InputError
+from stratus.heads.masked_tokens import MASKED_TOKENS
 from stratus.objectives.hash_rng import Purpose, below, hashed, key, uniform
 from stratus.objectives.objective import Step, Summed
 from stratus.scope.vocabulary import SEPARATOR, Role
-from stratus.views.keys import SITES, TOKENS
+from stratus.views.keys import SITES, TOKENS, WHERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from stratus.corpora.tokens.corpus import TokenCorpus
     from stratus.objectives.objective import Rows
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
     from stratus.views.view import View
-
-MASKED_TOKENS: Final = architecture.MASKED_TOKENS
-
-WHERE: Final = "where"
-"""int64 ``[M, k]``: the index in ``tokens`` of each masked token; k = 2 or 3, the first the row."""
 
 TARGETS: Final = "targets"
 """int64 ``[M]``: the tokens that stood there."""
@@ -119,26 +113,6 @@ def sums_of(logits: Tensor, targets: Tensor) -> Tensor:
     hits = (logits.argmax(dim=-1) == targets).sum()
     places = torch.tensor(len(targets), device=logits.device)
     return torch.stack([part.double() for part in (loss, hits, places)])
-
-
-class MaskedTokenNet(nn.Module):
-    """An encoder with the head that guesses masked tokens.
-
-    Args:
-        encoder: has ``token_embedding``; gives an ``Encoding`` with parts.
-        head: scores the tokens at masked places.
-    """
-
-    def __init__(self, encoder: nn.Module, head: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.head = head
-
-    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Score the tokens at the masked places of a batch, ``[M, V]``."""
-        embedding = cast("nn.Embedding", self.encoder.token_embedding)
-        parts = self.encoder(batch).parts
-        return {MASKED_TOKENS: self.head(parts, batch[WHERE], embedding.weight)}
 
 
 class MaskedRows:

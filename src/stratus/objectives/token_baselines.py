@@ -21,12 +21,11 @@ from stratus.errors import InputError
 from stratus.objectives.masked_tokens import (
     PLACES,
     TARGETS,
-    WHERE,
     maskable_tokens,
     place_in_row,
 )
 from stratus.scope.vocabulary import SEPARATOR, Role
-from stratus.views.keys import SEGMENTS, TOKENS
+from stratus.views.keys import SEGMENTS, TOKENS, WHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

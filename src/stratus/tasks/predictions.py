@@ -69,7 +69,7 @@ def predict(
 
 
 def mixture(
-    values: NDArray[np.float64], stds: NDArray[np.float64]
+    predictions: Sequence[Prediction],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return value and standard deviation of members together.
 
@@ -78,16 +78,19 @@ def mixture(
     2017, arXiv:1612.01474).
 
     Args:
-        values: ``[members, ...]``.
-        stds: the same shape, what the heads say themselves; NaN where they say nothing.
+        predictions: one a member, at least one, of one task.
 
     Returns:
-        both ``[...]``; the second is NaN where one member alone says nothing.
+        both of the shape of the values; the second is NaN where one member alone says nothing.
     """
+    values = np.stack([each.values for each in predictions])
     value, spread = moments(values)
+    unsaid = np.full_like(value, np.nan)
+    stds = np.stack([unsaid if each.std is None else each.std for each in predictions])
     own = np.sqrt(np.mean(np.square(stds), axis=0))
-    unsaid = spread if len(values) > 1 else np.full_like(value, np.nan)
-    return value, np.where(np.isnan(own), unsaid, np.hypot(spread, own))
+    return value, np.where(
+        np.isnan(own), spread if len(values) > 1 else unsaid, np.hypot(spread, own)
+    )
 
 
 def together(predictions: Sequence[Prediction]) -> Prediction:
@@ -98,10 +101,6 @@ def together(predictions: Sequence[Prediction]) -> Prediction:
     Args:
         predictions: one a member, at least one, of one task.
     """
-    values = np.stack([each.values for each in predictions])
-    unsaid = np.full(values.shape[1:], np.nan)
-    value, std = mixture(
-        values, np.stack([unsaid if p.std is None else p.std for p in predictions])
-    )
+    value, std = mixture(predictions)
     said = predictions[0].std is not None or (len(predictions) > 1 and value.ndim == 1)
     return Prediction(value, std if said else None)

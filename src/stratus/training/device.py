@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
 
 _RANKS: Final = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
 
@@ -20,6 +26,19 @@ def device_here(accelerator: str = "auto") -> torch.device:
     """Return the kind of device to learn on: by default a GPU with CUDA if there is one."""
     on_gpu = accelerator == "cuda" or (accelerator == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if on_gpu else "cpu")
+
+
+@contextmanager
+def on_device(*modules: nn.Module) -> Iterator[None]:
+    """Put modules on the device to learn on inside the block; afterwards they are on the CPU."""
+    device = device_here()
+    try:
+        for module in modules:
+            module.to(device)
+        yield
+    finally:
+        for module in modules:
+            module.cpu()
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from torch.nn import functional as fn
 
 from stratus.corpora.documents import read_json, validated
+from stratus.heads.masked_tokens import MASKED_TOKENS
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
-from stratus.objectives.masked_tokens import MASKED_TOKENS, masked_batch
+from stratus.objectives.masked_tokens import masked_batch
 from stratus.objectives.token_baselines import (
     Tally,
     TokenScore,
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
-    from stratus.objectives.masked_tokens import MaskedRows, MaskedTokenNet
+    from stratus.models.net import Net
+    from stratus.objectives.masked_tokens import MaskedRows
     from stratus.objectives.objective import Step
     from stratus.training.fit import Fitted
     from stratus.training.options import PretrainOptions
@@ -118,7 +119,7 @@ def make_card(
 
 def finish(
     run: RunFolder,
-    net: MaskedTokenNet,
+    net: Net,
     options: PretrainOptions,
     *,
     rows: Callable[[TokenCorpus], MaskedRows],
@@ -160,7 +161,7 @@ def finish(
     )
     save_bundle(
         run.bundle,
-        members=[Member(net.encoder, {MASKED_TOKENS: net.head})],
+        members=[net],
         architecture=options.encoder,
         dialect=info.dialect,
         vocabulary=words,
@@ -181,7 +182,7 @@ def finish(
     return summary
 
 
-def _score(net: MaskedTokenNet, steps: Iterable[Step], device: torch.device) -> TokenScore:
+def _score(net: Net, steps: Iterable[Step], device: torch.device) -> TokenScore:
     """Score the masked tokens of some steps, in float32."""
     tally = Tally(vocabulary())
     net.to(device).eval()

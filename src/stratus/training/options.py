@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from stratus.corpora.documents import read_yaml
-from stratus.encoders.architecture import MASKED_TOKENS
+from stratus.encoders.encoding import Gives
 from stratus.encoders.table import ARCHITECTURES, DEFAULT_ENCODER, DEFAULT_PRESET, architecture
 from stratus.errors import InputError, ResumeError
 from stratus.names import pick
@@ -53,8 +53,8 @@ class PretrainOptions(FitOptions):
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         kind = architecture(self.encoder)
-        if MASKED_TOKENS not in kind.objectives:
-            able = [k.name for k in ARCHITECTURES.values() if MASKED_TOKENS in k.objectives]
+        if Gives.TOKENS not in kind.gives:
+            able = [k.name for k in ARCHITECTURES.values() if Gives.TOKENS in k.gives]
             raise ValueError(
                 f"encoder {self.encoder} cannot be pre-trained on masked tokens, since its rows "
                 f"are not words; choose {' or '.join(able)}"

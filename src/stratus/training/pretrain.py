@@ -12,9 +12,10 @@ import torch
 from stratus.encoders.table import architecture, configure, in_words
 from stratus.errors import InputError
 from stratus.files.lock import sole_writer
-from stratus.objectives.masked_tokens import MaskedRows, MaskedTokenNet, MaskedTokens
+from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
+from stratus.models.net import Net
+from stratus.objectives.masked_tokens import MaskedRows, MaskedTokens
 from stratus.scope.vocabulary import vocabulary
-from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.device import is_first_process
 from stratus.training.events import FitStarted
 from stratus.training.finish import PretrainSummary, finish, make_card, read_summary
@@ -137,7 +138,7 @@ class _Setup:
     corpora: TokenCorpora
     config: BaseModel
     view: View
-    net: MaskedTokenNet
+    net: Net
 
     def rows(self, corpus: TokenCorpus) -> MaskedRows:
         """Return a split as a source of masked tokens."""
@@ -159,7 +160,7 @@ def _set_up(table: Path, folder: Path, options: PretrainOptions, *, resume: bool
     head = MaskedTokenHead(config.hidden, len(words), view.fields, generator=generator)
     run = RunFolder(folder)
     corpora = _corpora(run, table, options, _most_tokens(view), resume=resume)
-    return _Setup(run, options, corpora, config, view, MaskedTokenNet(encoder, head))
+    return _Setup(run, options, corpora, config, view, Net(encoder, {MASKED_TOKENS: head}))
 
 
 def _corpora(

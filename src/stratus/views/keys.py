@@ -41,3 +41,7 @@ ELEMENTS: Final = "elements"
 
 FRACTIONS: Final = "fractions"
 """float32 ``[B, E]``, only of compositions: shares of the atoms, which sum to 1; 0 where none."""
+
+WHERE: Final = "where"
+"""int64 ``[M, 2]`` or ``[M, 3]``, only with masked tokens: crystal and row of each masked place,
+and its place in the row where one row stands for several tokens."""

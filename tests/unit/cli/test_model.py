@@ -14,7 +14,7 @@ from stratus.cli.app import app
 from stratus.encoders.table import architecture
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource, Metric
-from stratus.models.member import Member
+from stratus.models.net import Net
 from stratus.scope import vocabulary
 
 BUNDLED = Path(_models.__file__).parent / "bundled"
@@ -44,7 +44,7 @@ def models(tmp_path) -> Path:
         )
         save_bundle(
             tmp_path / name,
-            members=[Member(kind.build(config, torch.Generator()))],
+            members=[Net(kind.build(config, torch.Generator()))],
             architecture=name,
             dialect="orbit",
             vocabulary=vocabulary(),

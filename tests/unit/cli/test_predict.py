@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 import stratus
 from stratus.cli.app import app
 from stratus.encoders.table import architecture
+from stratus.heads.property import make_property_head
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
-from stratus.models.task_head import make_task_head
+from stratus.models.net import Net
 from stratus.scope import vocabulary
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
@@ -33,8 +33,8 @@ def bundle(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     members = []
     for _ in range(2):
-        head = make_task_head(gap, Normaliser(mean=1, std=2, rows=9), 32, generator)
-        members.append(Member(kind.build(config, generator), {"gap": head}))
+        head = make_property_head(gap, Normaliser(mean=1, std=2, rows=9), 32, generator)
+        members.append(Net(kind.build(config, generator), {"gap": head}))
     save_bundle(
         folder,
         members=members,

@@ -65,8 +65,8 @@ def test_the_order_of_the_elements_is_not_seen():
         expected = encoder(collated([written(range(5))]))
         found = encoder(collated([written(order) for order in orders]))
     assert (found.crystal - expected.crystal).abs().max() <= 1e-5
-    for parts, order in zip(found.parts, orders, strict=True):
-        assert (parts - expected.parts[0][torch.from_numpy(order)]).abs().max() <= 1e-5
+    for parts, order in zip(found.by_crystal(), orders, strict=True):
+        assert (parts - expected.by_crystal()[0][torch.from_numpy(order)]).abs().max() <= 1e-5
 
 
 def test_a_crystal_alone_is_the_crystal_in_a_batch():
@@ -75,9 +75,9 @@ def test_a_crystal_alone_is_the_crystal_in_a_batch():
         together = encoder(collated(TEXTS))
         for k, text in enumerate(TEXTS):
             alone = encoder(collated([text]))
-            rows = alone.parts.shape[1]
+            rows = alone.by_crystal().shape[1]
             assert (together.crystal[k] - alone.crystal[0]).abs().max() <= 1e-5
-            assert (together.parts[k, :rows] - alone.parts[0]).abs().max() <= 1e-5
+            assert (together.by_crystal()[k, :rows] - alone.by_crystal()[0]).abs().max() <= 1e-5
 
 
 def test_what_pads_a_batch_changes_nothing_and_gets_no_gradient():
@@ -89,7 +89,7 @@ def test_what_pads_a_batch_changes_nothing_and_gets_no_gradient():
     }
     before, after = encoder(batch), encoder(other)
     assert torch.equal(before.crystal, after.crystal)
-    assert torch.equal(before.parts[real], after.parts[real])
+    assert torch.equal(before.by_crystal()[real], after.by_crystal()[real])
     after.crystal.square().sum().backward()
     known = set(batch[keys.ELEMENTS][real].tolist())
     moved = encoder.element_embedding.weight.grad.any(dim=1).nonzero().flatten()

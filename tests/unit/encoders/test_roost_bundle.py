@@ -11,7 +11,7 @@ from stratus.errors import InputError
 from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
+from stratus.models.net import Net
 from stratus.scope import vocabulary
 
 TEXTS = ["i0 | H 1a | H 1 | 1", "i0 | H 1a | O 3 Ti 1 Ba 1 | 5"]
@@ -29,7 +29,7 @@ def save(folder, max_length: int = 20) -> Roost:
     encoder = Roost(configure("roost", "nano"), torch.Generator().manual_seed(0))
     save_bundle(
         folder,
-        members=[Member(encoder)],
+        members=[Net(encoder)],
         architecture="roost",
         dialect="orbit",
         vocabulary=vocabulary(),

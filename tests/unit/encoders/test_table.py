@@ -8,8 +8,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from stratus.encoders.architecture import MASKED_TOKENS
 from stratus.encoders.cloud import Cloud, CloudConfig
+from stratus.encoders.encoding import Gives
 from stratus.encoders.orbit_set import OrbitSet
 from stratus.encoders.table import ARCHITECTURES, architecture, configure, read_config
 from stratus.errors import InputError
@@ -49,10 +49,10 @@ def test_an_architecture_reads_a_view_that_there_is():
 
 
 def test_only_an_encoder_whose_rows_stand_for_tokens_learns_masked_ones():
-    assert [name for name, kind in ARCHITECTURES.items() if MASKED_TOKENS in kind.objectives] == [
+    assert [name for name, kind in ARCHITECTURES.items() if Gives.TOKENS in kind.gives] == [
         name for name, kind in ARCHITECTURES.items() if VIEWS[kind.view].fields
     ]
-    assert architecture("roost").objectives == ()
+    assert architecture("roost").gives == {Gives.CRYSTAL, Gives.PARTS}
 
 
 def test_build_gives_the_module_of_the_config():

@@ -10,10 +10,10 @@ import torch
 
 import stratus
 from stratus.encoders.table import architecture
+from stratus.heads.property import make_property_head
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
-from stratus.models.task_head import make_task_head
+from stratus.models.net import Net
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known
 from stratus.tasks.conformal import Calibration, calibrate
@@ -45,14 +45,14 @@ def save(folder: Path, *, heads: bool = True, max_length: int = 64) -> Path:
     members = []
     for group in ("a", "a", "b", "b"):
         made = {
-            task.name: make_task_head(
+            task.name: make_property_head(
                 task, Normaliser(mean=1.0, std=2.0, per_atom=task.per == "cell", rows=9)
                 if task.kind == "regression" else Normaliser(mean=0.0, std=1.0, rows=9),
                 32, generator,
             )
             for task in TASKS if heads
         }  # fmt: skip
-        members.append(Member(kind.build(config, generator), made, group))
+        members.append(Net(kind.build(config, generator), made, group))
     rng = np.random.default_rng(0)
     scores = calibrate(rng.normal(size=200), np.zeros(200), np.full(200, 0.1))
     known = {Known.WHOLE: scores, Known.FORMULA: scores}

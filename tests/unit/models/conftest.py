@@ -10,11 +10,11 @@ import torch
 
 from stratus.corpora.cards.card import DataSource
 from stratus.encoders.table import architecture
+from stratus.heads.masked_tokens import MaskedTokenHead
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, Metric
-from stratus.models.member import Member
+from stratus.models.net import Net
 from stratus.scope import vocabulary
-from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.views.table import VIEWS
 
 CARD = Card(
@@ -39,7 +39,7 @@ def parts(name: str) -> dict:
     fields = VIEWS[kind.view].fields
     return {
         "members": [
-            Member(
+            Net(
                 kind.build(config, generator),
                 {"masked": MaskedTokenHead(16, 595, fields, generator=generator)},
             )

@@ -11,10 +11,10 @@ import torch
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.files.sealed import SealError, sealing
+from stratus.heads.property import make_property_head
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.listing import list_bundles
-from stratus.models.member import Member
-from stratus.models.task_head import make_task_head
+from stratus.models.net import Net
 from stratus.scope.partial import Known
 from stratus.tasks.conformal import Calibration, Scores
 from stratus.tasks.normalise import Normaliser
@@ -27,12 +27,12 @@ CALIBRATION = Calibration(
 )
 
 
-def member(tiny: dict, seed: int, group: str, task=GAP, mean: float = 0.5) -> Member:
+def member(tiny: dict, seed: int, group: str, task=GAP, mean: float = 0.5) -> Net:
     generator = torch.Generator().manual_seed(seed)
     first = tiny["members"][0].encoder
     encoder = architecture(tiny["architecture"]).build(first.config, generator)
     normaliser = Normaliser(mean=mean, std=2.0, rows=9)
-    return Member(encoder, {task.name: make_task_head(task, normaliser, 16, generator)}, group)
+    return Net(encoder, {task.name: make_property_head(task, normaliser, 16, generator)}, group)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def another_config(tiny):
     first = tiny["members"][0].encoder
     larger = first.config.model_copy(update={"feed_forward": 64})
     encoder = architecture(tiny["architecture"]).build(larger, torch.Generator())
-    return Member(encoder, member(tiny, 0, "a").heads)
+    return Net(encoder, member(tiny, 0, "a").heads)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import torch
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError
 from stratus.inference.predictor import Predictor
+from stratus.heads.table import make_heads
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
-from stratus.models.heads import make_target_heads
-from stratus.models.member import Member
+from stratus.models.net import Net
 from stratus.models.thermo import UNITS, joined_curves
 from stratus.physics import debye
 from stratus.physics.bounds import harmonic_bounds
@@ -58,9 +58,9 @@ def make_bundle(folder, law="mixture", groups=("a", "a", "b"), calibration=None)
     normalisers = {task.name: PLAIN for task in tasks}
     members = []
     for group in groups:
-        heads = make_target_heads(tasks, normalisers, 16, generator)
+        heads = make_heads(tasks, normalisers, 16, generator)
         encoder = architecture("orbit-set").build(config, generator)
-        members.append(Member(encoder, {head.name: head for head in heads}, group))
+        members.append(Net(encoder, heads, group))
     save_bundle(
         folder,
         members=members,
@@ -241,7 +241,7 @@ def test_a_graph_leaves_the_law_out_and_says_so(model, tmp_path):
 def test_curves_of_a_model_without_a_law_are_refused(model):
     from dataclasses import replace
 
-    without = tuple(Member(m.encoder, {"gap": m.heads["gap"]}, m.group) for m in model.members)
+    without = tuple(Net(m.encoder, {"gap": m.heads["gap"]}, m.group) for m in model.members)
     with pytest.raises(InputError, match="no head of a thermodynamic law"):
         Predictor(replace(model, members=without)).curves(SCOPES, AT)
 

@@ -16,14 +16,13 @@ from stratus.errors import InputError
 from stratus.objectives.masked_tokens import (
     PLACES,
     TARGETS,
-    WHERE,
     MaskingOptions,
     TokenMasker,
     mask_tokens,
     sums_of,
 )
 from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
-from stratus.views.keys import GROUPS, MASK, SITES, TOKENS
+from stratus.views.keys import GROUPS, MASK, SITES, TOKENS, WHERE
 from stratus.views.table import VIEWS, view
 
 V = vocabulary()

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
+from stratus.tasks.heads import make_heads
 from torch import nn
 
 from stratus.errors import InputError
-from stratus.tasks.heads import make_heads
 from stratus.tasks.losses import (
     WIDEST_LOG_STD,
     bounded_log_std,

@@ -13,10 +13,11 @@ import torch
 from stratus import Scope
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
-from stratus.objectives.masked_tokens import MASKED_TOKENS, WHERE, MaskedRows, MaskingOptions
+from stratus.heads.masked_tokens import MASKED_TOKENS
+from stratus.objectives.masked_tokens import MaskedRows, MaskingOptions
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.loader import Endless, Loader
-from stratus.views.keys import MASK, TOKENS
+from stratus.views.keys import MASK, TOKENS, WHERE
 from stratus.views.table import VIEWS, view
 
 V = vocabulary()

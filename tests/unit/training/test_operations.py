@@ -12,12 +12,13 @@ from torch import nn
 from stratus import Scope
 from stratus.crystals.element_properties import property_names
 from stratus.encoders.table import architecture, configure
-from stratus.objectives.masked_tokens import WHERE, MaskedRows, MaskedTokenNet
+from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
+from stratus.models.net import Net
+from stratus.objectives.masked_tokens import MaskedRows
 from stratus.objectives.objective import Step
 from stratus.scope.vocabulary import vocabulary
-from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.training.operations import cost_of, count_operations
-from stratus.views.keys import TOKENS
+from stratus.views.keys import TOKENS, WHERE
 from stratus.views.table import view
 
 V = vocabulary()
@@ -54,7 +55,7 @@ def masked(name, **options):
     kind = architecture(name)
     look = view(kind.view, V, config.max_length)
     encoder = kind.build(config, torch.Generator().manual_seed(0))
-    net = MaskedTokenNet(encoder, MaskedTokenHead(D, len(V), look.fields))
+    net = Net(encoder, {MASKED_TOKENS: MaskedTokenHead(D, len(V), look.fields)})
     return net, MaskedRows(corpus(), look)
 
 

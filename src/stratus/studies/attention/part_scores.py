@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import torch
 
 from stratus.encoders.table import architecture
 from stratus.encoders.transformer import draw_weights
 from stratus.errors import InputError
-from stratus.models.batching import by_length
-from stratus.models.predicting import evaluating
-from stratus.models.task_head import TaskHead
+from stratus.heads.property import PropertyHead
+from stratus.models.net import Net
+from stratus.models.run_over import run_over
 from stratus.studies.attention.parts import parts_of
 from stratus.studies.attention.reading import attend, blocks_of, gradient_times_input, roll_out
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from stratus.models.model import Model
     from stratus.studies.attention.parts import Part
@@ -57,34 +56,31 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Looker:
-    """An encoder with the outputs whose gradients are taken.
+    """A net with the outputs whose gradients are taken.
 
     Attributes:
-        encoder: of the architecture ``cloud`` or ``orbit-set``.
-        heads: property heads; without any, four fixed projections of the crystal's vector are
-            the outputs.
+        net: an encoder of the architecture ``cloud`` or ``orbit-set`` with property heads; without
+            any, four fixed projections of the crystal's vector are the outputs.
         seed: of the projections.
     """
 
-    encoder: nn.Module
-    heads: tuple[TaskHead, ...]
+    net: Net
     seed: int
 
     def outputs(self) -> list[Callable[[Tensor], Tensor]]:
         """Return the outputs: each gives one number ``[B]`` for vectors ``[B, d]``."""
-        if self.heads:
-            return [partial(_first_of, head) for head in self.heads]
-        config: Any = self.encoder.config
-        device = next(self.encoder.parameters()).device
+        heads = cast("Sequence[PropertyHead]", list(self.net.heads.values()))
+        if heads:
+            return [partial(_first_of, head) for head in heads]
+        device = next(self.net.parameters()).device
         generator = torch.Generator().manual_seed(self.seed)
-        signs = torch.randint(0, 2, (_PROJECTIONS, config.hidden), generator=generator)
+        signs = torch.randint(0, 2, (_PROJECTIONS, self.net.config.hidden), generator=generator)
         rows = (2.0 * signs - 1).to(device)
         return [partial(_along, row) for row in rows]
 
 
-def _first_of(head: nn.Module, crystal: Tensor) -> Tensor:
-    first: Tensor = head(crystal)[:, 0]
-    return first
+def _first_of(head: PropertyHead, crystal: Tensor) -> Tensor:
+    return head.raw(crystal)[:, 0]
 
 
 def _along(row: Tensor, crystal: Tensor) -> Tensor:
@@ -92,14 +88,14 @@ def _along(row: Tensor, crystal: Tensor) -> Tensor:
 
 
 def trained(model: Model, seed: int) -> Looker:
-    """Return the first member of a model.
+    """Return the first member of a model, with its property heads.
 
     Raises:
         stratus.errors.InputError: it has no attention over words.
     """
     blocks_of(model.encoder)
-    heads = tuple(head for head in model.heads.values() if isinstance(head, TaskHead))
-    return Looker(model.encoder, heads, seed)
+    heads = {name: head for name, head in model.heads.items() if isinstance(head, PropertyHead)}
+    return Looker(Net(model.encoder, heads), seed)
 
 
 def untrained(model: Model, seed: int) -> Looker:
@@ -107,11 +103,10 @@ def untrained(model: Model, seed: int) -> Looker:
     generator = torch.Generator().manual_seed(seed)
     device = next(model.encoder.parameters()).device
     encoder = architecture(model.architecture).build(model.encoder.config, generator).to(device)
-    heads = []
-    for head in trained(model, seed).heads:
-        heads.append(copy.deepcopy(head))
-        draw_weights(heads[-1], generator)
-    return Looker(encoder, tuple(heads), seed)
+    heads = {name: copy.deepcopy(head) for name, head in trained(model, seed).net.heads.items()}
+    for head in heads.values():
+        draw_weights(head, generator)
+    return Looker(Net(encoder, heads), seed)
 
 
 def look(
@@ -129,33 +124,37 @@ def look(
     Raises:
         stratus.errors.InputError: there is no such layer.
     """
-    layers = len(blocks_of(looker.encoder))
+    layers = len(blocks_of(looker.net.encoder))
     if not -layers <= layer < layers:
         raise InputError(f"there is no layer {layer}; the model has {layers}, from 0")
     found: list[Look | None] = [None] * len(samples)
     outputs = looker.outputs()
-    with ExitStack() as stack:
-        stack.enter_context(evaluating(looker.encoder, *looker.heads))
-        for places, batch in by_length(model, samples, batch_size):
-            attention = attend(looker.encoder, batch)
-            heads = attention.weights[layer][:, :, 0].double().cpu()
-            flow = roll_out(attention.weights).double().cpu()
-            gradients = torch.stack(
-                [gradient_times_input(looker.encoder, batch, output) for output in outputs]
-            )
-            # each output has a scale of its own, which must not decide
-            scale = gradients.sum(dim=-1, keepdim=True).clamp(min=1e-30)
-            pulled = (gradients / scale).mean(dim=0).double().cpu()
-            for k, parts in enumerate(parts_of(batch, model.vocabulary)):
-                rows = [part.row for part in parts]
-                by_head = heads[k][:, rows].numpy()
-                found[places[k]] = Look(
-                    parts=parts,
-                    heads=by_head,
-                    scores={
-                        ATTENTION: by_head.sum(axis=0),
-                        ROLL_OUT: flow[k, rows].numpy(),
-                        GRADIENTS: pulled[k, rows].numpy(),
-                    },
-                )
+
+    def read(net: Net, batch: dict[str, Tensor]) -> list[Look]:
+        attention = attend(net.encoder, batch)
+        heads = attention.weights[layer][:, :, 0].double().cpu()
+        flow = roll_out(attention.weights).double().cpu()
+        gradients = torch.stack(
+            [gradient_times_input(net.encoder, batch, output) for output in outputs]
+        )
+        # each output has a scale of its own, which must not decide
+        scale = gradients.sum(dim=-1, keepdim=True).clamp(min=1e-30)
+        pulled = (gradients / scale).mean(dim=0).double().cpu()
+        looks = []
+        for k, parts in enumerate(parts_of(batch, model.vocabulary)):
+            rows = [part.row for part in parts]
+            by_head = heads[k][:, rows].numpy()
+            scores = {
+                ATTENTION: by_head.sum(axis=0),
+                ROLL_OUT: flow[k, rows].numpy(),
+                GRADIENTS: pulled[k, rows].numpy(),
+            }
+            looks.append(Look(parts=parts, heads=by_head, scores=scores))
+        return looks
+
+    for places, [looks] in run_over(
+        [looker.net], model.view, samples, batch_size=batch_size, read=read
+    ):
+        for place, one in zip(places, looks, strict=True):
+            found[place] = one
     return [one for one in found if one is not None]

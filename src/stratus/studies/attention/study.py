@@ -158,7 +158,7 @@ def study(
             with_attention=_agreement(ours, method, ours, ATTENTION),
             sane=alike.mean < _TOO_ALIKE,
         )
-    tasks = ", ".join(head.task.name for head in lookers[0].heads)
+    tasks = ", ".join(name for name in lookers[0].net.tasks)
     return (
         AttentionReport(
             model=model.card.name,

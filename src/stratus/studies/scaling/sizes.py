@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,12 +20,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError, StratusError
+from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
+from stratus.models.net import Net
 from stratus.scope.vocabulary import vocabulary
-from stratus.tasks.masked_tokens import MaskedTokenHead
-from stratus.views.keys import MASK, TOKENS
+from stratus.views.keys import MASK, TOKENS, WHERE
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
+    from stratus.heads.head import Head
     from stratus.training.options import PretrainOptions
     from stratus.views.view import View
 
@@ -240,12 +242,12 @@ def _before_blocks(encoder: nn.Module, words: int) -> tuple[int, int]:
 
 
 def _measure(
-    encoder: nn.Module, head: nn.Module, batch: dict[str, torch.Tensor], places: torch.Tensor
+    encoder: nn.Module, head: Head, batch: dict[str, torch.Tensor], places: torch.Tensor
 ) -> int:
     """Count the operations of a training step as torch sees them."""
-    embedding = cast("nn.Embedding", encoder.get_submodule("token_embedding"))
+    net = Net(encoder, {MASKED_TOKENS: head})
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        logits = head(encoder(batch).parts, places, embedding.weight)
+        logits = net({**batch, WHERE: places})[MASKED_TOKENS]
         targets = torch.zeros(len(places), dtype=torch.int64, device="meta")
         torch.autograd.backward(fn.cross_entropy(logits, targets))
     return int(counter.get_total_flops())

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from stratus.errors import InputError
+from stratus.models.values import predict_nets
 from stratus.scope.partial import Known, hide
 from stratus.tasks.conformal import Calibration, Scores, calibrate, intervals, moments
 from stratus.tasks.predictions import Prediction
+from stratus.training.device import on_device
 from stratus.training.finetune.labels import atoms_of, labels_of, of_rows, with_a_label
-from stratus.training.finetune.predicting import predict_members
-from stratus.training.finetune.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from stratus.corpora.tables.folds import Fold
     from stratus.corpora.tables.table import Table
+    from stratus.models.net import Net
     from stratus.tasks.task import Task
-    from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.views.view import Sample, View
 
@@ -78,7 +78,7 @@ def calibrate_fold(
     tasks: Sequence[Task],
     view: View,
     samples: Sequence[Sample],
-    nets: Sequence[PropertyNet],
+    nets: Sequence[Net],
     options: FinetuneOptions,
 ) -> Calibrated:
     """Calibrate the regressions of a fold on its validation rows, and measure on its test rows.
@@ -109,7 +109,15 @@ def calibrate_fold(
         for kind, chosen in rows_by_kind(table, rows, hiding=options.hide > 0).items():
             seen = shown_as(kind, table, chosen, view, samples)
             of_these = {name: of_rows(each, chosen) for name, each in atoms.items()}
-            yield kind, chosen, predict_members(nets, seen, of_these, options.batch_size)
+            with on_device(*nets):
+                found = predict_nets(
+                    nets,
+                    view,
+                    seen,
+                    lambda task, of_these=of_these: of_these[task.name],  # type: ignore[misc]
+                    batch_size=options.batch_size,
+                )
+            yield kind, chosen, found
 
     for kind, rows, of_members in shown(with_a_label(table, fold.validation, regressions)):
         for task in regressions:
@@ -197,13 +205,12 @@ def shown_as(
     rows: Indices,
     view: View,
     samples: Sequence[Sample],
-) -> Rows:
+) -> list[Sample]:
     """Return rows as if no more were known of them than a kind says."""
-    shown = [
+    return [
         samples[row] if table.known[row] is kind else view.tokens(hide(table.scopes[row], kind))
         for row in rows.tolist()
     ]
-    return Rows(view, shown, view.lengths(shown), {}, {})
 
 
 def scores_of(task: Task, labels: Floats, predictions: Sequence[Prediction]) -> Scores | None:

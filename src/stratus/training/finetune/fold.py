@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stratus.corpora.tables.disjoint import digest
+from stratus.models.values import predict_nets
 from stratus.tasks.predictions import together
-from stratus.training.device import device_here
+from stratus.training.device import device_here, on_device
 from stratus.training.epochs import n_batches
 from stratus.training.finetune.calibrating import bounds, calibrate_fold
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
@@ -25,7 +26,6 @@ from stratus.training.finetune.labels import (
     with_a_label,
 )
 from stratus.training.finetune.loop import fit
-from stratus.training.finetune.predicting import predict_members
 from stratus.training.finetune.scores import capped, score
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from stratus.corpora.tables.disjoint import Overlap
     from stratus.corpora.tables.folds import Fold
     from stratus.corpora.tables.table import Table
+    from stratus.models.net import Net
     from stratus.tasks.task import Task
     from stratus.training.finetune.events import OnProgress
     from stratus.training.finetune.kept import KeptNets
-    from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.start import Start
     from stratus.views.view import Sample
@@ -82,7 +82,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
     nets, fitted = [], []
     for member in range(options.members):
         seed = seed_of_member(options.seed, fold.name, member)
-        net = start.make_net(tasks, rows.normalisers, seed, member)
+        net = start.make_net(tasks, rows.normalisers, seed, member, fold.name)
         if member == 0:
             tell(_started(fold.name, net, counts, start, options))
         learn = partial(
@@ -100,7 +100,14 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         fitted.append(learn() if kept is None else kept.learned(net, seed, learn))
         nets.append(net)
     atoms = {task.name: of_rows(atoms_of(table, task), fold.test) for task in tasks}
-    of_members = predict_members(nets, rows.test, atoms, options.batch_size)
+    with on_device(*nets):
+        of_members = predict_nets(
+            nets,
+            start.view,
+            rows.test.samples,
+            lambda task: atoms[task.name],
+            batch_size=options.batch_size,
+        )
     predictions = {name: together(each) for name, each in of_members.items()}
     values = {name: found.values for name, found in predictions.items()}
     measured = score(table, fold, tasks, values, options.seed)
@@ -178,7 +185,7 @@ def with_share(fold: Fold, table: Table, share: float, seed: int) -> Fold:
 
 def _started(
     name: str,
-    net: PropertyNet,
+    net: Net,
     counts: Mapping[str, int],
     start: Start,
     options: FinetuneOptions,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.corpora.tables.disjoint import Overlap
+    from stratus.models.net import Net
     from stratus.models.seen import SeenFormulas
     from stratus.scope.partial import Known
     from stratus.tasks.comparison import Comparison, Spread
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from stratus.tasks.task import Task
     from stratus.training.finetune.calibrating import Coverage
     from stratus.training.finetune.loop import Fitted
-    from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.scores import Scores
     from stratus.training.finetune.start import Start
@@ -81,7 +81,7 @@ class FoldResult:
     curve_calibration: Mapping[str, Mapping[Known, ConformalScores]]
     coverage: Mapping[str, Mapping[Known, Coverage]]
     normalisers: Mapping[str, Normaliser]
-    nets: tuple[PropertyNet, ...]
+    nets: tuple[Net, ...]
 
     def summary(self) -> dict[str, Any]:
         """Return what was measured, as plain values."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stratus.errors import InputError
-from stratus.models.law_head import law_of
+from stratus.heads.law import law_of
 from stratus.names import pick
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.normalise import fit_normaliser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from stratus.errors import StratusError
+from stratus.models.net import Net
+from stratus.models.run_over import run_over
 from stratus.tasks.losses import row_losses, task_losses, weighted_sum
 from stratus.training.clipping import Clipped
 from stratus.training.device import (
@@ -29,13 +31,12 @@ from stratus.training.lightning_logging import quiet_lightning
 from stratus.training.schedule import Schedule, warmup_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from lightning.pytorch import LightningModule
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from stratus.tasks.task import Task
-    from stratus.training.finetune.network import PropertyNet
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.rows import LabelledBatch, Rows
 
@@ -73,7 +74,7 @@ class PropertyModule(Clipped):
 
     def __init__(
         self,
-        net: PropertyNet,
+        net: Net,
         tasks: Sequence[Task],
         options: FinetuneOptions,
         steps_per_epoch: int,
@@ -164,7 +165,7 @@ class BestOfEpochs(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Begin to average, if asked to."""
         if self._options.ema is not None:
-            net: PropertyNet = pl_module.net  # type: ignore[assignment]
+            net: Net = pl_module.net  # type: ignore[assignment]
             self._averaged = AveragedModel(net, multi_avg_fn=_averaging(self._options.ema))
 
     def on_train_batch_end(
@@ -177,10 +178,10 @@ class BestOfEpochs(Callback):
     ) -> None:
         """Average after each step, choose after each epoch."""
         module: PropertyModule = pl_module  # type: ignore[assignment]
-        net: nn.Module = module.net
+        net = module.net
         if self._averaged is not None:
             self._averaged.update_parameters(module.net)
-            net = self._averaged.module
+            net = cast("Net", self._averaged.module)
         if trainer.global_step % module.steps_per_epoch:
             return
         loss = validation_loss(net, module.tasks, self._validation, self._options.batch_size)
@@ -201,7 +202,7 @@ class BestOfEpochs(Callback):
 
 
 def fit(
-    net: PropertyNet,
+    net: Net,
     tasks: Sequence[Task],
     *,
     train: Rows,
@@ -257,13 +258,16 @@ def fit(
     )
 
 
-def validation_loss(net: nn.Module, tasks: Sequence[Task], rows: Rows, batch_size: int) -> float:
+def validation_loss(net: Net, tasks: Sequence[Task], rows: Rows, batch_size: int) -> float:
     """Return the weighted sum of the mean losses of tasks over all rows, without dropout."""
     sums = np.zeros(len(tasks))
-    for _, batch, raw in raw_of(net, net, rows, batch_size):
+    found = run_over([net], rows.view, rows.samples, batch_size=batch_size, read=Net.forward)
+    for places, [numbers] in found:
         for k, task in enumerate(tasks):
-            target, here = batch.targets[task.name], batch.present[task.name]
-            sums[k] += float(row_losses(task, raw[task.name], target, here).double().sum())
+            target = torch.from_numpy(rows.targets[task.name][places])
+            here = torch.from_numpy(rows.present[task.name][places])
+            of_task = numbers[task.name].float().cpu()
+            sums[k] += float(row_losses(task, of_task, target, here).double().sum())
     counts = np.array([rows.present[task.name].sum() for task in tasks])
     weights = np.array([task.weight for task in tasks])
     return float((weights * sums / counts).sum())
@@ -290,30 +294,3 @@ def _averaging(ema: float) -> Callable[[Any, Any, Any], None]:
         torch._foreach_lerp_(averaged, current, 1 - ema_decay(ema, int(steps)))
 
     return update
-
-
-def raw_of(
-    net: nn.Module,
-    forward: Callable[[dict[str, Tensor]], dict[str, Tensor]],
-    rows: Rows,
-    batch_size: int,
-) -> Iterator[tuple[Any, LabelledBatch, dict[str, Tensor]]]:
-    """Give places, batch and what a net gives on the CPU, in float32, for all rows.
-
-    Args:
-        net: the module; it is in training mode again afterwards if it was.
-        forward: what is called with the tensors of a batch, on the device of the net, without
-            dropout and gradients: the net itself, or its ``raw``.
-        rows: the crystals.
-        batch_size: crystals that go through it together.
-    """
-    device = next(net.parameters()).device
-    training = net.training
-    net.eval()
-    try:
-        for places, batch in rows.once(batch_size):
-            with torch.no_grad():
-                raw = forward({key: value.to(device) for key, value in batch.inputs.items()})
-            yield places, batch, {name: numbers.float().cpu() for name, numbers in raw.items()}
-    finally:
-        net.train(training)

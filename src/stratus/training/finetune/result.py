@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.models.bundle import save_bundle
-from stratus.models.member import Member
 from stratus.tasks.conformal import Calibration, CurvePoint
 from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.card import make_card
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stratus.models.net import Net
     from stratus.physics.quantities import Quantity
 
     Floats = NDArray[np.float64]
@@ -33,11 +33,9 @@ class FinetuneResult(FoldResults):
     """What a fine-tuning came to, ready to be saved as one bundle."""
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[Net, ...]:
         """The nets of all folds; the group of a net is the name of its fold."""
-        return tuple(
-            Member(net.encoder, net.by_name, fold.name) for fold in self.folds for net in fold.nets
-        )
+        return tuple(net for fold in self.folds for net in fold.nets)
 
     @property
     def calibration(self) -> Calibration | None:

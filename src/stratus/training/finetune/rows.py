@@ -67,13 +67,6 @@ class Rows:
             present={name: torch.from_numpy(all_[rows]) for name, all_ in self.present.items()},
         )
 
-    def once(self, batch_size: int) -> Iterator[tuple[Indices, LabelledBatch]]:
-        """Give each row once, always in the same batches, with the places of the rows."""
-        plan = plan_epoch(self.lengths, batch_size, seed=0, epoch=0, shuffle=False)
-        for number in range(n_batches(len(self), batch_size)):
-            rows = plan.rows(number)
-            yield rows, self.batch(rows)
-
 
 class EndlessRows:
     """The batches of one epoch after another, for ever; the same again for each iteration.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -17,15 +17,15 @@ from stratus.encoders.table import (
     read_config,
 )
 from stratus.errors import InputError
-from stratus.models.heads import make_target_heads
-from stratus.models.law_head import HIGHEST_K, LOWEST_K, law_head, law_of
+from stratus.heads.law import HIGHEST_K, LOWEST_K, law_head, law_of
+from stratus.heads.property import PropertyHead
+from stratus.heads.table import make_heads
 from stratus.models.loading import BUNDLED, load_model
 from stratus.models.model import Model
-from stratus.models.task_head import TaskHead
+from stratus.models.net import Net
 from stratus.names import pick
 from stratus.physics.laws import LAWS
 from stratus.scope import Dialect
-from stratus.training.finetune.network import PropertyNet
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from stratus.heads.head import Head
     from stratus.models.card import Card
-    from stratus.models.member import Member
     from stratus.models.seen import SeenFormulas
-    from stratus.models.target_head import TargetHead
     from stratus.tasks.domain import Domain
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.task import Task
@@ -70,7 +69,7 @@ class Start:
     config: Any
     view: View
     dialect: Dialect = Dialect.ORBIT
-    members: tuple[Member, ...] = ()
+    members: tuple[Net, ...] = ()
     card: Card | None = None
     kept: frozenset[str] = frozenset()
     domain: Domain | None = None
@@ -114,7 +113,8 @@ class Start:
         normalisers: Mapping[str, Normaliser],
         seed: int,
         member: int = 0,
-    ) -> PropertyNet:
+        group: str = "",
+    ) -> Net:
         """Return an encoder with heads for the tasks; a seed decides what is fresh.
 
         Args:
@@ -122,25 +122,25 @@ class Start:
             normalisers: of the labels.
             seed: of fresh weights.
             member: which of the new nets it is, from 0; decides from which given one it starts.
+            group: of the net.
         """
         generator = torch.Generator().manual_seed(seed)
         encoder = self.make_encoder(generator, member)
-        heads = make_target_heads(tasks, normalisers, self.config.hidden, generator)
-        given = self._heads(member)
-        for head in heads:
-            if head.name in given:
-                head.load_state_dict(given[head.name].state_dict())
-        return PropertyNet(encoder, heads).train()
+        heads = make_heads(tasks, normalisers, self.config.hidden, generator)
+        for name, head in self._heads(member).items():
+            if name in heads:
+                heads[name].load_state_dict(head.state_dict())
+        return Net(encoder, heads, group).train()
 
-    def _giver(self, member: int) -> Member:
+    def _giver(self, member: int) -> Net:
         return self.members[member % len(self.members)]
 
-    def _heads(self, member: int) -> dict[str, TargetHead]:
+    def _heads(self, member: int) -> dict[str, Head]:
         """Return the heads that a new net takes over, by name."""
         if not self.kept:
             return {}
         given = self._giver(member).heads
-        return {name: cast("TargetHead", given[name]) for name in sorted(self.kept)}
+        return {name: given[name] for name in sorted(self.kept)}
 
 
 def default_model(options: FinetuneOptions, dialect: Dialect) -> tuple[Model | None, str]:
@@ -222,19 +222,19 @@ def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
     kept: set[str] = set()
     of_law = [task for task in tasks if task.physics is not None]
     theirs = law_head(model.heads)
-    if theirs is not None and theirs.name == law_of(of_law):
+    if theirs is not None and theirs.law.name == law_of(of_law):
         asked = {"layers": of_law[0].layers, "lowest_k": LOWEST_K, "highest_k": HIGHEST_K}
         for name, value in asked.items():
             found = getattr(theirs.config, name)
             if value != found:
                 raise InputError(
-                    f"the head {theirs.name} of {who} has {name} {found!r}, but {value!r} is asked "
-                    "for; learn the targets as the model has them, or leave keep_heads out"
+                    f"the head {theirs.law.name} of {who} has {name} {found!r}, but {value!r} is "
+                    "asked for; learn the targets as the model has them, or leave keep_heads out"
                 )
-        kept.add(theirs.name)
+        kept.add(theirs.law.name)
     for task in tasks:
         head = model.heads.get(task.name)
-        if task.physics is not None or not isinstance(head, TaskHead):
+        if task.physics is not None or not isinstance(head, PropertyHead):
             continue
         for name in _OF_A_HEAD:
             ours, theirs = getattr(task, name), getattr(head.task, name)

@@ -15,18 +15,18 @@ from stratus.cli.app import app
 from stratus.encoders.table import architecture, configure
 from stratus.encoders.transformer import attention_mask
 from stratus.errors import InputError
+from stratus.heads.masked_tokens import MaskedTokenHead
+from stratus.heads.property import make_property_head
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
-from stratus.models.member import Member
 from stratus.models.model import Model
-from stratus.models.task_head import make_task_head
+from stratus.models.net import Net
 from stratus.scope.vocabulary import SCHEMA_VERSION, Role, Vocabulary, vocabulary
 from stratus.studies.attention.nulls import Scored, top_k
 from stratus.studies.attention.part_scores import GRADIENTS, look, trained, untrained
 from stratus.studies.attention.parts import SPACE_GROUP, parts_of
 from stratus.studies.attention.reading import attend, gradient_times_input, roll_out
 from stratus.studies.attention.study import AttentionOptions, study
-from stratus.tasks.masked_tokens import MaskedTokenHead
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import make_task
 from stratus.views.table import view
@@ -65,12 +65,12 @@ def model_of(name, *, property_head=False):
     if property_head:
         task = make_task({"column": "gap", "unit": "eV"})
         normaliser = fit_normaliser(task, np.array([0.0, 1.0, 2.0]), np.ones(3, bool), np.arange(3))
-        heads["gap"] = make_task_head(task, normaliser, 16, torch.Generator().manual_seed(1))
+        heads["gap"] = make_property_head(task, normaliser, 16, torch.Generator().manual_seed(1))
     else:
         heads["masked-tokens"] = MaskedTokenHead(
             16, len(words), seen.fields, generator=torch.Generator().manual_seed(1)
         )
-    return Model((Member(encoder, heads),), seen, words, "orbit", CARD, name)
+    return Model((Net(encoder, heads),), seen, words, "orbit", CARD, name)
 
 
 @pytest.mark.parametrize("name", ["cloud", "orbit-set"])
@@ -158,7 +158,7 @@ def test_a_published_vocabulary_whose_words_have_many_meanings_is_read_by_its_se
         "cloud", "nano", vocabulary_size=len(words), hidden=16, heads=2, layers=1, feed_forward=16
     )
     encoder = architecture("cloud").build(config, torch.Generator().manual_seed(0)).eval()
-    published = Model((Member(encoder),), seen, words, "paper", CARD, "cloud")
+    published = Model((Net(encoder),), seen, words, "paper", CARD, "cloud")
     [one] = look(published, trained(published, 0), [seen.tokens(text)], 0)
     assert [part.words for part in one.parts] == text.split(" ")
     kinds = [part.kind for part in one.parts]

@@ -12,15 +12,16 @@ from stratus import Scope
 from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
-from stratus.models.task_head import make_task_head
+from stratus.heads.property import make_property_head
+from stratus.models.net import Net
+from stratus.models.values import predict_nets
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known, hide
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import make_task
 from stratus.training.epochs import plan_epoch
 from stratus.training.finetune.hiding import KINDS, Hiding
-from stratus.training.finetune.loop import fit, raw_of
-from stratus.training.finetune.network import PropertyNet
+from stratus.training.finetune.loop import fit
 from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.rows import EndlessRows, Rows
 from stratus.training.finetune.start import make_start
@@ -154,15 +155,14 @@ def error_on_formulas(table: Table, share: float) -> float:
 
     generator = torch.Generator().manual_seed(0)
     encoder = start.make_encoder(generator)
-    head = make_task_head(task, normaliser, 32, generator)
-    net = PropertyNet(encoder, [head]).train()
+    head = make_property_head(task, normaliser, 32, generator)
+    net = Net(encoder, {"y": head}).train()
     fit(
         net, [task], train=part(0, 260), validation=part(260, 300), options=options, seed=0,
         on_epoch=lambda *_: None,
     )  # fmt: skip
-    found = np.empty(100)
-    for places, _, raw in raw_of(net, net, part(300, 400), 32):
-        found[places] = head.values(raw["y"]).values
+    [one] = predict_nets([net], start.view, samples[300:], lambda _: None, batch_size=32)["y"]
+    found = one.values
     return float(np.abs(found - table.labels[300:, 0]).mean())
 
 

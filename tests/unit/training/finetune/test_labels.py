@@ -93,12 +93,6 @@ def test_a_crystal_that_is_too_long_is_named(made):
         read_samples(made, short)
 
 
-def test_every_row_comes_once_in_the_batches_of_a_prediction(made, fold, tasks):
-    test = rows_of(made, fold, tasks).test
-    found = np.concatenate([places for places, _ in test.once(5)])
-    assert sorted(found.tolist()) == list(range(len(test)))
-
-
 def test_a_label_of_a_cell_on_a_partial_crystal_names_the_row(made, tasks):
     n_atoms = made.n_atoms.copy()
     n_atoms[5] = 0

@@ -10,12 +10,11 @@ from torch import nn
 
 from stratus.encoders.table import ARCHITECTURES, architecture, configure
 from stratus.errors import InputError
-from stratus.models.task_head import make_task_head
-from stratus.objectives.masked_tokens import MaskedTokenNet
-from stratus.tasks.masked_tokens import MaskedTokenHead
+from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
+from stratus.heads.property import make_property_head
+from stratus.models.net import Net
 from stratus.tasks.normalise import Normaliser
 from stratus.training.finetune.loop import PropertyModule
-from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.start import make_start
 from stratus.training.layers import layers_of, parameter_groups
 
@@ -28,8 +27,8 @@ def net(request, quick, gap):
     options = quick(encoder=request.param).model_copy(update={"model": sizes})
     start = make_start(options, None)
     generator = torch.Generator().manual_seed(0)
-    head = make_task_head(gap, NORMAL, start.config.hidden, generator)
-    return PropertyNet(start.make_encoder(generator), [head])
+    head = make_property_head(gap, NORMAL, start.config.hidden, generator)
+    return Net(start.make_encoder(generator), {"gap": head})
 
 
 def test_every_weight_is_in_one_group_with_the_rate_of_its_layer(net):
@@ -61,7 +60,7 @@ def test_matrices_decay_and_vectors_do_not(net):
 def test_biases_and_norms_never_decay_and_everything_else_does(name):
     sizes = {"hidden": 16, "layers": 2, "heads": 2, "feed_forward": 32}
     config = configure(name, "nano", vocabulary_size=595, **sizes)
-    net = MaskedTokenNet(architecture(name).build(config), MaskedTokenHead(16, 595, 4))
+    net = Net(architecture(name).build(config), {MASKED_TOKENS: MaskedTokenHead(16, 595, 4)})
     groups = parameter_groups(net, rate=0.1, weight_decay=0.1, layer_decay=1)
     kept = {id(w) for group in groups for w in group["params"] if not group["weight_decay"]}
     assert kept == {

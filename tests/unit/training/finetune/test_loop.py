@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from stratus.errors import StratusError
-from stratus.models.task_head import make_task_head
+from stratus.heads.table import make_heads
+from stratus.models.net import Net
 from stratus.tasks.losses import task_losses, weighted_sum
 from stratus.training.finetune import loop
 from stratus.training.finetune.labels import fold_rows, read_samples
@@ -21,7 +22,6 @@ from stratus.training.finetune.loop import (
     fit,
     validation_loss,
 )
-from stratus.training.finetune.network import PropertyNet
 from stratus.training.finetune.rows import EndlessRows
 from stratus.training.finetune.start import make_start
 
@@ -35,8 +35,7 @@ def parts(made, fold, tasks, quick):
     def net():
         generator = torch.Generator().manual_seed(1)
         encoder = start.make_encoder(generator)
-        heads = [make_task_head(task, rows.normalisers[task.name], 32, generator) for task in tasks]
-        return PropertyNet(encoder, heads).train()
+        return Net(encoder, make_heads(tasks, rows.normalisers, 32, generator)).train()
 
     return rows, net
 

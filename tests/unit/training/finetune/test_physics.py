@@ -10,12 +10,13 @@ import torch
 
 from stratus.corpora.tables.folds import kfold
 from stratus.corpora.tables.table import Kind
+from stratus.encoders.encoding import Encoding
 from stratus.errors import InputError
 from stratus.inference.predictor import Predictor
+from stratus.heads.law import LawHead
+from stratus.heads.table import make_heads
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.bundle_copy import keep_tasks
-from stratus.models.heads import make_target_heads
-from stratus.models.law_head import LawHead
 from stratus.physics import debye
 from stratus.scope.partial import Known, hide
 from stratus.tasks.losses import row_losses, task_losses, weighted_sum
@@ -238,21 +239,21 @@ def make_start_of(_fold):
 
 
 def test_the_law_is_worked_out_once_a_quantity(monkeypatch):
-    from stratus.models import law_head
+    from stratus.heads import law
 
     calls = []
-    before = law_head.evaluate
+    before = law.evaluate
 
-    def counted(law, quantity, *rest):
+    def counted(of, quantity, *rest):
         calls.append(quantity)
-        return before(law, quantity, *rest)
+        return before(of, quantity, *rest)
 
-    monkeypatch.setattr(law_head, "evaluate", counted)
+    monkeypatch.setattr(law, "evaluate", counted)
     names = [f"{q}@{t}K" for t in (20, 100, 300) for q in ("cv", "u", "s", "f")]
     units = {"cv": "J/mol/K", "s": "J/mol/K", "u": "kJ/mol", "f": "kJ/mol"}
     tasks = [parse_physics_target(f"{n}:{units[n.split('@')[0]]}", "mixture") for n in names]
     head = head_of(tasks)
-    numbers = head.numbers(torch.zeros(5, 8))
+    numbers = head({}, Encoding(torch.zeros(5, 16)))
     assert list(numbers) == names
     assert sorted(calls) == ["cv", "f", "s", "u"]
     assert all(x.shape == (5, 1) for x in numbers.values())
@@ -287,7 +288,7 @@ def head_of(tasks) -> LawHead:
     from stratus.tasks.normalise import Normaliser
 
     normaliser = Normaliser(mean=3.0, std=2.0, rows=9)
-    [head] = make_target_heads(tasks, {task.name: normaliser for task in tasks}, 16)
+    [head] = make_heads(tasks, {task.name: normaliser for task in tasks}, 16).values()
     assert isinstance(head, LawHead)
     return head
 
@@ -297,15 +298,15 @@ def test_no_number_breaks_a_law():
              for q, u in (("cv", "J/mol/K"), ("f", "J/mol")) for t in (1, 3000)]  # fmt: skip
     head = head_of(tasks)
     raw = torch.tensor([[1e4] * 8, [-1e4] * 8, [0.0] * 8], requires_grad=True)
-    numbers = head.numbers(raw)
+    numbers = head._numbers(raw)
     torch.stack(list(numbers.values())).sum().backward()
     assert all(torch.isfinite(x).all() for x in numbers.values())
     assert torch.isfinite(raw.grad).all()
-    theta = head.parameters_of(raw).theta_k.detach()
+    theta = head._at(raw).theta_k.detach()
     assert theta.min() == pytest.approx(20)
     assert theta.max() == pytest.approx(6000, rel=1e-4)
     with torch.autocast("cpu", torch.bfloat16):
-        again = head.numbers(raw)
+        again = head._numbers(raw)
     assert all(torch.equal(numbers[name], again[name]) for name in numbers)
 
 

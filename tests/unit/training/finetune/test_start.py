@@ -10,8 +10,8 @@ import torch
 from stratus.encoders.table import configure
 from stratus.errors import InputError
 from stratus.models.card import Card
-from stratus.models.member import Member
 from stratus.models.model import Model
+from stratus.models.net import Net
 from stratus.scope import Dialect, vocabulary
 from stratus.scope.vocabulary import Vocabulary
 from stratus.training.finetune.options import FinetuneOptions
@@ -32,7 +32,7 @@ CARD = Card(
 def model(quick) -> Model:
     start = make_start(quick(), None)
     return Model(
-        members=(Member(start.make_encoder(torch.Generator().manual_seed(5))),),
+        members=(Net(start.make_encoder(torch.Generator().manual_seed(5))),),
         view=start.view,
         vocabulary=vocabulary(),
         dialect="orbit",

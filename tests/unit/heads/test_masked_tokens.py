@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 
 import pytest
 import torch
@@ -10,8 +11,16 @@ from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional as fn
 
+from stratus.encoders.encoding import Encoding
 from stratus.errors import InputError
-from stratus.tasks.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig, from_bert_head
+from stratus.heads.masked_tokens import (
+    MASKED_TOKENS,
+    MaskedTokenHead,
+    MaskedTokenHeadConfig,
+    from_bert_head,
+)
+from stratus.models.net import Net
+from stratus.views.keys import WHERE
 
 HIDDEN, WORDS = 16, 23
 
@@ -26,12 +35,29 @@ def inputs(fields: int = 1):
     return parts, torch.stack(columns, dim=1), embedding
 
 
+class Table(nn.Module):
+    """An encoder with nothing but its token embedding."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(WORDS, HIDDEN)
+        self.token_embedding.weight = nn.Parameter(weight)
+
+
+def logits_of(head, parts, where, embedding):
+    """Score places of padded parts; the head is tied to an encoder with this embedding."""
+    table = Table(embedding)
+    head.tie(table)
+    encoding = Encoding.of_padded(parts[:, 0], parts, torch.ones(parts.shape[:2]) > 0)
+    return head({WHERE: where}, encoding)[MASKED_TOKENS]
+
+
 def test_masked_places_get_what_the_whole_batch_would_give():
     parts, where, embedding = inputs()
     head = MaskedTokenHead(HIDDEN, WORDS)
     nn.init.normal_(head.bias)
     everywhere = fn.linear(head.norm(fn.gelu(head.dense(parts))), embedding, head.bias)
-    found = head(parts, where, embedding)
+    found = logits_of(head, parts, where, embedding)
     assert found.shape == (4, WORDS)
     torch.testing.assert_close(found, everywhere[where[:, 0], where[:, 1]])
 
@@ -41,7 +67,7 @@ def test_only_masked_places_are_computed():
     head = MaskedTokenHead(HIDDEN, WORDS)
     rows = []
     head.dense.register_forward_hook(lambda _module, given, _out: rows.append(given[0].shape))
-    head(parts, where, embedding)
+    logits_of(head, parts, where, embedding)
     assert rows == [(4, HIDDEN)]
 
 
@@ -49,31 +75,59 @@ def test_a_row_gives_other_answers_for_its_other_tokens():
     parts, _, embedding = inputs()
     head = MaskedTokenHead(HIDDEN, WORDS, fields=3)
     where = torch.tensor([[0, 1, 0], [0, 1, 1], [0, 1, 2], [0, 1, 5]])
-    logits = head(parts, where, embedding)
+    logits = logits_of(head, parts, where, embedding)
     assert not torch.allclose(logits[0], logits[1])
     assert not torch.allclose(logits[1], logits[2])
     assert torch.equal(logits[2], logits[3])  # places from the last field on share its vector
 
 
 def test_the_tied_weight_learns_from_both_sides():
-    table = nn.Embedding(WORDS, HIDDEN)
+    table = Table(torch.randn(WORDS, HIDDEN, generator=torch.Generator().manual_seed(0)))
+    weight = table.token_embedding.weight
     head = MaskedTokenHead(HIDDEN, WORDS)
+    head.tie(table)
     tokens = torch.tensor([[3, 4, 5]])
     where = torch.tensor([[0, 1]])
 
-    def gradient(into_parts: torch.Tensor, into_logits: torch.Tensor) -> torch.Tensor:
+    def gradient(into_parts: torch.Tensor, *, learn: bool = True) -> torch.Tensor:
         table.zero_grad()
+        weight.requires_grad_(learn)
         parts = fn.embedding(tokens, into_parts)
-        fn.cross_entropy(head(parts, where, into_logits), torch.tensor([9])).backward()
-        return torch.zeros_like(table.weight) if table.weight.grad is None else table.weight.grad
+        encoding = Encoding.of_padded(parts[:, 0], parts, torch.ones(1, 3) > 0)
+        logits = head({WHERE: where}, encoding)[MASKED_TOKENS]
+        fn.cross_entropy(logits, torch.tensor([9])).backward()
+        return weight.grad if into_parts is weight or learn else into_parts.grad
 
-    fixed = table.weight.detach()
-    both = gradient(table.weight, table.weight).clone()
-    through_parts = gradient(table.weight, fixed).clone()
-    through_logits = gradient(fixed, table.weight).clone()
+    both = gradient(weight).clone()
+    through_logits = gradient(weight.detach()).clone()
+    through_parts = gradient(weight.detach().clone().requires_grad_(), learn=False)
     assert through_parts.abs().max() > 0
     assert through_logits.abs().max() > 0
     torch.testing.assert_close(both, through_parts + through_logits)
+
+
+def test_the_embedding_is_the_encoders_alone_also_in_a_copy():
+    table = Table(torch.zeros(WORDS, HIDDEN))
+    head = MaskedTokenHead(HIDDEN, WORDS)
+    net = Net(table, {"masked": head})
+    assert not any("token_embedding" in name for name in head.state_dict())
+    assert len(list(head.parameters())) == len(head.state_dict())
+    again = deepcopy(net)
+    with torch.no_grad():
+        again.encoder.token_embedding.weight.fill_(1.0)
+    parts = torch.ones(1, 1, HIDDEN)
+    encoding = Encoding.of_padded(parts[:, 0], parts, torch.ones(1, 1) > 0)
+    batch = {WHERE: torch.tensor([[0, 0]])}
+    nn.init.ones_(head.norm.bias)
+    nn.init.ones_(again.heads["masked"].norm.bias)
+    assert (head(batch, encoding)[MASKED_TOKENS] == 0).all()
+    assert (again.heads["masked"](batch, encoding)[MASKED_TOKENS] != 0).all()
+
+
+def test_without_an_encoder_there_is_nothing_to_score_with():
+    encoding = Encoding(torch.zeros(1, HIDDEN), torch.zeros(1, HIDDEN))
+    with pytest.raises(InputError, match="tied to no encoder"):
+        MaskedTokenHead(HIDDEN, WORDS)({WHERE: torch.zeros(0, 2, dtype=torch.int64)}, encoding)
 
 
 @pytest.mark.parametrize("fields", [1, 3])
@@ -81,7 +135,7 @@ def test_gradients_reach_every_parameter(fields):
     parts, where, embedding = inputs(fields)
     head = MaskedTokenHead(HIDDEN, WORDS, fields)
     targets = torch.tensor([1, 2, 3, 4])
-    fn.cross_entropy(head(parts, where, embedding), targets).backward()
+    fn.cross_entropy(logits_of(head, parts, where, embedding), targets).backward()
     for name, parameter in head.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -90,7 +144,10 @@ def test_gradients_reach_every_parameter(fields):
 
 def test_no_masked_place_gives_no_logits():
     parts, where, embedding = inputs()
-    assert MaskedTokenHead(HIDDEN, WORDS)(parts, where[:0], embedding).shape == (0, WORDS)
+    assert logits_of(MaskedTokenHead(HIDDEN, WORDS), parts, where[:0], embedding).shape == (
+        0,
+        WORDS,
+    )
 
 
 def test_a_generator_decides_the_weights_and_torch_s_own_is_left_alone():

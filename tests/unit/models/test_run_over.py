@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from stratus.models.batching import cheapest_cuts
+from stratus.models.run_over import cheapest_cuts
 
 
 def cost(lengths: np.ndarray, cuts: list[tuple[int, int]], overhead: int) -> int:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 
-import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
 from stratus.errors import InputError
 from stratus.files.sealed import sealing
+from stratus.heads.property import (
+    PropertyHead,
+    PropertyHeadConfig,
+    make_property_head,
+)
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.description import DESCRIPTION_FILE
-from stratus.models.member import Member
-from stratus.models.task_head import TaskHead, TaskHeadConfig, make_task_head
+from stratus.models.net import Net
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
 
@@ -29,10 +32,10 @@ PLAIN = Normaliser(mean=0.0, std=1.0, rows=9)
 def bundle(tiny, tmp_path):
     generator = torch.Generator().manual_seed(0)
     heads = {
-        task.name: make_task_head(task, normaliser, 16, generator)
+        task.name: make_property_head(task, normaliser, 16, generator)
         for task, normaliser in ((HEAT, ODD), (FAMILY, PLAIN))
     }
-    members = [Member(tiny["members"][0].encoder, heads)]
+    members = [Net(tiny["members"][0].encoder, heads)]
     save_bundle(tmp_path / "m", **tiny | {"members": members})
     return tmp_path / "m", heads
 
@@ -43,19 +46,9 @@ def test_task_normaliser_and_weights_come_back(bundle):
     assert set(found) == {"heat: C_v", "family"}
     crystal = torch.randn(3, 16, generator=torch.Generator().manual_seed(1))
     for name, head in found.items():
-        assert isinstance(head, TaskHead)
+        assert isinstance(head, PropertyHead)
         assert (head.task, head.normaliser) == (heads[name].task, heads[name].normaliser)
-        assert torch.equal(head(crystal), heads[name].eval()(crystal))
-
-
-def test_values_have_the_unit_of_the_task(bundle):
-    head = bundle[1]["heat: C_v"]
-    atoms = np.array([2, 5])
-    found = head.values(torch.tensor([[0.0, 0.0], [3.0, 0.0]]), atoms)
-    assert found.values == pytest.approx([0.3 * 2, 1.3 * 5])
-    assert found.std == pytest.approx([2 / 3, 5 / 3])
-    with pytest.raises(InputError, match="atoms of the primitive cells are needed"):
-        head.values(torch.zeros(1, 2))
+        assert torch.equal(head.raw(crystal), heads[name].eval().raw(crystal))
 
 
 @pytest.mark.parametrize(
@@ -89,4 +82,6 @@ def test_a_head_that_can_not_be_is_refused_by_name(bundle, tmp_path, changes, se
 
 def test_a_head_that_contradicts_its_task_can_not_be_made():
     with pytest.raises(ValidationError, match="the head has layers 2, but its task has 1"):
-        TaskHeadConfig(hidden=4, outputs=3, layers=2, dropout=0.1, task=FAMILY, normaliser=PLAIN)
+        PropertyHeadConfig(
+            hidden=4, outputs=3, layers=2, dropout=0.1, task=FAMILY, normaliser=PLAIN
+        )

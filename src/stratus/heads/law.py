@@ -13,10 +13,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.errors import InputError
-from stratus.models.target_head import TargetHead
-from stratus.models.task_head import check_normaliser
+from stratus.heads.head import CrystalHead, CrystalHeadConfig, require_finite
+from stratus.heads.property import check_normaliser
 from stratus.physics.laws import LAWS, Parameters, evaluate, law_named
-from stratus.tasks.heads import PropertyHeadConfig
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import Task
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from stratus.encoders.encoding import Encoding
     from stratus.physics.laws import Law
     from stratus.physics.quantities import Quantity
 
@@ -48,7 +48,7 @@ class LawTask(BaseModel):
     normaliser: Normaliser
 
 
-class LawHeadConfig(PropertyHeadConfig):
+class LawHeadConfig(CrystalHeadConfig):
     """Sizes of :class:`LawHead`, its law, and what was learned with it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,7 +76,7 @@ class LawHeadConfig(PropertyHeadConfig):
         return self
 
 
-class LawHead(TargetHead):
+class LawHead(CrystalHead):
     """Dropout, some layers, and for each mode of a law a temperature and a weight.
 
     Temperatures are bounded smoothly, ``lowest_k * (highest_k / lowest_k) ** sigmoid(raw)``, and
@@ -88,11 +88,11 @@ class LawHead(TargetHead):
         generator: where fresh weights come from; torch's own generator if None.
     """
 
+    config: LawHeadConfig
+
     def __init__(self, config: LawHeadConfig, generator: torch.Generator | None = None) -> None:
-        super().__init__(
-            config.hidden, config.outputs, config.layers, config.dropout, generator=generator
-        )
-        self.config: LawHeadConfig = config
+        super().__init__(config, generator)
+        self.config = config
         self._span = log(config.highest_k / config.lowest_k)
         shares = [log(start / config.lowest_k) / self._span for start in starts_of(self.law)]
         with torch.no_grad():
@@ -106,11 +106,6 @@ class LawHead(TargetHead):
         return LAWS[self.config.law]
 
     @property
-    def name(self) -> str:
-        """The name of its law."""
-        return self.config.law
-
-    @property
     def tasks(self) -> dict[str, Task]:
         """What it learned from, by name."""
         return {each.task.name: each.task for each in self.config.tasks}
@@ -120,8 +115,30 @@ class LawHead(TargetHead):
         """The normalisers of the labels, by task."""
         return {each.task.name: each.normaliser for each in self.config.tasks}
 
-    def parameters_of(self, raw: Tensor) -> Parameters:
-        """Turn what it gave into parameters of the law.
+    def forward(self, batch: Mapping[str, Tensor], encoding: Encoding) -> dict[str, Tensor]:  # noqa: ARG002 - of every head
+        """Return normalised values per atom, ``[B, 1]`` by task, in float32 at least.
+
+        That is so also where autocast is on.
+        """
+        return self._numbers(self.raw(encoding.crystal))
+
+    def exact(self, batch: Mapping[str, Tensor], encoding: Encoding) -> dict[str, Tensor]:  # noqa: ARG002 - of every head
+        """Return the same with the law in float64; see :meth:`Head.exact`."""
+        return self._numbers(self._exact_raw(encoding))
+
+    def parameters_of(self, encoding: Encoding) -> Parameters:
+        """Return the parameters of the law, ``[B, modes]`` each, in float64 on the CPU.
+
+        Raises:
+            stratus.errors.InputError: what the layers give is not finite.
+        """
+        return self._at(self._exact_raw(encoding))
+
+    def _exact_raw(self, encoding: Encoding) -> Tensor:
+        return require_finite(self.raw(encoding.crystal).float()).cpu().double()
+
+    def _at(self, raw: Tensor) -> Parameters:
+        """Turn what the layers gave into parameters of the law.
 
         Args:
             raw: ``[B, outputs]``.
@@ -136,18 +153,11 @@ class LawHead(TargetHead):
             return Parameters(theta, torch.ones_like(theta))
         return Parameters(theta, torch.softmax(exact[:, modes:], dim=1))
 
-    def numbers(self, raw: Tensor) -> dict[str, Tensor]:
-        """Turn what it gave into normalised values per atom, each quantity at once.
-
-        Args:
-            raw: ``[B, outputs]``.
-
-        Returns:
-            by task ``[B, 1]``, in float32 at least, also where autocast is on.
-        """
+    def _numbers(self, raw: Tensor) -> dict[str, Tensor]:
+        """Turn what the layers gave into normalised values per atom, each quantity at once."""
         found: dict[str, Tensor] = {}
         with torch.autocast(raw.device.type, enabled=False):
-            parameters = self.parameters_of(raw)
+            parameters = self._at(raw)
             at_all = Parameters(*(part[:, None] for part in parameters))
             for quantity, chosen in _by_quantity(self.config.tasks).items():
                 columns = zip(*(_scaling(each) for each in chosen), strict=True)

@@ -6,19 +6,27 @@ token embedding itself (tied weights) and a bias. Only masked places are compute
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional as fn
 
+from stratus.encoders.encoding import Gives
 from stratus.errors import InputError
+from stratus.heads.head import Head
+from stratus.views.keys import WHERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
+
+    from stratus.encoders.encoding import Encoding
+
+MASKED_TOKENS: Final = "masked-tokens"
+"""The name of its numbers, and of the head among those of a net that was pre-trained."""
 
 _INITIAL_STD: Final = 0.02  # BERT's
 
@@ -34,8 +42,8 @@ class MaskedTokenHeadConfig(BaseModel):
     layer_norm_eps: float = Field(1e-12, gt=0, description="Added to variances.")
 
 
-class MaskedTokenHead(nn.Module):
-    """Logits of the tokens at masked places.
+class MaskedTokenHead(Head):
+    """Logits of the tokens at masked places; tied to the token embedding of an encoder.
 
     Args:
         hidden: length of the vectors of the encoder.
@@ -46,6 +54,10 @@ class MaskedTokenHead(nn.Module):
         layer_norm_eps: added to variances.
         generator: where fresh weights come from; torch's own generator if None.
     """
+
+    needs: ClassVar[frozenset[Gives]] = frozenset({Gives.TOKENS})
+    config: MaskedTokenHeadConfig
+    _encoder: tuple[nn.Module, ...] = ()
 
     def __init__(
         self,
@@ -74,24 +86,35 @@ class MaskedTokenHead(nn.Module):
         if self.field_embedding is not None:
             nn.init.normal_(self.field_embedding, std=_INITIAL_STD, generator=generator)
 
-    def forward(self, parts: Tensor, where: Tensor, embedding_weight: Tensor) -> Tensor:
-        """Score the tokens at some places.
+    def tie(self, encoder: nn.Module) -> None:
+        """Take the token embedding of an encoder as the last layer; it stays the encoder's."""
+        self._encoder = (encoder,)  # in a tuple, so that its weights are not those of the head too
+
+    def forward(self, batch: Mapping[str, Tensor], encoding: Encoding) -> dict[str, Tensor]:
+        """Score the tokens at masked places.
 
         Args:
-            parts: ``[B, n, d]``, rows of the encoder.
-            where: int64 ``[M, 2]``, crystal and row of each place; with more fields ``[M, 3]``,
-                crystal, row and place in the row. Places from the last field on share its vector.
-            embedding_weight: ``[V, d]``, the token embedding of the encoder.
+            batch: ``where`` int64 ``[M, 2]``, crystal and row of each place; with more fields
+                ``[M, 3]``, crystal, row and place in the row. Places from the last field on share
+                its vector.
+            encoding: with the parts of all rows.
 
         Returns:
-            logits ``[M, V]``.
+            logits ``[M, V]``, under ``masked-tokens``.
+
+        Raises:
+            stratus.errors.InputError: the head is tied to no encoder.
         """
-        x = parts[where[:, 0], where[:, 1]]
+        if not self._encoder:
+            raise InputError("the head of masked tokens is tied to no encoder; make a Net of both")
+        where = batch[WHERE]
+        x = encoding.by_crystal()[where[:, 0], where[:, 1]]
         if self.field_embedding is not None:
             field = where[:, 2].clamp(max=self.config.fields - 1)
             x = x + self.field_embedding[field]
         x = self.norm(fn.gelu(self.dense(x)))
-        return fn.linear(x, embedding_weight, self.bias)
+        embedding = cast("nn.Embedding", self._encoder[0].token_embedding)
+        return {MASKED_TOKENS: fn.linear(x, embedding.weight, self.bias)}
 
 
 _BERT_HEAD: Final = {

@@ -7,18 +7,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError
-from stratus.models.law_head import LawHead, LawHeadConfig, law_of, make_law_head
-from stratus.models.task_head import TaskHead, TaskHeadConfig, make_task_head
-from stratus.tasks.masked_tokens import MaskedTokenHead, MaskedTokenHeadConfig
+from stratus.heads.law import LawHead, LawHeadConfig, law_of, make_law_head
+from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead, MaskedTokenHeadConfig
+from stratus.heads.property import PropertyHead, PropertyHeadConfig, make_property_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from pydantic import BaseModel
-    from torch import nn
 
-    from stratus.models.target_head import TargetHead
+    from stratus.heads.head import Head
     from stratus.tasks.normalise import Normaliser
     from stratus.tasks.task import Task
 
@@ -35,33 +34,29 @@ class HeadKind:
     """
 
     name: str
-    module: type[nn.Module]
+    module: type[Head]
     config: type[BaseModel]
-    build: Callable[[Any], nn.Module]
-
-
-def _masked_tokens(config: MaskedTokenHeadConfig) -> MaskedTokenHead:
-    return MaskedTokenHead(
-        config.hidden,
-        config.vocabulary_size,
-        config.fields,
-        layer_norm_eps=config.layer_norm_eps,
-    )
+    build: Callable[[Any], Head]
 
 
 HEADS: Final[Mapping[str, HeadKind]] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            HeadKind("masked-tokens", MaskedTokenHead, MaskedTokenHeadConfig, _masked_tokens),
-            HeadKind("property", TaskHead, TaskHeadConfig, TaskHead),
+            HeadKind(
+                MASKED_TOKENS,
+                MaskedTokenHead,
+                MaskedTokenHeadConfig,
+                lambda config: MaskedTokenHead(**config.model_dump()),
+            ),
+            HeadKind("property", PropertyHead, PropertyHeadConfig, PropertyHead),
             HeadKind("law", LawHead, LawHeadConfig, LawHead),
         )
     }
 )
 
 
-def kind_of(head: nn.Module) -> HeadKind:
+def kind_of(head: Head) -> HeadKind:
     """Return the kind of a head.
 
     Raises:
@@ -75,12 +70,12 @@ def kind_of(head: nn.Module) -> HeadKind:
     )
 
 
-def make_target_heads(
+def make_heads(
     tasks: Sequence[Task],
     normalisers: Mapping[str, Normaliser],
     hidden: int,
     generator: torch.Generator | None = None,
-) -> list[TargetHead]:
+) -> dict[str, Head]:
     """Make the heads of some tasks with fresh weights: one for each, and one for all of a law.
 
     Args:
@@ -89,15 +84,18 @@ def make_target_heads(
         hidden: length of the vectors of the encoder.
         generator: where fresh weights come from; torch's own generator if None.
 
+    Returns:
+        by name, which is that of the task or of the law.
+
     Raises:
         stratus.errors.InputError: tasks of a law cannot share a head.
     """
     law = law_of(tasks)
     of_law = [task for task in tasks if task.physics is not None]
-    heads: list[TargetHead] = []
+    heads: dict[str, Head] = {}
     for task in tasks:
         if task.physics is None:
-            heads.append(make_task_head(task, normalisers[task.name], hidden, generator))
-        elif law is not None and task is of_law[0]:
-            heads.append(make_law_head(of_law, normalisers, hidden, generator))
+            heads[task.name] = make_property_head(task, normalisers[task.name], hidden, generator)
+        elif law is not None and law not in heads:
+            heads[law] = make_law_head(of_law, normalisers, hidden, generator)
     return heads

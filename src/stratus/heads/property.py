@@ -1,6 +1,6 @@
-"""The head of a property as a model keeps it: with its task and the normaliser of its labels.
+"""The head of one property.
 
-Without both, the numbers of a head mean nothing; so they travel with its weights.
+It has its task and the normaliser of its labels, without which its numbers mean nothing.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import ConfigDict, model_validator
 
-from stratus.models.target_head import TargetHead
-from stratus.tasks.heads import PropertyHeadConfig
+from stratus.heads.head import CrystalHead, CrystalHeadConfig
 from stratus.tasks.normalise import Normaliser  # noqa: TC001 - pydantic reads it
-from stratus.tasks.predictions import Prediction, predict
 from stratus.tasks.task import Task  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Mapping
+
     import torch
-    from numpy.typing import NDArray
     from torch import Tensor
 
+    from stratus.encoders.encoding import Encoding
 
-class TaskHeadConfig(PropertyHeadConfig):
-    """Sizes of :class:`TaskHead`, and what its numbers mean."""
+
+class PropertyHeadConfig(CrystalHeadConfig):
+    """Sizes of :class:`PropertyHead`, and what its numbers mean."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,38 +54,35 @@ def check_normaliser(task: Task, normaliser: Normaliser) -> None:
         )
 
 
-class TaskHead(TargetHead):
-    """A head that knows its task and normaliser.
+class PropertyHead(CrystalHead):
+    """The numbers of one task from the vector of a crystal.
+
+    One number for a regression (normalised), two with the ``gaussian`` loss (normalised mean, and
+    what the logarithm of the standard deviation is made of), one logit for a binary task, one
+    logit a class for a multiclass one.
 
     Args:
         config: sizes and meaning.
         generator: where fresh weights come from; torch's own generator if None.
     """
 
-    def __init__(self, config: TaskHeadConfig, generator: torch.Generator | None = None) -> None:
-        super().__init__(
-            config.hidden, config.outputs, config.layers, config.dropout, generator=generator
-        )
-        self.config: TaskHeadConfig = config
+    config: PropertyHeadConfig
 
-    @property
-    def name(self) -> str:
-        """The name of its task."""
-        return self.task.name
+    def __init__(
+        self, config: PropertyHeadConfig, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__(config, generator)
+        self.config = config
 
     @property
     def tasks(self) -> dict[str, Task]:
         """Its task, by name."""
-        return {self.name: self.task}
+        return {self.task.name: self.task}
 
     @property
     def normalisers(self) -> dict[str, Normaliser]:
         """Its normaliser, by task."""
-        return {self.name: self.normaliser}
-
-    def numbers(self, raw: Tensor) -> dict[str, Tensor]:
-        """Return what it gave, by task: these are the numbers of its task."""
-        return {self.name: raw}
+        return {self.task.name: self.normaliser}
 
     @property
     def task(self) -> Task:
@@ -97,22 +94,14 @@ class TaskHead(TargetHead):
         """How its numbers become values."""
         return self.config.normaliser
 
-    def values(self, raw: Tensor, atoms: NDArray[np.int64] | None = None) -> Prediction:
-        """Turn what it gave into values in the unit of the task.
-
-        Args:
-            raw: ``[n, outputs]``.
-            atoms: ``[n]``, atoms of the primitive cell; needed for a task per cell.
-
-        Raises:
-            stratus.errors.InputError: atoms are needed and not given.
-        """
-        return predict(self.task, self.normaliser, raw, atoms)
+    def forward(self, batch: Mapping[str, Tensor], encoding: Encoding) -> dict[str, Tensor]:  # noqa: ARG002 - of every head
+        """Return the numbers of its task, ``[B, outputs]``; see :meth:`Head.forward`."""
+        return {self.task.name: self.raw(encoding.crystal)}
 
 
-def make_task_head(
+def make_property_head(
     task: Task, normaliser: Normaliser, hidden: int, generator: torch.Generator | None = None
-) -> TaskHead:
+) -> PropertyHead:
     """Make the head of a task with fresh weights.
 
     Args:
@@ -121,7 +110,7 @@ def make_task_head(
         hidden: length of the vectors of the encoder.
         generator: where fresh weights come from; torch's own generator if None.
     """
-    config = TaskHeadConfig(
+    config = PropertyHeadConfig(
         hidden=hidden,
         outputs=task.outputs,
         layers=task.layers,
@@ -129,4 +118,4 @@ def make_task_head(
         task=task,
         normaliser=normaliser,
     )
-    return TaskHead(config, generator)
+    return PropertyHead(config, generator)

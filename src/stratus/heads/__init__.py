@@ -1,0 +1,1 @@
+"""Heads: from what an encoder gives to the numbers of tasks."""

@@ -1,0 +1,108 @@
+"""The loop that runs nets over crystals: all that is worked out with a net goes through it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from stratus.models.net import Net
+    from stratus.views.view import Sample, View
+
+    Ints = NDArray[np.int64]
+
+Read = TypeVar("Read")
+
+_OVERHEAD: Final = 64
+"""What a batch costs beyond its parts, in parts: measured with the bundled model on one core."""
+
+
+def run_over(
+    nets: Sequence[Net],
+    view: View,
+    samples: Sequence[Sample],
+    *,
+    batch_size: int,
+    read: Callable[[Net, dict[str, Tensor]], Read],
+) -> Iterator[tuple[Ints, list[Read]]]:
+    """Run nets over crystals, those of like size together, without dropout and gradients.
+
+    Between batches the nets are in evaluation mode; in the end they are as they were.
+
+    Args:
+        nets: at least one, all on one device.
+        view: how their encoders see a crystal.
+        samples: n crystals as the view gives them.
+        batch_size: most crystals of a batch.
+        read: what is worked out by a net for a batch on its device, such as ``Net.exact``.
+
+    Yields:
+        which crystals they are, and what was read from each net.
+    """
+    if not samples:
+        return
+    device = next(nets[0].parameters()).device
+    sizes = np.asarray(view.lengths(samples))
+    order = np.argsort(sizes, kind="stable")
+    with _evaluating(nets):
+        for start, end in cheapest_cuts(sizes[order], batch_size):
+            rows = order[start:end]
+            batch = view.collate([samples[row] for row in rows])
+            with torch.inference_mode():
+                inputs = {key: value.to(device) for key, value in batch.items()}
+                found = [read(net, inputs) for net in nets]
+            yield rows, found
+
+
+@contextmanager
+def _evaluating(nets: Sequence[Net]) -> Iterator[None]:
+    """Switch dropout off; afterwards everything is as it was."""
+    training = [part for net in nets for part in net.modules() if part.training]
+    try:
+        for net in nets:
+            net.eval()
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def cheapest_cuts(sizes: Ints, batch_size: int, overhead: int = _OVERHEAD) -> list[tuple[int, int]]:
+    """Cut sorted crystals into batches that cost least, padding and number of batches together.
+
+    A batch costs its crystals times its longest one, and the overhead. Crystals of one size stay
+    together unless they are too many for a batch.
+
+    Args:
+        sizes: parts of each crystal for the encoder, ascending, ``[n]``.
+        batch_size: most crystals of a batch.
+        overhead: cost of a batch beyond its parts, in parts.
+
+    Returns:
+        where each batch begins and ends.
+    """
+    size, count = np.unique(sizes, return_counts=True)
+    ends = np.concatenate([[0], np.cumsum(count)])
+    least = np.zeros(len(ends))  # cost of all crystals before each of the ends
+    came_from = np.zeros(len(ends), np.int64)
+    for k in range(1, len(ends)):
+        crystals = ends[k] - ends[:k]
+        batches = -(-crystals // batch_size)
+        costs = least[:k] + size[k - 1] * crystals + overhead * batches
+        came_from[k] = np.argmin(costs)
+        least[k] = costs[came_from[k]]
+    cuts: list[tuple[int, int]] = []
+    k = len(ends) - 1
+    while k > 0:
+        first, end = int(ends[came_from[k]]), int(ends[k])
+        cuts += [(max(first, stop - batch_size), stop) for stop in range(end, first, -batch_size)]
+        k = int(came_from[k])
+    return cuts[::-1]
