@@ -191,7 +191,7 @@ def test_a_saved_model_has_the_nets_of_all_folds_with_heads_and_normalisers(two_
         texts = [TABLE.scopes[row] for row in split.test]
         vectors = torch.from_numpy(alone.embed(texts))
         for name, head in member.heads.items():
-            assert head.task == fold.nets[0].by_task[name].task
+            assert head.task == fold.nets[0].heads[name].task
             assert head.normaliser == fold.normalisers[name]
             with torch.no_grad():
                 found = head.values(head(vectors), TABLE.n_atoms[split.test])

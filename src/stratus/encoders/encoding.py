@@ -55,7 +55,7 @@ class Encoding:
             parts: ``[B, n, d]``; no copy is made of it.
             real: bool ``[B, n]``, which parts are no padding.
         """
-        crystals = torch.arange(len(real), device=real.device).unsqueeze(1)
+        crystals = torch.arange(real.shape[0], device=real.device).unsqueeze(1)
         return cls(crystal, parts.flatten(0, 1), torch.where(real, crystals, -1).flatten())
 
     def by_crystal(self) -> Tensor:

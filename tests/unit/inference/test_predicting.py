@@ -12,6 +12,7 @@ import stratus
 from stratus.errors import InputError
 from stratus.inference.predictor import Predictor
 from stratus.scope.partial import partial_scope
+from stratus.tasks.predictions import predict
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def alone(model: Predictor, string: str, task: str) -> np.ndarray:
     with torch.inference_mode():
         return np.array(
             [
-                m.heads[task].values(m.heads[task](m.encoder(batch).crystal), atoms).values[0]
+                predict(m.tasks[task], m.normalisers[task], m(batch)[task], atoms).values[0]
                 for m in model.model.members
             ]
         )

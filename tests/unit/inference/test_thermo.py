@@ -15,6 +15,7 @@ from stratus.inference import predictor
 from stratus.inference.inputs import PredictOptions
 from stratus.inference.jobs.thermo import temperature_range, thermo_corpus
 from stratus.inference.predictor import Predictor
+from stratus.models.net import Net
 from stratus.physics.quantities import GAS_CONSTANT
 
 HERE = PredictOptions(workers=0)
@@ -151,7 +152,7 @@ def test_what_can_not_be_is_refused_before_anything_is_read(model, mixed, settin
 
 
 def test_a_model_without_a_law_is_refused(model, mixed, tmp_path):
-    bare = tuple(replace(each, heads={}) for each in model.model.members)
+    bare = tuple(Net(each.encoder) for each in model.model.members)
     lawless = Predictor(replace(model.model, members=bare))
     with pytest.raises(InputError, match="no head of a thermodynamic law"):
         thermo_corpus([mixed], tmp_path / "out.csv", lawless, KELVIN)

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
-from stratus.tasks.heads import make_heads
 from torch import nn
 
 from stratus.errors import InputError
+from stratus.heads.property import make_property_head
 from stratus.tasks.losses import (
     WIDEST_LOG_STD,
     bounded_log_std,
@@ -20,6 +20,7 @@ from stratus.tasks.losses import (
     task_losses,
     weighted_sum,
 )
+from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task, parse_target
 
 REGRESSION = [parse_target("y", loss=loss) for loss in ("l1", "mse", "huber", "gaussian")]
@@ -131,9 +132,10 @@ def test_nor_does_an_output_that_overflowed_there(task):
 @pytest.mark.parametrize("rows", [0, 4])
 def test_a_batch_without_a_label_adds_exactly_zero_and_leaves_no_parameter_out(task, rows):
     generator = torch.Generator().manual_seed(0)
-    head = make_heads([task], 8, generator)[task.name]
+    normaliser = Normaliser(mean=0.0, std=1.0, per_atom=task.is_extensive, rows=2)
+    head = make_property_head(task, normaliser, 8, generator)
     name = task.name
-    raw = {name: head(torch.randn(rows, 8, generator=generator))}
+    raw = {name: head.raw(torch.randn(rows, 8, generator=generator))}
     nothing = {name: torch.full((rows,), math.nan)}
     loss = task_losses([task], raw, nothing, {name: torch.zeros(rows, dtype=torch.bool)})
     assert loss[name].item() == 0.0

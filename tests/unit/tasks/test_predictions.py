@@ -9,7 +9,7 @@ import torch
 from stratus.errors import InputError
 from stratus.tasks.losses import row_losses
 from stratus.tasks.normalise import Normaliser, fit_normaliser
-from stratus.tasks.predictions import mixture, predict
+from stratus.tasks.predictions import Prediction, mixture, predict
 from stratus.tasks.task import make_task, parse_target
 
 UNCHANGED = Normaliser(mean=0, std=1, rows=2)
@@ -93,8 +93,7 @@ def test_nothing_below_the_minimum_is_predicted():
 
 
 def test_a_crystal_that_nothing_is_said_of_leaves_the_others_their_spread():
-    values = np.array([[1.0, np.nan], [3.0, np.nan]])
-    stds = np.array([[1.0, np.nan], [1.0, np.nan]])
-    value, std = mixture(values, stds)
+    said = np.array([1.0, np.nan])
+    value, std = mixture([Prediction(np.array([at, np.nan]), said) for at in (1.0, 3.0)])
     np.testing.assert_allclose(value, [2.0, np.nan])
     np.testing.assert_allclose(std, [np.sqrt(2.0), np.nan])

@@ -226,8 +226,8 @@ def test_random_weights_are_other_weights_and_leave_the_model_alone():
     model = model_of("cloud", property_head=True)
     before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
     one, other = trained(model, 0), untrained(model, 5)
-    assert other.encoder is not one.encoder
-    assert not torch.equal(other.heads[0].out.weight, one.heads[0].out.weight)
+    assert other.net.encoder is not one.net.encoder
+    assert not torch.equal(other.net.heads["gap"].out.weight, one.net.heads["gap"].out.weight)
     study(TEXTS[:1], model, QUICK)
     assert all(torch.equal(before[k], v) for k, v in model.encoder.state_dict().items())
     assert all(weight.grad is None for weight in model.encoder.parameters())

@@ -23,7 +23,7 @@ def model(made, fold, tasks, quick, tmp_path_factory):
 
 def head_before_training(options, model, task, normaliser):
     start = make_start(options, model, [task])
-    return start.make_net([task], {task.name: normaliser}, seed=1).by_task[task.name]
+    return start.make_net([task], {task.name: normaliser}, seed=1).heads[task.name]
 
 
 def test_heads_are_fresh_unless_they_are_to_be_kept(model, gap, quick):
@@ -46,7 +46,7 @@ def test_each_net_starts_from_another_member_of_the_group(made, fold, tasks, gap
         theirs = two.members[member % 2]
         for ours, given in (
             (net.encoder, theirs.encoder),
-            (net.by_task["gap"], theirs.heads["gap"]),
+            (net.heads["gap"], theirs.heads["gap"]),
         ):
             for name, weight in given.state_dict().items():
                 assert torch.equal(ours.state_dict()[name], weight)
@@ -67,7 +67,7 @@ def test_a_kept_head_keeps_its_normaliser_and_another_target_is_fitted(
         found = finetune(moved, [fold], chosen, quick(epochs=1, keep_heads=keep), model=model)
         [one] = found.folds
         assert (one.normalisers["gap"] == model.heads["gap"].normaliser) == keep
-        assert one.normalisers["gap"] == one.nets[0].by_task["gap"].normaliser
+        assert one.normalisers["gap"] == one.nets[0].heads["gap"].normaliser
         assert one.normalisers["metal"].mean == 0.0
 
 

@@ -142,7 +142,7 @@ def test_a_task_without_a_label_in_a_batch_adds_nothing(parts, tasks):
         losses = task_losses(chosen, net(batch.inputs), batch.targets, batch.present)
         weighted_sum(chosen, losses).backward()
         gradients.append([w.grad for w in net.encoder.parameters()])
-        grads = [w.grad for w in net.by_task["heat"].parameters()]
+        grads = [w.grad for w in net.heads["heat"].parameters()]
         assert all(g is None or not g.any() for g in grads)
     for one, other in zip(*gradients, strict=True):
         assert torch.equal(one, other)

@@ -23,16 +23,15 @@ def three(made, fold, tasks, quick):
     """Three members on one fold, with the predictions of each."""
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        before = fold_module.predict_members
+        before = fold_module.predict_nets
 
-        def record(nets, rows, *rest):
-            found = before(nets, rows, *rest)
-            seen.append((len(rows), found))
-            return found
+        def record(*arguments, **settings):
+            seen.append(before(*arguments, **settings))
+            return seen[-1]
 
-        patch.setattr(fold_module, "predict_members", record)
+        patch.setattr(fold_module, "predict_nets", record)
         result = finetune(made, [fold], tasks, quick(epochs=2, members=3))
-    return result, seen[0][1]
+    return result, seen[0]
 
 
 def test_members_differ_and_are_predicted_with_together(three, tasks):

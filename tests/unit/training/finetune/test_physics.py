@@ -182,7 +182,7 @@ def test_the_head_of_a_law_is_kept_for_other_temperatures(learned, labelled, qui
         start.normalisers([task, other]),
     )  # fmt: skip
     net = start.make_net([task, other], rows.normalisers, seed=0)
-    for name, weight in net.by_name["debye"].state_dict().items():
+    for name, weight in net.heads["debye"].state_dict().items():
         assert torch.equal(weight, model.heads["debye"].state_dict()[name]), name
     mixture = parse_physics_target("cv@300K:J/mol/K", "mixture")
     with pytest.raises(InputError, match="no head to keep for cv@300K"):
