@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -32,6 +32,7 @@ def run_over(
     *,
     batch_size: int,
     read: Callable[[Net, dict[str, Tensor]], Read],
+    batches: Iterable[Ints] | None = None,
 ) -> Iterator[tuple[Ints, list[Read]]]:
     """Run nets over crystals, those of like size together, without dropout and gradients.
 
@@ -43,6 +44,7 @@ def run_over(
         samples: n crystals as the view gives them.
         batch_size: most crystals of a batch.
         read: what is worked out by a net for a batch on its device, such as ``Net.exact``.
+        batches: which crystals go together; those of :func:`batches_by_size` if not said.
 
     Yields:
         which crystals they are, and what was read from each net.
@@ -50,11 +52,10 @@ def run_over(
     if not samples:
         return
     device = next(nets[0].parameters()).device
-    sizes = np.asarray(view.lengths(samples))
-    order = np.argsort(sizes, kind="stable")
+    if batches is None:
+        batches = batches_by_size(np.asarray(view.lengths(samples)), batch_size)
     with _evaluating(nets):
-        for start, end in cheapest_cuts(sizes[order], batch_size):
-            rows = order[start:end]
+        for rows in batches:
             batch = view.collate([samples[row] for row in rows])
             with torch.inference_mode():
                 inputs = {key: value.to(device) for key, value in batch.items()}
@@ -73,6 +74,17 @@ def _evaluating(nets: Sequence[Net]) -> Iterator[None]:
     finally:
         for part in training:
             part.training = True
+
+
+def batches_by_size(sizes: Ints, batch_size: int) -> list[Ints]:
+    """Return batches of crystals of like size, so that little of what is computed is padding.
+
+    Args:
+        sizes: parts of each crystal for the encoder, ``[n]``.
+        batch_size: most crystals of a batch.
+    """
+    order = np.argsort(sizes, kind="stable")
+    return [order[start:end] for start, end in cheapest_cuts(sizes[order], batch_size)]
 
 
 def cheapest_cuts(sizes: Ints, batch_size: int, overhead: int = _OVERHEAD) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from stratus.models.run_over import run_over
 from stratus.tasks.predictions import Prediction, predict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ def predict_nets(
     atoms: Callable[[Task], NDArray[np.int64] | None],
     *,
     batch_size: int,
+    batches: Iterable[NDArray[np.int64]] | None = None,
 ) -> dict[str, list[Prediction]]:
     """Return what each net predicts, by task.
 
@@ -37,6 +38,7 @@ def predict_nets(
             :meth:`stratus.tasks.atom_counts.AtomCounts.of`; 0 where unknown, and values are then
             NaN. None for a task whose values are of no number of atoms.
         batch_size: most crystals of a batch.
+        batches: which crystals go together, as :func:`run_over` takes it.
 
     Raises:
         stratus.errors.InputError: what a net gives is not finite.
@@ -44,7 +46,9 @@ def predict_nets(
     n, tasks = len(samples), nets[0].tasks
     counts = {name: atoms(task) for name, task in tasks.items()}
     found = {name: [_empty(task, n) for _ in nets] for name, task in tasks.items()}
-    for rows, by_net in run_over(nets, view, samples, batch_size=batch_size, read=Net.exact):
+    for rows, by_net in run_over(
+        nets, view, samples, batch_size=batch_size, read=Net.exact, batches=batches
+    ):
         for number, (net, numbers) in enumerate(zip(nets, by_net, strict=True)):
             normalisers = net.normalisers
             for name, task in net.tasks.items():

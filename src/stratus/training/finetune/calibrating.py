@@ -14,6 +14,7 @@ from stratus.tasks.conformal import Calibration, Scores, calibrate, intervals, m
 from stratus.tasks.predictions import Prediction
 from stratus.training.device import on_device
 from stratus.training.finetune.labels import atoms_of, labels_of, of_rows, with_a_label
+from stratus.training.finetune.rows import batches_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -116,6 +117,7 @@ def calibrate_fold(
                     seen,
                     lambda task, of_these=of_these: of_these[task.name],  # type: ignore[misc]
                     batch_size=options.batch_size,
+                    batches=batches_of(view.lengths(seen), options.batch_size),
                 )
             yield kind, chosen, found
 

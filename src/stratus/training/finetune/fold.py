@@ -26,6 +26,7 @@ from stratus.training.finetune.labels import (
     with_a_label,
 )
 from stratus.training.finetune.loop import fit
+from stratus.training.finetune.rows import batches_of
 from stratus.training.finetune.scores import capped, score
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
             rows.test.samples,
             lambda task: atoms[task.name],
             batch_size=options.batch_size,
+            batches=batches_of(rows.test.lengths, options.batch_size),
         )
     predictions = {name: together(each) for name, each in of_members.items()}
     values = {name: found.values for name, found in predictions.items()}

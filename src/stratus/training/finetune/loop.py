@@ -25,7 +25,7 @@ from stratus.training.device import (
     seed_dropout,
     trainer_precision,
 )
-from stratus.training.finetune.rows import EndlessRows
+from stratus.training.finetune.rows import EndlessRows, batches_of
 from stratus.training.layers import parameter_groups
 from stratus.training.lightning_logging import quiet_lightning
 from stratus.training.schedule import Schedule, warmup_steps
@@ -261,7 +261,14 @@ def fit(
 def validation_loss(net: Net, tasks: Sequence[Task], rows: Rows, batch_size: int) -> float:
     """Return the weighted sum of the mean losses of tasks over all rows, without dropout."""
     sums = np.zeros(len(tasks))
-    found = run_over([net], rows.view, rows.samples, batch_size=batch_size, read=Net.forward)
+    found = run_over(
+        [net],
+        rows.view,
+        rows.samples,
+        batch_size=batch_size,
+        read=Net.forward,
+        batches=batches_of(rows.lengths, batch_size),
+    )
     for places, [numbers] in found:
         for k, task in enumerate(tasks):
             target = torch.from_numpy(rows.targets[task.name][places])

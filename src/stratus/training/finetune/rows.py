@@ -68,6 +68,17 @@ class Rows:
         )
 
 
+def batches_of(lengths: Indices, batch_size: int) -> list[Indices]:
+    """Return batches in which each row stands once, always the same ones.
+
+    Args:
+        lengths: encoder rows of each, ``[n]``.
+        batch_size: rows of a batch.
+    """
+    plan = plan_epoch(lengths, batch_size, seed=0, epoch=0, shuffle=False)
+    return [plan.rows(number) for number in range(n_batches(len(lengths), batch_size))]
+
+
 class EndlessRows:
     """The batches of one epoch after another, for ever; the same again for each iteration.
 
