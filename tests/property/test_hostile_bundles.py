@@ -25,8 +25,8 @@ from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.files import sealed
 from stratus.files.sealed import SealError, verify
-from stratus.inference.predictor import Predictor
 from stratus.heads.property import make_property_head
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import CARD_FILE, Card, read_card
 from stratus.models.description import read_description

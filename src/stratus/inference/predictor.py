@@ -18,9 +18,10 @@ from stratus.inference.windows import (
     curve_windows,
     predicted_windows,
 )
-from stratus.models.batching import by_length
 from stratus.models.loading import load_model
-from stratus.models.predicting import evaluating, require_finite, require_tasks
+from stratus.models.net import Net
+from stratus.models.predicting import require_tasks
+from stratus.models.run_over import run_over
 from stratus.models.thermo import (
     ThermoCurves,
     ThermoPer,
@@ -97,8 +98,7 @@ class Predictor:
     @property
     def width(self) -> int:
         """The length of the vectors of :meth:`embed`."""
-        config: Any = self.model.encoder.config
-        return int(config.hidden)
+        return int(self.model.members[0].config.hidden)
 
     def info(self) -> dict[str, Any]:
         """Return what the model is, as plain values that JSON can hold."""
@@ -344,14 +344,14 @@ class Predictor:
     def _embedded(
         self, stream: Iterator[Seen], batch_size: int
     ) -> Iterator[tuple[Sequence[Row], NDArray[np.float32]]]:
-        encoder = self.model.encoder
+        first = self.model.members[:1]
         for seen in stream:
             vectors = np.full((len(seen.rows), self.width), np.nan, np.float32)
             places = np.flatnonzero(seen.where >= 0)
-            with evaluating(encoder):
-                for own, batch in by_length(self.model, seen.samples, batch_size):
-                    found = require_finite(encoder(batch).crystal)
-                    vectors[places[own]] = found.float().cpu().numpy()
+            for own, [encoding] in run_over(
+                first, self.model.view, seen.samples, batch_size=batch_size, read=Net.encode
+            ):
+                vectors[places[own]] = encoding.crystal.float().cpu().numpy()
             yield seen.rows, vectors
 
     def _check(self, batch_size: int, interval: float | None = None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from stratus.heads.head import Head
     from stratus.models.card import Card
+    from stratus.models.net import Net
     from stratus.models.seen import SeenFormulas
     from stratus.scope.vocabulary import Vocabulary
     from stratus.tasks.conformal import Calibration

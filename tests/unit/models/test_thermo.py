@@ -9,8 +9,8 @@ import torch
 from stratus.encoders.encoding import Encoding
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError
-from stratus.inference.predictor import Predictor
 from stratus.heads.table import make_heads
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net

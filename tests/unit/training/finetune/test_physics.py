@@ -12,9 +12,9 @@ from stratus.corpora.tables.folds import kfold
 from stratus.corpora.tables.table import Kind
 from stratus.encoders.encoding import Encoding
 from stratus.errors import InputError
-from stratus.inference.predictor import Predictor
 from stratus.heads.law import LawHead
 from stratus.heads.table import make_heads
+from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.bundle_copy import keep_tasks
 from stratus.physics import debye
