@@ -13,7 +13,10 @@ from stratus.cli.flags import Config, Preset, Quiet, Resume, set_flags
 
 def pretrain(  # noqa: PLR0917 - one parameter for each flag
     corpus: Annotated[
-        Path, typer.Argument(metavar="CORPUS.parquet", help="The table of `stratus encode`.")
+        list[Path],
+        typer.Argument(
+            metavar="CORPUS.parquet...", help="The table of `stratus encode`, or several."
+        ),
     ],
     output: Annotated[
         Path,
@@ -66,6 +69,9 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     quiet: Quiet = False,
 ) -> None:
     """Pre-train an encoder by letting it guess masked tokens.
+
+    Several tables are one, of which the first has what they share; `mixture` in the options gives
+    each a share of an epoch.
 
     RUN gets the options, the token corpus, checkpoints, curves (logs/), the scores on the test
     split beside three baselines (metrics.json) and the model with the least validation loss

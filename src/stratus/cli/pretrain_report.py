@@ -80,6 +80,10 @@ class Report:
             f"encoder     {event.encoder}, from scratch",
             f"rows        {corpus.rows_in:,}: {corpus.kept:,} crystals, {counts}",
             "splits      " + ", ".join(f"{name} {count:,}" for name, count in rows.items()),
+            *(
+                f"{'' if k else 'tables':<12}{part.table}: {count:,} an epoch of {part.train:,}"
+                for k, (part, count) in enumerate(zip(corpus.parts, event.draws, strict=True))
+            ),
             f"parameters  {fit.parameters:,}",
             f"epoch       {event.tokens_per_epoch:,} tokens, {fit.steps_per_epoch:,} steps",
             f"steps       {fit.steps:,}" + (f", {fit.from_step:,} done" if fit.from_step else ""),

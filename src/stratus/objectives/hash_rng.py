@@ -27,14 +27,15 @@ class Purpose(IntEnum):
     ROW_ORDER = 1
     BATCH_ORDER = 2
     HIDING = 3
+    MIXTURE = 4
 
 
-def key(purpose: Purpose, seed: int, epoch: int) -> Words:
-    """Return the word from which the numbers of an epoch are hashed, ``[1]``."""
+def key(purpose: Purpose, seed: int, epoch: int | npt.NDArray[np.int64]) -> Words:
+    """Return the word from which the numbers of an epoch are hashed, ``[1]``; of several, each."""
     words = np.zeros(1, dtype=np.uint64)
-    for counter in (purpose, seed, epoch):
+    for counter in (purpose, seed):
         words = hashed(words, np.array([counter & _WORD], dtype=np.uint64))
-    return words
+    return hashed(words, np.atleast_1d(np.asarray(epoch, dtype=np.int64)))
 
 
 def hashed(words: Words, counters: npt.NDArray[np.integer]) -> Words:

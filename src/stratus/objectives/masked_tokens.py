@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from stratus.corpora.tokens.corpus import TokenCorpus
-    from stratus.objectives.objective import Rows
+    from stratus.objectives.objective import Epochs, Rows
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
     from stratus.views.view import View
@@ -145,7 +145,7 @@ class MaskedRows:
         """Return the rows of the encoder of each crystal, int64 ``[n]``."""
         return self._sizes
 
-    def step(self, rows: Rows, epoch: int) -> Step:
+    def step(self, rows: Rows, epoch: Epochs) -> Step:
         """Return some crystals masked as an epoch has them."""
         batch = self._masker.mask(self.view.collate(self._corpus.take(rows)), rows, epoch)
         targets = batch.pop(TARGETS)
@@ -159,7 +159,7 @@ class MaskedRows:
             counts={MASKED_TOKENS: len(targets)},
         )
 
-    def counts(self, rows: Rows, epoch: int) -> dict[str, int]:
+    def counts(self, rows: Rows, epoch: Epochs) -> dict[str, int]:
         """Return how many tokens of some crystals are masked."""
         return {MASKED_TOKENS: self._masker.count(self._corpus.take(rows), rows, epoch)}
 
@@ -228,13 +228,13 @@ class TokenMasker:
         self._words = np.flatnonzero(self._maskable)
         self._wyckoff = np.array([role is Role.WYCKOFF for role in roles], dtype=np.int64)
 
-    def mask(self, batch: Batch, rows: npt.NDArray[np.int64], epoch: int) -> Batch:
+    def mask(self, batch: Batch, rows: npt.NDArray[np.int64], epoch: Epochs) -> Batch:
         """Return a batch with some tokens replaced, and what is to be guessed.
 
         Args:
             batch: of a view, on the CPU; it is not changed.
             rows: ``[B]``, the row of each crystal in the corpus.
-            epoch: from 0.
+            epoch: from 0; one for all, or that of each.
 
         Returns:
             The batch with other ``tokens``, and ``where``, ``targets`` and ``places``.
@@ -260,7 +260,7 @@ class TokenMasker:
         self,
         samples: Sequence[npt.NDArray[np.uint16]],
         rows: npt.NDArray[np.int64],
-        epoch: int,
+        epoch: Epochs,
     ) -> int:
         """Return how many tokens :meth:`mask` would mask, from the strings without a batch."""
         if not samples:
@@ -278,7 +278,7 @@ class TokenMasker:
         row: npt.NDArray[np.int64],
         places: npt.NDArray[np.int64],
         rows: npt.NDArray[np.int64],
-        epoch: int,
+        epoch: Epochs,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
         """Choose the tokens to be guessed among those that may be.
 
@@ -287,7 +287,7 @@ class TokenMasker:
             row: ``[N]``, the string of each.
             places: ``[N]``, the place of each in its string.
             rows: ``[B]``, the row of each string in the corpus.
-            epoch: from 0.
+            epoch: from 0; one for all, or that of each.
 
         Returns:
             Indices of the chosen tokens, ``[M]``, and a random word for each.

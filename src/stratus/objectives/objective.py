@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 
+Epochs: TypeAlias = "int | Rows"
+"""The epoch that shows rows, from 0: one for all, or that of each, int64 ``[B]``."""
+
 
 class Step(NamedTuple):
     """Some crystals and what is to be learned of them.

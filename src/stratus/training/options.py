@@ -15,6 +15,7 @@ from stratus.errors import InputError, ResumeError
 from stratus.names import pick
 from stratus.objectives.masked_tokens import MaskingOptions
 from stratus.training.fit_options import FREE, FitOptions
+from stratus.training.mixture import MixtureOptions
 from stratus.training.option_layers import from_layers
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class PretrainOptions(FitOptions):
     betas: tuple[float, float] = Field((0.9, 0.98), description="AdamW's two averaging factors.")
     seed: int = Field(0, ge=0, description="Decides weights, order, masks and dropout.")
     masking: MaskingOptions = Field(default_factory=MaskingOptions, description="What is masked.")
+    mixture: MixtureOptions = Field(
+        default_factory=MixtureOptions, description="How much of an epoch each table has."
+    )
     fractions: tuple[float, float, float] = Field(
         (0.9, 0.05, 0.05), description="Shares of train, validation and test."
     )

@@ -20,13 +20,14 @@ from stratus.training.device import is_first_process
 from stratus.training.events import FitStarted
 from stratus.training.finish import PretrainSummary, finish, make_card, read_summary
 from stratus.training.fit import FitFolder, check_devices, fit
+from stratus.training.mixture import Mixture
 from stratus.training.operations import cost_of
 from stratus.training.options import PretrainOptions
 from stratus.training.run_folder import RunFolder
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -43,12 +44,14 @@ class Started:
     Attributes:
         encoder: architecture and sizes of the encoder.
         corpus: counts of the token corpus.
-        tokens_per_epoch: real tokens of the training split.
+        draws: training crystals of each table in an epoch; empty where there is one table.
+        tokens_per_epoch: real tokens of the training split, or of the first epoch of a mixture.
         fit: steps, device, and how many parameters.
     """
 
     encoder: str
     corpus: CorpusInfo
+    draws: tuple[int, ...]
     tokens_per_epoch: int
     fit: FitStarted
 
@@ -58,7 +61,7 @@ OnProgress: TypeAlias = "Callable[[Event], None]"
 
 
 def pretrain(
-    table: str | Path,
+    table: str | Path | Sequence[str | Path],
     run_folder: str | Path,
     options: PretrainOptions | None = None,
     *,
@@ -69,7 +72,8 @@ def pretrain(
     """Pre-train an encoder by guessing masked tokens (BERT, arXiv 1810.04805).
 
     Args:
-        table: the Parquet of ``stratus encode``, in the orbit dialect.
+        table: the Parquet of ``stratus encode``, in the orbit dialect; or several, which
+            ``options.mixture`` may give shares of an epoch.
         run_folder: where everything goes: options, token corpus, checkpoints, logs, metrics and,
             at the end, the model as ``bundle``.
         options: what may be set.
@@ -88,10 +92,13 @@ def pretrain(
         stratus.errors.ResumeError: an option differs from that of the run.
         stratus.errors.StratusError: the disk is full, or the loss is not finite.
     """
-    table, options = Path(table), options or PretrainOptions()
-    make_card(card, options, table.name)  # refuse a wrong one before the work
+    options = options or PretrainOptions()
+    tables = [Path(one) for one in ([table] if isinstance(table, str | Path) else table)]
+    if not tables:
+        raise InputError("there is nothing to learn from; give at least one table")
+    make_card(card, options, tables[0].name)  # refuse a wrong one before the work
     with sole_writer(Path(run_folder)) if is_first_process() else nullcontext():
-        setup = _set_up(table, Path(run_folder), options, resume=resume)
+        setup = _set_up(tables, Path(run_folder), options, resume=resume)
         return _run(setup, card, on_progress or _ignore, resume=resume)
 
 
@@ -103,7 +110,7 @@ def _run(
         return read_summary(run)
     if is_first_process():
         run.sweep()
-    train = setup.rows(setup.corpora.train)
+    train = setup.train()
     fitted = fit(
         net,
         MaskedTokens(),
@@ -115,7 +122,7 @@ def _run(
         run=FitFolder(run.checkpoints, run.logs),
         flops=cost_of(net, train),
         on_event=lambda event: on_progress(
-            _started(setup, event) if isinstance(event, FitStarted) else event
+            _started(setup, train, event) if isinstance(event, FitStarted) else event
         ),
     )
     if not is_first_process():
@@ -140,15 +147,28 @@ class _Setup:
     view: View
     net: Net
 
+    def train(self) -> MaskedRows | Mixture:
+        """Return what is learned from: each row once an epoch, or tables by their shares."""
+        rows = self.rows(self.corpora.train)
+        if not self.options.mixture.is_set:
+            return rows
+        sizes = [part.train for part in self.corpora.info.parts]
+        return Mixture(rows, sizes, self.options.mixture.of(sizes), self.options.seed)
+
     def rows(self, corpus: TokenCorpus) -> MaskedRows:
         """Return a split as a source of masked tokens."""
         return MaskedRows(corpus, self.view, self.options.masking, self.options.seed)
 
 
-def _set_up(table: Path, folder: Path, options: PretrainOptions, *, resume: bool) -> _Setup:
+def _set_up(
+    tables: Sequence[Path], folder: Path, options: PretrainOptions, *, resume: bool
+) -> _Setup:
     check_devices(options, resume=resume)
-    if not table.is_file():
-        raise InputError(f"{table} is no file; give the Parquet that `stratus encode` wrote")
+    for table in tables:
+        if not table.is_file():
+            raise InputError(f"{table} is no file; give the Parquet that `stratus encode` wrote")
+    if options.mixture.is_set:
+        options.mixture.of([1] * len(tables))  # refuse a wrong one before the work
     words = vocabulary()
     config: Any = configure(
         options.encoder, options.preset, **{"vocabulary_size": len(words)} | options.model
@@ -159,18 +179,23 @@ def _set_up(table: Path, folder: Path, options: PretrainOptions, *, resume: bool
     encoder = kind.build(config, generator)
     head = MaskedTokenHead(config.hidden, len(words), view.fields, generator=generator)
     run = RunFolder(folder)
-    corpora = _corpora(run, table, options, _most_tokens(view), resume=resume)
+    corpora = _corpora(run, tables, options, _most_tokens(view), resume=resume)
     return _Setup(run, options, corpora, config, view, Net(encoder, {MASKED_TOKENS: head}))
 
 
 def _corpora(
-    run: RunFolder, table: Path, options: PretrainOptions, max_tokens: int, *, resume: bool
+    run: RunFolder,
+    tables: Sequence[Path],
+    options: PretrainOptions,
+    max_tokens: int,
+    *,
+    resume: bool,
 ) -> TokenCorpora:
     if not is_first_process():
         return run.join()
     if resume:
-        return run.go_on(table, options, max_tokens)
-    return run.begin(table, options, max_tokens)
+        return run.go_on(tables, options, max_tokens)
+    return run.begin(tables, options, max_tokens)
 
 
 def _most_tokens(view: View) -> int:
@@ -181,12 +206,16 @@ def _most_tokens(view: View) -> int:
     return most
 
 
-def _started(setup: _Setup, fit: FitStarted) -> Started:
-    options = setup.options
+def _started(setup: _Setup, train: MaskedRows | Mixture, fit: FitStarted) -> Started:
+    options, lengths, parts = setup.options, setup.corpora.train.lengths, setup.corpora.info.parts
+    draws, seen = tuple(part.train for part in parts), lengths
+    if isinstance(train, Mixture):
+        draws, seen = train.draws, lengths[train.drawn(0).rows]
     return Started(
         encoder=in_words(options.encoder, options.preset, options.model),
         corpus=setup.corpora.info,
-        tokens_per_epoch=int(setup.corpora.train.lengths.sum()),
+        draws=draws,
+        tokens_per_epoch=int(seen.sum()),
         fit=fit,
     )
 

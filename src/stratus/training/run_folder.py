@@ -12,10 +12,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.corpora.documents import read_json
-from stratus.corpora.tokens.build import build_tokens
+from stratus.corpora.tokens.build import build_tokens, digest_of_tables
 from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
-from stratus.files.digest import sha256
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
 from stratus.training.options import (
@@ -27,6 +26,7 @@ from stratus.training.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from stratus.corpora.tokens.corpus import TokenCorpora
@@ -86,11 +86,13 @@ class RunFolder:
         """The model with the best validation loss."""
         return self.path / "bundle"
 
-    def begin(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
+    def begin(
+        self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
+    ) -> TokenCorpora:
         """Lay out a new run.
 
         Raises:
-            InputError: the folder holds something already, or the table cannot be used.
+            InputError: the folder holds something already, or a table cannot be used.
         """
         if self.options.exists():
             raise InputError(
@@ -101,34 +103,37 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.options, write_options(options))
         try:
-            corpora = self._build(table, options, max_tokens)
+            corpora = self._build(tables, options, max_tokens)
         except StratusError:
             self.options.unlink()
             self.path.rmdir()
             raise
-        self._write_versions(table, corpora.info.table_sha256)
+        self._write_versions(tables, corpora.info.table_sha256)
         return corpora
 
-    def go_on(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
+    def go_on(
+        self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
+    ) -> TokenCorpora:
         """Take up a run that was interrupted.
 
         Raises:
-            ResumeError: there is none, or the table or an option is another than before.
+            ResumeError: there is none, or a table or an option is another than before.
             InputError: the token corpus was damaged; the text names the file.
         """
         if not self.options.exists():
             raise ResumeError(f"there is no run in {self.path}; begin it without --resume")
         check_same(make_options(read_options(self.options)), options)
         if not is_sealed(self.tokens):  # it was interrupted before training began
-            corpora = self._build(table, options, max_tokens)
+            corpora = self._build(tables, options, max_tokens)
         else:
             corpora = open_tokens(self.tokens)
-            if sha256(table) != corpora.info.table_sha256:
+            if digest_of_tables(tables) != corpora.info.table_sha256:
+                which = " ".join(map(str, tables))
                 raise ResumeError(
-                    f"{table} is not the table the run in {self.path} was begun with; give that "
-                    "one, or begin a new run"
+                    f"{which} is not the table the run in {self.path} was begun with; give "
+                    f"{corpora.info.table} as it was, or begin a new run"
                 )
-        self._compare_versions(table, corpora.info.table_sha256)
+        self._compare_versions(tables, corpora.info.table_sha256)
         return corpora
 
     def join(self) -> TokenCorpora:
@@ -146,22 +151,24 @@ class RunFolder:
             for stale in self.path.glob(f".*.{end}"):
                 shutil.rmtree(stale, ignore_errors=True)
 
-    def _build(self, table: Path, options: PretrainOptions, max_tokens: int) -> TokenCorpora:
+    def _build(
+        self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
+    ) -> TokenCorpora:
         return build_tokens(
-            table,
+            tables,
             self.tokens,
             fractions=options.shares,
             salt=options.salt,
             max_tokens=max_tokens,
         )
 
-    def _write_versions(self, table: Path, digest: str) -> None:
-        table_of = {"table": str(table), "table_sha256": digest}
+    def _write_versions(self, tables: Sequence[Path], digest: str) -> None:
+        table_of = {"table": " + ".join(map(str, tables)), "table_sha256": digest}
         write_text(self.versions, json.dumps(_versions() | table_of, indent=1) + "\n")
 
-    def _compare_versions(self, table: Path, digest: str) -> None:
+    def _compare_versions(self, tables: Sequence[Path], digest: str) -> None:
         if not self.versions.exists():
-            self._write_versions(table, digest)
+            self._write_versions(tables, digest)
             return
         before = read_json(self.versions)
         if not isinstance(before, dict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 from types import SimpleNamespace
 
@@ -128,3 +130,46 @@ def test_ctrl_c_says_how_to_go_on(table, config, tmp_path, monkeypatch):
     done = stratus(table, "-o", run, "--config", config)
     assert done.exit_code == 130
     assert f"Checkpoints are in {run}: repeat the command with --resume to go on." in done.output
+
+
+def test_several_tables_are_learned_by_their_shares_and_go_on(table, config, tmp_path):
+    rows = pq.read_table(table)
+    small, large = tmp_path / "small.parquet", tmp_path / "large.parquet"
+    pq.write_table(rows.slice(0, 15), small)
+    pq.write_table(rows.slice(10), large)  # five rows are in both
+    values = yaml.safe_load(config.read_text()) | {"mixture": {"shares": [0.5, 0.5]}}
+    config.write_text(yaml.safe_dump(values))
+    run = tmp_path / "run"
+    done = stratus(small, large, "-o", run, "--config", config)
+    assert done.exit_code == 0, done.output
+    info = json.loads((run / "tokens" / "corpus.json").read_text())
+    first, second = info["parts"]
+    assert info["table"] == "small.parquet + large.parquet"
+    assert (first["rows_in"], second["rows_in"], info["duplicates"]) == (15, 35, 5)
+    train = info["rows"]["train"]
+    assert first["train"] + second["train"] == train
+    half, other = -(-train // 2), train // 2
+    assert {half, other} == {len_of(done.output, "small"), len_of(done.output, "large")}
+    assert f"epoch of {first['train']}\n" in done.output
+    before = (run / "metrics.json").read_bytes()
+    again = stratus(small, large, "-o", run, "--config", config, "--resume")
+    assert (again.exit_code, (run / "metrics.json").read_bytes()) == (0, before)
+    other_order = stratus(large, small, "-o", tmp_path / "other", "--config", config, "--steps", 1)
+    assert other_order.exit_code == 0, other_order.output
+    (run / "metrics.json").unlink()
+    refused = stratus(large, small, "-o", run, "--config", config, "--resume")
+    assert refused.exit_code == 2
+    assert "is not the table the run" in refused.output
+
+
+def len_of(output, name):
+    """The crystals of a table in an epoch, as printed."""
+    return int(re.search(rf"{name}\.parquet: ([\d,]+) an epoch", output)[1])
+
+
+def test_a_mixture_of_one_table_is_refused(table, config, tmp_path):
+    config.write_text(config.read_text() + "mixture: {temperature: 2}\n")
+    done = stratus(table, "-o", tmp_path / "run", "--config", config)
+    assert done.exit_code == 2
+    assert "a mixture needs several tables" in done.output
+    assert not (tmp_path / "run").exists()

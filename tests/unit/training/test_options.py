@@ -7,6 +7,7 @@ import pytest
 from stratus.errors import InputError, ResumeError
 from stratus.objectives.masked_tokens import MaskingOptions
 from stratus.training.fit_options import FREE
+from stratus.training.mixture import MixtureOptions
 from stratus.training.options import (
     PretrainOptions,
     check_same,
@@ -96,8 +97,9 @@ def test_only_what_changes_no_result_may_change():
 def test_the_reference_page_has_every_option_with_its_description(repo_root):
     page = (repo_root / "docs/reference/pretrain-options.md").read_text(encoding="utf-8")
     for name, field in PretrainOptions.model_fields.items():
-        if name != "masking":
-            assert f"| `{name}` | " in page, name
-            assert f"| {field.description} |" in page, name
-    for name in MaskingOptions.model_fields:
-        assert f"| `masking.{name}` | " in page, name
+        inner = {"masking": MaskingOptions, "mixture": MixtureOptions}.get(name)
+        here = {name: field} if inner is None else inner.model_fields
+        for below, one in here.items():
+            whole = name if inner is None else f"{name}.{below}"
+            assert f"| `{whole}` | " in page, whole
+            assert f"| {one.description} |" in page, whole

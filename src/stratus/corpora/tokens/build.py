@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,23 +15,24 @@ from stratus.corpora.tokens.info import (
     INFO_FILE,
     SPLITS,
     CorpusInfo,
+    Part,
     Shard,
     Split,
     vocabulary_sha256,
 )
 from stratus.corpora.tokens.splitting import DUPLICATE, TOO_LONG, check_fractions, fate_of_rows
-from stratus.corpora.tokens.table import DIALECT, ScopeTable, open_table
+from stratus.corpora.tokens.table import DIALECT, ScopeTables, open_tables
 from stratus.errors import InputError, StratusError
 from stratus.files.digest import sha256
 from stratus.files.sealed import sealing
 from stratus.scope.vocabulary import vocabulary
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 
 def build_tokens(
-    table: Path,
+    table: Path | Sequence[Path],
     folder: Path,
     *,
     fractions: tuple[float, float, float] = (0.9, 0.05, 0.05),
@@ -44,7 +47,8 @@ def build_tokens(
     45 bytes a row, and one shard of each split.
 
     Args:
-        table: the Parquet, with the columns ``id``, ``scope`` and ``dialect``.
+        table: the Parquet, with the columns ``id``, ``scope`` and ``dialect``; or several, whose
+            rows then stand one table after another: a string of several is of the first of them.
         folder: the corpus to be; nothing is there before it is whole.
         fractions: expected shares of train, validation and test; 0 leaves one out.
         salt: any text; another one gives another split.
@@ -63,9 +67,11 @@ def build_tokens(
     for name, number in (("max_tokens", max_tokens), ("shard_rows", shard_rows)):
         if number < 1:
             raise InputError(f"{name} is {number}; it must be 1 or more")
-    with open_table(table) as rows:
+    paths = [table] if isinstance(table, Path) else list(table)
+    name = " + ".join(path.name for path in paths)
+    with open_tables(paths) as rows:
         fates = fate_of_rows(rows, fractions, salt, max_tokens)
-        counts = _counts(table, fates, fractions)
+        counts = _counts(name, fates, fractions)
         try:
             with sealing(folder) as draft:
                 info = CorpusInfo(
@@ -73,8 +79,8 @@ def build_tokens(
                     dialect=DIALECT,
                     schema_version=vocabulary().schema_version,
                     vocabulary_sha256=vocabulary_sha256(vocabulary()),
-                    table=table.name,
-                    table_sha256=sha256(table),
+                    table=name,
+                    table_sha256=digest_of_tables(paths),
                     fractions=fractions,
                     salt=salt,
                     max_tokens=max_tokens,
@@ -83,6 +89,7 @@ def build_tokens(
                     too_long=int(np.sum(fates == TOO_LONG)),
                     rows=counts,
                     shards=_write_shards(rows, fates, draft, shard_rows),
+                    parts=_parts(rows, fates) if len(paths) > 1 else (),
                 )
                 text = info.model_dump_json(indent=1) + "\n"
                 (draft / INFO_FILE).write_text(text, encoding="utf-8")
@@ -95,8 +102,41 @@ def build_tokens(
     return open_tokens(folder, verify=False)
 
 
+def digest_of_tables(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of a table; of several, that of their digests, one a line."""
+    digests = [sha256(path) for path in paths]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _parts(rows: ScopeTables, fates: np.ndarray) -> tuple[Part, ...]:
+    """Count what each table has for training.
+
+    Raises:
+        InputError: one has nothing.
+    """
+    ends = np.cumsum([len(table) for table in rows.tables])
+    parts = []
+    for table, end in zip(rows.tables, ends.tolist(), strict=True):
+        train = int(np.sum(fates[end - len(table) : end] == SPLITS.index("train")))
+        if not train:
+            raise InputError(
+                f"{table.path} has no crystal for training that the tables before it lack; "
+                "leave it out"
+            )
+        part = Part(
+            table=table.path.name,
+            table_sha256=sha256(table.path),
+            rows_in=len(table),
+            train=train,
+        )
+        parts.append(part)
+    return tuple(parts)
+
+
 def _counts(
-    table: Path, fates: np.ndarray, fractions: tuple[float, float, float]
+    table: str, fates: np.ndarray, fractions: tuple[float, float, float]
 ) -> dict[Split, int]:
     """Count the crystals of each split.
 
@@ -115,7 +155,7 @@ def _counts(
 
 
 def _write_shards(
-    table: ScopeTable, fates: np.ndarray, folder: Path, shard_rows: int
+    table: ScopeTables, fates: np.ndarray, folder: Path, shard_rows: int
 ) -> tuple[Shard, ...]:
     writers = [_ShardWriter(folder, name, shard_rows) for name in SPLITS]
     at = 0

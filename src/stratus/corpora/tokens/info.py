@@ -40,6 +40,24 @@ class Shard(BaseModel):
     sha256: str
 
 
+class Part(BaseModel):
+    """One of several tables that a corpus was made from.
+
+    Attributes:
+        table: its name.
+        table_sha256: its digest.
+        rows_in: its rows.
+        train: crystals of the training split that it was the first to have.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: str
+    table_sha256: str
+    rows_in: int
+    train: int
+
+
 class CorpusInfo(BaseModel):
     """Where a corpus came from and what became of each row; ``corpus.json``.
 
@@ -48,8 +66,8 @@ class CorpusInfo(BaseModel):
         dialect: dialect of the strings; always ``orbit``.
         schema_version: version of the grammar and of the token ids.
         vocabulary_sha256: digest of the vocabulary whose ids these are.
-        table: name of the table it was made from.
-        table_sha256: digest of that table.
+        table: name of the table it was made from; of several, their names with `` + `` between.
+        table_sha256: digest of that table; of several, of their digests, one a line.
         fractions: expected shares of train, validation and test.
         salt: what was hashed before each string to choose its split.
         max_tokens: longest string that was kept, in tokens.
@@ -58,6 +76,7 @@ class CorpusInfo(BaseModel):
         too_long: rows whose string has more than ``max_tokens`` tokens.
         rows: crystals in each split.
         shards: the files, in the order of their rows.
+        parts: the tables, if there were several; the rows of a split stand in their order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +95,7 @@ class CorpusInfo(BaseModel):
     too_long: int
     rows: dict[Split, int]
     shards: tuple[Shard, ...]
+    parts: tuple[Part, ...] = ()
 
     @property
     def kept(self) -> int:

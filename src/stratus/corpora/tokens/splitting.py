@@ -19,7 +19,7 @@ from stratus.corpora.tokens.info import SPLITS
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from stratus.corpora.tokens.table import ScopeTable
+    from stratus.corpora.tokens.table import ScopeTable, ScopeTables
 
 DUPLICATE: Final = len(SPLITS)
 TOO_LONG: Final = len(SPLITS) + 1
@@ -45,7 +45,10 @@ def check_fractions(fractions: tuple[float, float, float]) -> None:
 
 
 def fate_of_rows(
-    table: ScopeTable, fractions: tuple[float, float, float], salt: str, max_tokens: int
+    table: ScopeTable | ScopeTables,
+    fractions: tuple[float, float, float],
+    salt: str,
+    max_tokens: int,
 ) -> np.ndarray:
     """Decide what becomes of each row.
 

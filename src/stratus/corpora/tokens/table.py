@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -132,6 +132,42 @@ class ScopeTable:
                 f"the column {name!r} of {self.path} holds no text ({error}); give it a Parquet "
                 "that `stratus encode` wrote"
             ) from None
+
+
+class ScopeTables:
+    """Several tables of strings, one after another.
+
+    Args:
+        tables: at least one.
+    """
+
+    def __init__(self, tables: Sequence[ScopeTable]) -> None:
+        self.tables = tuple(tables)
+
+    def __len__(self) -> int:
+        """Return the number of rows of all."""
+        return sum(map(len, self.tables))
+
+    def strings(self) -> Iterator[pa.Array]:
+        """Yield the strings in stretches, as :meth:`ScopeTable.strings` does."""
+        for table in self.tables:
+            yield from table.strings()
+
+    def tokens(self, vocabulary: Vocabulary) -> Iterator[tuple[pa.Array, pa.ListArray]]:
+        """Yield ids and tokens in stretches, as :meth:`ScopeTable.tokens` does."""
+        for table in self.tables:
+            yield from table.tokens(vocabulary)
+
+
+@contextmanager
+def open_tables(paths: Sequence[Path]) -> Iterator[ScopeTables]:
+    """Open several Parquets of SCOPE strings.
+
+    Raises:
+        InputError: as :func:`open_table`.
+    """
+    with ExitStack() as stack:
+        yield ScopeTables([stack.enter_context(open_table(path)) for path in paths])
 
 
 @contextmanager
