@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from stratus.inference.jobs.thermo import ThermoSummary
     from stratus.inference.windows import ThermoWindow
-    from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.models.thermo import ThermoCurves
+    from stratus.scope.crystal_text import CrystalText
 
     Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ class Report(CrystalBar):
                 return
             self._notes += [f"{row.id}: {n}" for n in (*row.notes, *window.notes.get(number, ()))]
             if row.reject is None and np.isfinite(window.curves.cv.value[place]).any():
-                atoms = _atoms(window.given[place], self._per)
+                atoms = _atoms(window.crystals[place], self._per)
                 self._first.append(_crystal(row.id, window.curves, place, atoms))
 
     def finish(self, summary: ThermoSummary) -> None:
@@ -188,8 +188,8 @@ def _crystal(name: str, curves: ThermoCurves, place: int, atoms: int) -> _Crysta
     return _Crystal(name, theta, curves.temperature_k, bands, stds, atoms)
 
 
-def _atoms(given: Given, per: str) -> int:
-    return {"formula": given.formula_atoms, "cell": given.n_atoms}.get(per, 1)
+def _atoms(crystal: CrystalText, per: str) -> int:
+    return {"formula": crystal.formula_atoms, "cell": crystal.n_atoms}.get(per, 1)
 
 
 def _short(name: str) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from stratus.corpora.tables.layout import layout_of
 from stratus.corpora.tables.strings import DIALECT
+from stratus.corpora.tables.text_rows import text_row
 from stratus.crystals.reading.column_names import plain_name, usable_names
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.table_columns import find_columns
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from stratus.corpora.tables.gathering import Row
+    from stratus.corpora.tables.text_rows import TextRow
     from stratus.crystals.reading import ReadOptions
     from stratus.scope import Dialect
 
@@ -31,12 +32,12 @@ class Cell(NamedTuple):
     """A crystal that stands in one cell.
 
     Attributes:
-        row: its number in the table, from 0.
+        number: of its row, from 0.
         id: what it is called.
         value: the cell.
     """
 
-    row: int
+    number: int
     id: str
     value: object
 
@@ -45,14 +46,12 @@ class TextCell(NamedTuple):
     """A row that says in text what is known of a crystal.
 
     Attributes:
-        row: its number in the table, from 0.
-        id: what it is called.
-        found: what it came to.
+        number: of the row, from 0.
+        row: what it came to.
     """
 
-    row: int
-    id: str
-    found: Row
+    number: int
+    row: TextRow
 
 
 def is_frame(value: object) -> TypeGuard[pd.DataFrame]:
@@ -105,7 +104,7 @@ def frame_cells(
             batch = _batch(part, names, used)
             found = layout.reader.rows(batch, lambda k, first=start: f"{SOURCE}:{first + k}")  # type: ignore[misc]
             for row, (name, one) in enumerate(zip(own, found, strict=True), start=start):
-                yield TextCell(row, name, one)
+                yield TextCell(row, text_row(name, f"{SOURCE}:{row}", one))
         else:
             used = [n for n in names if n in columns.used() or plain_name(n) == "pbc"]
             batch = _batch(part, names, used, {_ID: own})

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
-from stratus.corpora.tables.gathering import Row as Found
+from stratus.corpora.tables.crystal_file import CrystalFile
+from stratus.corpora.tables.layout import file_layout
+from stratus.corpora.tables.text_rows import text_row
 from stratus.crystals.elements import NUMBERS
 from stratus.crystals.entry import Code, Entry, Reject
 from stratus.crystals.formula import LONGEST, read_noted
@@ -20,10 +22,11 @@ from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.reading.sources import STDIN, is_ase, is_path, is_pymatgen
 from stratus.crystals.reading.tables import TABLES
 from stratus.errors import InputError
-from stratus.inference.frames import SOURCE, Cell, frame_cells, is_frame
-from stratus.inference.row import Row, formula_row, text_row
+from stratus.inference.frames import Cell, frame_cells, is_frame
+from stratus.inference.row import Row, formula_row, row_of
 from stratus.inference.text_tables import text_table
 from stratus.scope import Dialect, PaperScope, Scope
+from stratus.scope.crystal_text import CrystalText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from stratus.corpora.tables.strings import Strings
+    from stratus.corpora.tables.text_rows import RowReader
     from stratus.crystals.reading import ReadOptions
     from stratus.crystals.reading.file_names import FileNames
 
@@ -157,13 +161,11 @@ class InputReader:
                 first = one.place + part.payload.first_row if one.alone else one.place
                 yield ToEncode(first, iter([part]), spread=one.alone)
                 continue
-            place = one.place + part.row if one.alone else one.place
+            place = one.place + part.number if one.alone else one.place
             if isinstance(part, Cell):
                 yield from self.rows(Input(place, part.value, part.id))
             else:
-                yield text_row(part.id, f"{SOURCE}:{part.row}", part.found, self.dialect)._replace(
-                    place=place
-                )
+                yield row_of(part.row, self.dialect)._replace(place=place)
 
     def _text(self, one: Input, text: str) -> Iterator[Row | ToEncode]:
         stripped = text.strip()
@@ -181,8 +183,8 @@ class InputReader:
             yield self._formula(one, stripped)
 
     def _string(self, one: Input, text: str) -> Row:
-        row = text_row(one.name, one.source, self.strings.read(text), self.dialect)
-        return row._replace(place=one.place)
+        found = text_row(one.name, one.source, self.strings.read(text))
+        return row_of(found, self.dialect)._replace(place=one.place)
 
     def _scope(self, one: Input, scope: Scope | PaperScope) -> Row:
         if not isinstance(scope, self.dialect.scope):
@@ -191,8 +193,8 @@ class InputReader:
                 f"it is a {type(scope).__name__}, but the model reads the {self.dialect} dialect: "
                 f"encode the crystal with dialect={self.dialect.value!r}",
             )
-        found = Found(str(scope), scope.n_atoms)
-        return text_row(one.name, one.source, found, self.dialect)._replace(place=one.place)
+        found = text_row(one.name, one.source, CrystalText(str(scope), scope.n_atoms))
+        return row_of(found, self.dialect)._replace(place=one.place)
 
     def _formula(self, one: Input, text: str) -> Row:
         source = f"formula {one.place}"
@@ -214,19 +216,19 @@ class InputReader:
         if not is_path(path):
             raise Refusal(Code.UNREADABLE, f"{path} does not exist")
         note = _note_on(path) if isinstance(one.value, str) else ""
-        table = self._text_table(Path(path))
-        if table is None:
-            found = records([Path(path)], self.read, None, self.names)
-            yield ToEncode(one.place, _named(found, one.label), note)
+        file, reader = self._opened(Path(path))
+        if reader is None:
+            yield ToEncode(one.place, _named(file, one.label), note)
             return
-        for row in table:
+        for row in text_table(file, reader, self.dialect, keep=self.keep_columns):
             yield row._replace(place=one.place, notes=(note, *row.notes) if note else row.notes)
 
-    def _text_table(self, path: Path) -> Iterator[Row] | None:
-        """Return the rows of a table of strings or formulas; None where it has to be encoded."""
+    def _opened(self, path: Path) -> tuple[CrystalFile, RowReader | None]:
+        """Return a file, and the reader of its strings or formulas if it is a table of such."""
+        file = CrystalFile(path, self.read, self.names)
         if not path.is_file() or _format(path) not in TABLES:
-            return None
-        return text_table(path, self.dialect, self.read, self.names, keep=self.keep_columns)
+            return file, None
+        return file, file_layout(file, dialect=self.dialect).reader
 
 
 def is_nothing(value: object) -> bool:
@@ -293,9 +295,9 @@ def _to_encode(
     return ToEncode(one.place, iter([Record(id, source or one.source, kind, value)]))
 
 
-def _named(found: Iterator[Record | Reject], label: str | None) -> Iterator[Record | Reject]:
-    """Yield records; those of a file of one crystal are called as the caller calls it."""
-    for record in found:
+def _named(file: CrystalFile, label: str | None) -> Iterator[Record | Reject]:
+    """Yield what a file holds; one of one crystal is called as the caller calls it."""
+    for record in file.records():
         plain = isinstance(record, Record) and record.format in ON_DISK
         yield replace(record, id=label) if plain and label is not None else record
 

@@ -28,8 +28,8 @@ from stratus.errors import InputError
 from stratus.inference.frames import index_labels, is_frame, is_series
 from stratus.inference.input_kinds import KINDS, Input, InputReader, ToEncode, is_one
 from stratus.inference.row import Row
-from stratus.models.given import Given
 from stratus.scope import Dialect, ScopeOptions
+from stratus.scope.crystal_text import CrystalText
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -226,7 +226,9 @@ def _in_order(result: ChunkResult, *, keep: bool) -> Iterator[Row]:
         else:
             id, scope, n_atoms, source, formula, group, notes = next(good)  # noqa: A001 - its name
             said = (notes,) if notes else ()
-            yield Row(id, Given(scope, n_atoms), None, source, formula, group, said, next(own))
+            yield Row(
+                id, CrystalText(scope, n_atoms), None, source, formula, group, said, next(own)
+            )
 
 
 def _own(batch: pa.RecordBatch) -> list[dict[str, Any]]:

@@ -6,21 +6,21 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from stratus.corpora.tables.formulas import formula_text
+from stratus.corpora.tables.text_rows import text_row
 from stratus.crystals.composition import reduce_composition, reduced_formula
-from stratus.crystals.entry import Code
 from stratus.crystals.formula import LONGEST
-from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
-from stratus.models.given import Given
 from stratus.scope import Dialect, PaperScope
-from stratus.scope.partial import check_partial, group_number, noted_scope, read_amounts
+from stratus.scope.partial import group_number, read_amounts
 from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from stratus.corpora.tables.gathering import Row as Found
+    from stratus.corpora.tables.text_rows import TextRow
     from stratus.crystals.entry import Reject
+    from stratus.scope.crystal_text import CrystalText
 
 _REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
     Attributes:
         id: its id.
-        given: what is known of it; None for a reject.
+        crystal: what is known of it; None for a reject.
         reject: why it is one, if it is.
         source: the file, archive member or table row it came from.
         formula: its reduced formula; of a reject what the table says, if that is known.
@@ -42,7 +42,7 @@ class Row(NamedTuple):
     """
 
     id: str
-    given: Given | None
+    crystal: CrystalText | None
     reject: Reject | None = None
     source: str = ""
     formula: str = ""
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def told(text: str, dialect: Dialect) -> tuple[str, int | None]:
+def formula_and_group(text: str, dialect: Dialect) -> tuple[str, int | None]:
     """Return the reduced formula and the space group that a string tells.
 
     The rounded shares of the ``paper`` dialect tell no formula, and a partial crystal may have no
@@ -106,34 +106,21 @@ def formula_row(
         source: where it stands.
         space_group: by number or symbol, if it is known.
     """
-    try:
-        text, notes = noted_scope(formula, space_group)
-    except InputError as error:
-        reject = Refusal(Code.BAD_FORMULA, str(error)).reject(id, source)
-        return Row(id, None, reject, source, formula[:LONGEST])
-    known = Given(text, 0, check_partial(text))
-    return Row(id, known, None, source, *told(text, Dialect.ORBIT), notes)
+    row = row_of(text_row(id, source, formula_text(formula, space_group)), Dialect.ORBIT)
+    return row if row.reject is None else row._replace(formula=formula[:LONGEST])
 
 
-def text_row(
-    id: str,  # noqa: A002 - the field's name
-    source: str,
-    found: Found,
-    dialect: Dialect,
-) -> Row:
-    """Return the row of a text that was read.
+def row_of(found: TextRow, dialect: Dialect) -> Row:
+    """Return the row of a crystal that a text tells.
 
     Args:
-        id: what it is called.
-        source: where it stands.
-        found: what it came to.
+        found: what was read.
         dialect: of its string.
     """
-    if found.code is not None:
-        reject = Refusal(found.code, found.text).reject(id, source)
-        return Row(id, None, reject, source, notes=found.notes)
-    known = Given(found.text, found.n_atoms, found.known)
-    return Row(id, known, None, source, *told(found.text, dialect), found.notes)
+    formula, group = (
+        ("", None) if found.crystal is None else formula_and_group(found.crystal.text, dialect)
+    )
+    return Row(found.id, found.crystal, found.reject, found.source, formula, group, found.notes)
 
 
 def in_words(row: Row) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.inference.row import Row
-    from stratus.models.given import Given
     from stratus.models.model import Model
+    from stratus.scope.crystal_text import CrystalText
     from stratus.views.view import Sample
 
 
@@ -29,13 +29,13 @@ class Seen(NamedTuple):
         rows: all of them, in order.
         where: ``[rows]``, the place of each in the next two, -1 for a reject.
         samples: of those that are no rejects.
-        given: what is known of them.
+        crystals: what is known of them.
     """
 
     rows: list[Row]
     where: NDArray[np.int64]
     samples: list[Sample]
-    given: list[Given]
+    crystals: list[CrystalText]
 
 
 def seen_rows(stream: Iterable[Row], model: Model, size: int) -> Iterator[Seen]:
@@ -54,16 +54,16 @@ def seen_rows(stream: Iterable[Row], model: Model, size: int) -> Iterator[Seen]:
             if sample is not None:
                 where[place] = len(samples)
                 samples.append(sample)
-        yield Seen(rows, where, samples, [row.given for row in rows if row.given is not None])
+        yield Seen(rows, where, samples, [row.crystal for row in rows if row.crystal is not None])
 
 
 def _seen(row: Row, model: Model) -> tuple[Row, Sample | None]:
     """Return a row with its sample, or as a reject if the model cannot take it."""
-    if row.given is None:
+    if row.crystal is None:
         return row, None
     try:
-        return row, sample_of(model, row.given.text)
+        return row, sample_of(model, row.crystal.text)
     except StratusError as error:
         code = Code.UNKNOWN_WORD if isinstance(error, ScopeSyntaxError) else Code.TOO_LONG
         reject = Reject(row.id, row.source, Stage.PREDICTING, code, str(error))
-        return row._replace(given=None, reject=reject), None
+        return row._replace(crystal=None, reject=reject), None

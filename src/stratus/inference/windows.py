@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from stratus.inference.row import Row
     from stratus.inference.samples import Seen
-    from stratus.models.given import Given
     from stratus.models.model import Model
+    from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.predicted import Predicted
 
 
@@ -61,7 +61,7 @@ def predicted_windows(
         predicted = predict_samples(
             model,
             seen.samples,
-            seen.given,
+            seen.crystals,
             level=interval,
             batch_size=batch_size,
             imposed=imposed,
@@ -80,8 +80,8 @@ class ThermoWindow:
 
     Attributes:
         rows: the crystals, in order; rejects are among them.
-        where: ``[rows]``, for each its place in ``curves`` and ``given``, -1 for a reject.
-        given: what is known of those that are no rejects.
+        where: ``[rows]``, for each its place in ``curves`` and ``crystals``, -1 for a reject.
+        crystals: what is known of those that are no rejects.
         curves: of those that are no rejects.
         notes: what was decided about the curves of a row, by its number in ``rows``; they are
             written behind those of its reading.
@@ -89,7 +89,7 @@ class ThermoWindow:
 
     rows: Sequence[Row]
     where: NDArray[np.int64]
-    given: Sequence[Given]
+    crystals: Sequence[CrystalText]
     curves: ThermoCurves
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
@@ -119,7 +119,7 @@ def curve_windows(
         curves = thermo_samples(
             model,
             seen.samples,
-            seen.given,
+            seen.crystals,
             temperatures_k,
             per=per,
             level=interval,
@@ -131,4 +131,4 @@ def curve_windows(
             for number, place in enumerate(seen.where.tolist())
             if place >= 0 and (why := curves.notes[place] if curves.notes else "")
         }
-        yield ThermoWindow(seen.rows, seen.where, seen.given, curves, notes)
+        yield ThermoWindow(seen.rows, seen.where, seen.crystals, curves, notes)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.models.given import Given
     from stratus.physics.quantities import Quantity
+    from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.domain import Out
 
     Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ class CurveLimits(NamedTuple):
 
     @classmethod
     def of(
-        cls, domain: Domain | None, dialect: str, given: Sequence[Given], reach_per_cm: Floats
+        cls, domain: Domain | None, dialect: str, given: Sequence[CrystalText], reach_per_cm: Floats
     ) -> Self:
         """Look at crystals.
 

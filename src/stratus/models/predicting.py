@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.models.given import Given
     from stratus.models.model import Model
+    from stratus.scope.crystal_text import CrystalText
     from stratus.scope.partial import Known
     from stratus.tasks.atom_counts import AtomCounts
     from stratus.tasks.task import Task
@@ -68,7 +68,7 @@ def sample_of(model: Model, text: str) -> Sample:
 def predict_samples(
     model: Model,
     samples: Sequence[Sample],
-    given: Sequence[Given],
+    given: Sequence[CrystalText],
     *,
     level: float | None = None,
     batch_size: int = 256,

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from stratus.crystals.entry import Reject
     from stratus.heads.law import LawHead
-    from stratus.models.given import Given
     from stratus.models.model import Model
     from stratus.models.net import Net
     from stratus.physics.quantities import Quantity
+    from stratus.scope.crystal_text import CrystalText
     from stratus.scope.partial import Known
     from stratus.tasks.atom_counts import AtomCounts
     from stratus.views.view import Sample
@@ -157,7 +157,7 @@ def check_temperatures(temperatures_k: Iterable[float]) -> Floats:
 def thermo_samples(
     model: Model,
     samples: Sequence[Sample],
-    given: Sequence[Given],
+    given: Sequence[CrystalText],
     temperatures_k: Floats,
     *,
     per: ThermoPer = "atom",

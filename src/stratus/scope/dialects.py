@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from stratus.errors import InputError
+from stratus.scope.crystal_text import CrystalText
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope, paper_vocabulary
-from stratus.scope.partial import UNKNOWN, Known, check_partial
+from stratus.scope.partial import UNKNOWN, check_partial
 from stratus.scope.vocabulary import vocabulary
 
 if TYPE_CHECKING:
@@ -33,20 +34,17 @@ class Dialect(StrEnum):
         """The closed vocabulary of its strings."""
         return vocabulary() if self is Dialect.ORBIT else paper_vocabulary()
 
-    def read(self, text: str) -> tuple[int, Known]:
+    def read(self, text: str) -> CrystalText:
         """Read a string of a whole crystal, or (``orbit``) of a partial one.
-
-        Returns:
-            atoms in the primitive cell, 0 where the string does not tell, and how much it tells.
 
         Raises:
             stratus.errors.InputError: it is no such string; the message says where.
         """
         if UNKNOWN not in text:
-            return self.scope.parse(text).n_atoms, Known.WHOLE
+            return CrystalText(text, self.scope.parse(text).n_atoms)
         if self is not Dialect.ORBIT:
             raise InputError(
                 f"{text!r} is a partial crystal, which can be written in the {Dialect.ORBIT} "
                 f"dialect alone, and {self} is read here"
             )
-        return 0, check_partial(text)
+        return CrystalText(text, 0, check_partial(text))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stratus.crystals.entry import Reject
     from stratus.crystals.reading import ReadOptions
+    from stratus.crystals.reading.file_names import FileNames
 
 
 class CrystalFile:
@@ -24,6 +25,7 @@ class CrystalFile:
     Args:
         path: a table, another file of crystals, an archive or a folder.
         read: the columns of structures and ids, where the caller named them.
+        names: what files are called, where this is one of many.
 
     Attributes:
         path: as given.
@@ -34,10 +36,12 @@ class CrystalFile:
         stratus.errors.InputError: it is not there, or the column of ids that was named is missing.
     """
 
-    def __init__(self, path: str | os.PathLike[str], read: ReadOptions) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], read: ReadOptions, names: FileNames | None = None
+    ) -> None:
         self.path = Path(path)
         self.read = read
-        found = records([self.path], read.model_copy(update={"headers": True}))
+        found = records([self.path], read.model_copy(update={"headers": True}), None, names)
         self._first = next(found, None)
         self._rest: Iterator[Record | Reject] | None = found
         header = _header(self._first)

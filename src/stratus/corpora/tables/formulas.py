@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from stratus.corpora.tables.gathering import Row
 from stratus.corpora.tables.values import ABSENT
 from stratus.crystals.entry import Code
 from stratus.crystals.formula import read_noted
+from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.spacegroups import read_space_group
 from stratus.errors import InputError
+from stratus.scope.crystal_text import CrystalText
 from stratus.scope.partial import Known, write_partial
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from stratus.corpora.tables.gathering import Where
+    from stratus.corpora.tables.text_rows import Where
 
 FORMULA_NAMES: Final = ("formula", "composition")
 SPACE_GROUP_NAMES: Final = ("space_group", "spg_num", "space_group_number")
@@ -36,7 +37,7 @@ class Formulas:
         self.space_group = space_group
         self.own = frozenset({formula, *([] if space_group is None else [space_group])})
 
-    def rows(self, batch: pa.RecordBatch, where: Where) -> list[Row]:  # noqa: ARG002 - interface
+    def rows(self, batch: pa.RecordBatch, where: Where) -> list[CrystalText | Refusal]:  # noqa: ARG002 - interface
         """Return what each row came to."""
         formulas = batch.column(self.column).to_pylist()
         groups = [None] * len(formulas)
@@ -44,19 +45,29 @@ class Formulas:
             groups = batch.column(self.space_group).to_pylist()
         return [self._row(*pair) for pair in zip(formulas, groups, strict=True)]
 
-    def _row(self, formula: Any, group: Any) -> Row:
+    def _row(self, formula: Any, group: Any) -> CrystalText | Refusal:
         if formula is None or (isinstance(formula, float) and math.isnan(formula)):
-            return Row(f"The row has nothing in {self.column}.", code=Code.BAD_FORMULA)
-        try:
-            amounts, notes = read_noted(formula)
-        except InputError as error:
-            return Row(str(error), code=Code.BAD_FORMULA)
-        try:
-            number = None if _is_absent(group) else read_space_group(group)
-        except InputError as error:
-            return Row(str(error), code=Code.BAD_SPACE_GROUP)
-        known = Known.FORMULA if number is None else Known.SPACE_GROUP
-        return Row(write_partial(amounts, number), known=known, notes=notes)
+            return Refusal(Code.BAD_FORMULA, f"The row has nothing in {self.column}.")
+        return formula_text(formula, None if _is_absent(group) else group)
+
+
+def formula_text(formula: Any, space_group: Any = None) -> CrystalText | Refusal:
+    """Return what a formula and a space group tell of a crystal, or why they tell nothing.
+
+    Args:
+        formula: as :func:`stratus.crystals.formula.read_noted` takes it.
+        space_group: by number or symbol; None where it is unknown.
+    """
+    try:
+        amounts, notes = read_noted(formula)
+    except InputError as error:
+        return Refusal(Code.BAD_FORMULA, str(error))
+    try:
+        number = None if space_group is None else read_space_group(space_group)
+    except InputError as error:
+        return Refusal(Code.BAD_SPACE_GROUP, str(error))
+    known = Known.FORMULA if number is None else Known.SPACE_GROUP
+    return CrystalText(write_partial(amounts, number), known=known, notes=notes)
 
 
 def _is_absent(cell: Any) -> bool:

@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from stratus.corpora.tables.positions_in_words import row_in_words
+from stratus.corpora.tables.text_rows import text_rows
 from stratus.crystals.entry import Code, Reject, Stage
-from stratus.crystals.reading.table_rows import TableSlice, label_column, row_ids
-from stratus.scope.partial import Known
+from stratus.crystals.reading.table_rows import TableSlice, label_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from stratus.corpora.tables.columns import Gathered
     from stratus.corpora.tables.crystal_file import CrystalFile
-    from stratus.crystals.reading import ReadOptions
-
-    Where = Callable[[int], str]
+    from stratus.corpora.tables.text_rows import RowReader
+    from stratus.scope.crystal_text import CrystalText
 
 _LOG = logging.getLogger(__name__)
-
-
-class Row(NamedTuple):
-    """What a row came to.
-
-    Attributes:
-        text: its string; where there is a ``code``, why there is none.
-        n_atoms: atoms in the primitive cell; 0 where they are unknown.
-        known: how much the string tells.
-        code: why it is a reject, if it is one.
-        notes: what was decided on the way, one sentence each.
-    """
-
-    text: str
-    n_atoms: int = 0
-    known: Known = Known.WHOLE
-    code: Code | None = None
-    notes: tuple[str, ...] = ()
-
-
-class RowReader(Protocol):
-    """How rows become strings."""
-
-    @property
-    def column(self) -> str:
-        """The column that makes a table one of this kind."""
-
-    @property
-    def own(self) -> frozenset[str]:
-        """The columns that are no labels."""
-
-    def rows(self, batch: pa.RecordBatch, where: Where) -> Sequence[Row]:
-        """Return what each row came to; ``where`` says in words where the row at a place is."""
 
 
 def gather(file: CrystalFile, of: RowReader, gathered: Gathered) -> list[Reject]:
@@ -76,11 +40,6 @@ def gather(file: CrystalFile, of: RowReader, gathered: Gathered) -> list[Reject]
         elif isinstance(record.payload, TableSlice):
             _gather(record.payload, record.id, of, gathered, rejects, taken)
     return rejects
-
-
-def with_column(read: ReadOptions, column: str) -> ReadOptions:
-    """Return options that take a column for what makes a crystal."""
-    return read.model_copy(update={"structure_column": column})
 
 
 def _gather(
@@ -106,35 +65,35 @@ def _gather(
     found_at = gathered.wanted.columns(
         [n for n in batch.schema.names if n not in own], payload.table
     )
-    rows = range(payload.first_row, payload.first_row + batch.num_rows)
-    sources = [f"{payload.table}:{row}" for row in rows]
-    ids = [name for name, _ in row_ids(payload, stem)]
     columns = {name: label_column(batch, column) for name, column in found_at.items()}
+    rows = text_rows(payload, stem, of)
 
     def where(place: int) -> str:
-        return row_in_words(sources[place], ids[place])
+        return row_in_words(rows[place].source, rows[place].id)
 
     gathered.look(columns, where)
-    found = of.rows(batch, where)
     good: list[int] = []
-    for place, (name, source, row) in enumerate(zip(ids, sources, found, strict=True)):
-        if row.code is not None:
-            rejects.append(Reject(name, source, Stage.READING, row.code, row.text))
-        elif name in taken:
-            detail = f"The id is taken by {taken[name]}, which came first; give this one another."
-            rejects.append(Reject(name, source, Stage.COLLECTING, Code.DUPLICATE_ID, detail))
-        else:
-            taken[name] = source
+    crystals: list[CrystalText] = []
+    for place, row in enumerate(rows):
+        if row.reject is not None:
+            rejects.append(row.reject)
+        elif row.id in taken:
+            came = taken[row.id]
+            detail = f"The id is taken by {came}, which came first; give this one another."
+            rejects.append(Reject(row.id, row.source, Stage.COLLECTING, Code.DUPLICATE_ID, detail))
+        elif row.crystal is not None:
+            taken[row.id] = row.source
             good.append(place)
-    noted = [place for place in good if found[place].notes]
+            crystals.append(row.crystal)
+    noted = [place for place, one in zip(good, crystals, strict=True) if one.notes]
     if noted:
-        first = noted[0]
-        said = " ".join(found[first].notes)
-        _LOG.warning("%s: %s (1 of %d such rows here)", sources[first], said, len(noted))
+        first = rows[noted[0]]
+        said = " ".join(first.crystal.notes if first.crystal is not None else ())
+        _LOG.warning("%s: %s (1 of %d such rows here)", first.source, said, len(noted))
     gathered.add(
-        [ids[place] for place in good],
-        [found[place].text for place in good],
-        [found[place].n_atoms for place in good],
+        [rows[place].id for place in good],
+        [one.text for one in crystals],
+        [one.n_atoms for one in crystals],
         {name: column.take(pa.array(good, pa.int64())) for name, column in columns.items()},
         lambda place: where(good[place]),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from stratus.corpora.tables.crystal_file import CrystalFile
-    from stratus.corpora.tables.gathering import RowReader
+    from stratus.corpora.tables.text_rows import RowReader
     from stratus.crystals.reading import ReadOptions
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from stratus.corpora.tables.gathering import Row
 from stratus.crystals.entry import Code
 from stratus.crystals.reading.column_names import find_column
+from stratus.crystals.reading.refusal import Refusal
 from stratus.errors import InputError
 from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from stratus.corpora.tables.gathering import Where
+    from stratus.corpora.tables.text_rows import Where
+    from stratus.scope.crystal_text import CrystalText
 
 SCOPE: Final = "scope"
 DIALECT: Final = "dialect"
@@ -35,7 +36,7 @@ class Strings:
         self.own = frozenset({column})
         self._read = lru_cache(maxsize=_REMEMBERED)(self._row)
 
-    def rows(self, batch: pa.RecordBatch, where: Where) -> list[Row]:
+    def rows(self, batch: pa.RecordBatch, where: Where) -> list[CrystalText | Refusal]:
         """Return what each row came to.
 
         Raises:
@@ -44,17 +45,17 @@ class Strings:
         self._check_dialect(batch, where)
         return [self.read(str(text or "")) for text in batch.column(self.column).to_pylist()]
 
-    def read(self, text: str) -> Row:
+    def read(self, text: str) -> CrystalText | Refusal:
         """Return what one string came to."""
         return self._read(text.strip())
 
-    def _row(self, text: str) -> Row:
+    def _row(self, text: str) -> CrystalText | Refusal:
         if not text:
-            return Row(f"The row has nothing in {self.column}.", code=Code.UNREADABLE)
+            return Refusal(Code.UNREADABLE, f"The row has nothing in {self.column}.")
         try:
-            return Row(text, *self.dialect.read(text))
+            return self.dialect.read(text)
         except InputError as error:
-            return Row(f"{error}{self._hint(text)}", code=Code.UNREADABLE)
+            return Refusal(Code.UNREADABLE, f"{error}{self._hint(text)}")
 
     def _hint(self, text: str) -> str:
         """Say so where a string is good in another dialect."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.inference.row import Row
-    from stratus.models.given import Given
     from stratus.scope import Dialect
+    from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.task import Task
 
 
@@ -57,7 +57,7 @@ def crystals_of(x: Any) -> Any:
     return crystals
 
 
-def known_of(crystals: Any, dialect: str) -> list[Given]:
+def known_of(crystals: Any, dialect: str) -> list[CrystalText]:
     """Return what is known of each crystal.
 
     Raises:
@@ -65,11 +65,11 @@ def known_of(crystals: Any, dialect: str) -> list[Given]:
     """
     found = []
     for row in rows(crystals, dialect, PredictOptions(workers=0)):
-        if row.given is None:
+        if row.crystal is None:
             raise InputError(in_words(row))
         found.append(row)
     check_one_each(found, len(crystals))
-    return [row.given for row in found if row.given is not None]
+    return [row.crystal for row in found if row.crystal is not None]
 
 
 def check_one_each(found: Sequence[Row], count: int) -> None:
@@ -199,7 +199,7 @@ def tasks_of(
 
 
 def table_of(
-    known: Sequence[Given],
+    known: Sequence[CrystalText],
     tasks: Sequence[Task],
     labels: NDArray[np.float64],
     classes: Mapping[str, tuple[str, ...]],

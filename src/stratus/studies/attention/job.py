@@ -76,16 +76,16 @@ def run(
     texts: list[str] = []
     rejects: Counter[str] = Counter()
     for row in rows(inputs, model.dialect, reading or PredictOptions()):
-        if row.given is None:
+        if row.crystal is None:
             rejects[str(row.reject.code) if row.reject else "unknown"] += 1
             continue
         try:
-            sample_of(model, row.given.text)
+            sample_of(model, row.crystal.text)
         except StratusError:
             rejects["unfit"] += 1
             continue
         names.append(row.id)
-        texts.append(row.given.text)
+        texts.append(row.crystal.text)
     if not texts:
         raise InputError(
             f"none of {sum(rejects.values())} crystals can be looked at; stratus encode says why"
