@@ -84,13 +84,11 @@ def test_two_different_energies_are_said() -> None:
 def test_extended_xyz_as_ase_writes_it(tmp_path) -> None:
     atoms = finished()
     atoms.info |= {"config": "md", "vector": np.arange(4.0), "REF_energy": -8.0}
-    atoms.set_constraint(FixAtoms([1]))
     write(tmp_path / "a.extxyz", [atoms, atoms])
     for entry in read(tmp_path / "a.extxyz"):
         assert_is_whole(entry, places=2e-8)
         assert entry.labels["vector"].tolist() == [0, 1, 2, 3]
         assert (entry.labels["config"], entry.labels["REF_energy"]) == ("md", -8.0)
-        assert entry.arrays["fixed"].tolist() == [[0] * 3, [1] * 3, [0] * 3]
         assert entry.notes == ()
 
 
