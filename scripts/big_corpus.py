@@ -173,7 +173,7 @@ def main() -> None:
         took.append(stage("dedupe", rows, *words, *flags))
     if not run.exists():
         flags = ["--encoder", options.encoder, "--batch-size", str(options.batch_size)]
-        flags += ["--steps", str(options.steps), "--accelerator", "cpu"]
+        flags += ["--set", f"steps={options.steps}", "--set", "accelerator=cpu"]
         seen = options.steps * options.batch_size
         name = f"pretrain, {options.steps} steps"
         took.append(stage(name, seen, "pretrain", unique, "-o", run, *flags))

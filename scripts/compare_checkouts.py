@@ -73,6 +73,8 @@ class Checkout:
             flag = f"--{name.replace('_', '-')}"
             if f"{flag} " in flags:
                 found += [flag, str(value)]
+            elif "--set " in flags:
+                found += ["--set", _setting(name, value)]
             else:
                 filed[name] = value
         if filed:
@@ -92,6 +94,16 @@ class Checkout:
         if done.returncode:
             raise SystemExit(f"{self.root}: {' '.join(command)}\n{done.stdout}{done.stderr}")
         return done
+
+
+def _setting(name: str, value: object) -> str:
+    """Return an option as ``--set`` takes it, by the name that it had as a flag."""
+    if name == "kind":
+        column, _, kind = str(value).partition("=")
+        return f"tasks.{column}.kind={kind}"
+    if name == "per_cell":
+        return f"tasks.{value}.per=cell"
+    return f"{'law' if name == 'physics' else name}={value}"
 
 
 def predict(checkout: Checkout) -> None:

@@ -91,8 +91,8 @@ class Run(NamedTuple):
             quantity, _, kelvin = column.rstrip("K").partition("@")
             task: dict[str, Any] = {"column": column, "unit": UNITS[quantity]}
             if self.law in LAWS:
-                physics = {"law": self.law, "quantity": quantity, "temperature_k": float(kelvin)}
-                task |= {"per": "atom", "physics": physics}
+                by = {"law": self.law, "quantity": quantity, "temperature_k": float(kelvin)}
+                task |= {"per": "atom", "by": by}
                 if self.per_cell:
                     task |= {"per": "cell", "atoms": "cell_atoms"}
             else:

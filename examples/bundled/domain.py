@@ -51,7 +51,7 @@ def learned_from(table: Table, model: Model, sources: dict[str, Any]) -> Domain:
         rows = np.flatnonzero((where >= VALIDATION) & np.isfinite(labels))
         return Learned.of(shares[rows], labels[rows] if ranged else None)
 
-    of_law = {name for name, task in model.tasks.items() if task.physics is not None}
+    of_law = {name for name, task in model.tasks.items() if task.by.how == "law"}
     held = table.take(np.flatnonzero((where >= TEST) & (where < VALIDATION)))
     [density] = [source["spectrum"] for source in sources["whole"] if "spectrum" in source]
     found = Domain(

@@ -35,7 +35,7 @@ def law_tasks(wanted: dict[str, Any]) -> list[Task]:
                 "unit": wanted["units"][quantity],
                 "per": "atom",
                 "weight": weight,
-                "physics": {
+                "by": {
                     "law": wanted["law"],
                     "quantity": quantity,
                     "temperature_k": kelvin,

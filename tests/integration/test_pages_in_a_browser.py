@@ -141,7 +141,7 @@ def runs(browser, tmp_path_factory):  # noqa: ARG001 - without a browser there i
     options = {"model": sizes, "epochs": 2, "batch_size": 8}
     (room / "options.yaml").write_text(json.dumps(options), encoding="utf-8")
     learned = ["--target", "gap:eV", "--config", room / "options.yaml"]
-    simple = ["--target", "metal", "--kind", "binary", "--simple-only"]
+    simple = ["--target", "metal", "--set", "tasks.metal.kind=binary", "--simple-only"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stratus.benchmarks.forest.TREES", 3)
         for name, words in (("learned", learned), ("simple", simple)):

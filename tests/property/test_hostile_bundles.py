@@ -324,7 +324,7 @@ def test_absurd_numbers_are_refused_or_give_finite_predictions(whole, what, numb
     elif what == "minimum":
         head["task"]["minimum"] = float(number) if abs(number) < 1e300 else 0.0
     elif what == "layers":
-        head["layers"] = head["task"]["layers"] = int(number)
+        head["layers"] = head["task"]["by"]["layers"] = int(number)
     else:
         head["normaliser"][what] = number
     (bundle / "model.json").write_text(json.dumps(described))

@@ -29,9 +29,9 @@ def law_bundle(tmp_path_factory) -> Path:
     from stratus.models.net import Net
     from stratus.scope import vocabulary
     from stratus.scope.partial import Known
+    from stratus.tasks.by import ByLaw
     from stratus.tasks.conformal import Calibration, CurvePoint, calibrate
     from stratus.tasks.normalise import Normaliser
-    from stratus.tasks.physics import Physics
     from stratus.tasks.task import make_task
 
     kind = architecture("orbit-set")
@@ -39,8 +39,8 @@ def law_bundle(tmp_path_factory) -> Path:
         vocabulary_size=595, hidden=32, layers=1, heads=2, feed_forward=32, max_length=64
     )
     generator = torch.Generator().manual_seed(5)
-    at_300 = Physics(law="mixture", quantity="cv", temperature_k=300.0)
-    task = make_task({"column": "cv@300K", "unit": "J/mol/K", "per": "atom", "physics": at_300})
+    at_300 = ByLaw(law="mixture", quantity="cv", temperature_k=300.0)
+    task = make_task({"column": "cv@300K", "unit": "J/mol/K", "per": "atom", "by": at_300})
     of_labels = {task.name: Normaliser(mean=20.0, std=3.0, rows=9)}
     members = []
     for group in ("a", "a", "b", "b"):

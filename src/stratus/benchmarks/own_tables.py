@@ -61,10 +61,11 @@ def table_question(
 
     Args:
         path: crystals, SCOPE strings or formulas with labels.
-        task: column, unit, kind and whether it is per cell.
+        task: what is to be predicted, a number or two classes.
         folds: how many to make where no column says.
-        columns: which column is what, as the reader has it: ``id_column``, ``fold_column`` (of
-            folds, or of train, validation and test), ``formula_column``, ``space_group_column``.
+        columns: which column is what, as the reader has it: ``id_column``, ``structure_column``,
+            ``fold_column`` (of folds, or of train, validation and test), ``formula_column``,
+            ``space_group_column``.
         seed: of the folds and of the validation rows.
         workers: processes that encode structures.
 
@@ -97,6 +98,7 @@ def table_question(
         table=table,
         folds=tuple(made),
         files={path.name: _sha256(path)},
+        declared=task,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from stratus.benchmarks.forest import crystal_system
 from stratus.errors import InputError
+from stratus.tasks.targets import with_classes
 from stratus.tasks.task import make_task
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Question:
         hull: ``[n]``, true energies above the hull, where stable crystals are to be found.
         unique: ``[n]``, which rows are unique prototypes, where that is known.
         thresholds: energies above the hull up to which crystals are stable, eV/atom.
+        declared: the target as whoever asks declares it, with a loss and a head of its own; None
+            leaves these to what is usual.
     """
 
     asked: Asked
@@ -74,6 +77,7 @@ class Question:
     hull: Floats | None = None
     unique: NDArray[np.bool_] | None = None
     thresholds: tuple[float, ...] = (0.0,)
+    declared: Task | None = None
 
     def __post_init__(self) -> None:
         if not self.folds:
@@ -105,6 +109,8 @@ class Question:
     @property
     def task(self) -> Task:
         """The target as a task to learn."""
+        if self.declared is not None:
+            return with_classes([self.declared], self.table.classes)[0]
         values: dict[str, Any] = {
             "column": self.asked.target,
             "unit": self.asked.unit,

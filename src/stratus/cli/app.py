@@ -62,7 +62,7 @@ def _options(
 
 app.command("encode")(encode.encode)
 app.command("pretrain")(pretrain.pretrain)
-app.command("finetune")(finetune.finetune)
+app.command("finetune", epilog=finetune.encoders())(finetune.finetune)
 app.command("predict")(predict.predict)
 app.command("thermo")(thermo.thermo)
 app.command("plot")(plot.plot)

@@ -11,10 +11,31 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import Folds, Members, Quiet, SpaceGroupColumn
+from stratus.cli.flags import (
+    BatchSize,
+    Config,
+    Encoder,
+    Epochs,
+    Folds,
+    FormulaColumn,
+    IdColumn,
+    LearningRate,
+    Preset,
+    Quiet,
+    Seed,
+    Settings,
+    SpaceGroupColumn,
+    Split,
+    StartModel,
+    StructureColumn,
+    Targets,
+    option_layers,
+)
 from stratus.files.lock import sole_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from stratus.benchmarks.question import Question
     from stratus.benchmarks.running import Entrant
 
@@ -25,10 +46,6 @@ app = typer.Typer(
 )
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="Folder, new.")]
-ModelFlag = Annotated[
-    str | None,
-    typer.Option("--model", metavar="BUNDLE", help="Model to start from; bundled is one too."),
-]
 AsIs = Annotated[
     bool, typer.Option("--as-is", help="Predict with the model as it is; nothing is learned.")
 ]
@@ -37,15 +54,10 @@ Head = Annotated[
 ]
 SimpleOnly = Annotated[bool, typer.Option("--simple-only", help="Ask the simple models alone.")]
 Budget = Annotated[str, typer.Option(help="small or full: how long the model learns.")]
-Config = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE.yaml", help="Options of stratus finetune, over the budget."),
-]
 Rival = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Method to compare with.  [default: best simple one]"),
 ]
-Seed = Annotated[int, typer.Option(help="Of weights, order, validation rows and resamples.")]
 Cache = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder that keeps predictions of simple models."),
@@ -54,20 +66,29 @@ Workers = Annotated[
     int | None, typer.Option(help="Processes that encode structures.  [default: one a core]")
 ]
 
+_INNER = ("ask", "declares")
+"""Parameters of :func:`_measure` that are no flags."""
+
 
 def _measure(
     ask: Callable[[], Question],
+    declares: bool,
     *,
     output: Output,
-    model: ModelFlag = None,
+    encoder: Encoder = None,
+    preset: Preset = None,
+    model: StartModel = None,
+    epochs: Epochs = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    config: Config = None,
+    settings: Settings = None,
+    budget: Budget = "full",
     as_is: AsIs = False,
     head: Head = None,
     simple_only: SimpleOnly = False,
-    budget: Budget = "full",
-    config: Config = None,
-    members: Members = None,
     rival: Rival = None,
-    seed: Seed = 0,
     cache: Cache = None,
     quiet: Quiet = False,
 ) -> None:
@@ -76,18 +97,29 @@ def _measure(
         from stratus.benchmarks.run_folder import write_run
         from stratus.benchmarks.running import run_benchmark
         from stratus.cli.benchmark_report import Report
+        from stratus.errors import InputError
         from stratus.training.finetune.result_files import check_new
 
+        flags = {
+            "encoder": encoder,
+            "preset": preset,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": lr,
+            "seed": seed or 0,
+        }
+        layers = option_layers(config, flags, settings)
+        if not declares and any("tasks" in layer for layer in layers):
+            raise InputError("the target of this benchmark is its own; leave tasks out")
         entrant = _entrant(
-            model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget,
-            config=config, members=members, seed=seed,
-        )  # fmt: skip
+            layers, model=model, as_is=as_is, head=head, simple_only=simple_only, budget=budget
+        )
         check_new(output)
         report = Report(quiet=quiet)
         question = ask()
         report.question(question)
         run = run_benchmark(
-            question, entrant, rival=rival, seed=seed, cache=cache, on_progress=report.show
+            question, entrant, rival=rival, seed=seed or 0, cache=cache, on_progress=report.show
         )
         write_run(run, output)
         report.finish(run, output)
@@ -96,11 +128,11 @@ def _measure(
 def _measured(question: Callable[..., Question]) -> Callable[..., None]:
     """Make a command of what asks a question: it has the flags of both, and runs it."""
     own = _flags(question)
-    shared = {name: flag for name, flag in _flags(_measure).items() if name != "ask"}
+    shared = {name: flag for name, flag in _flags(_measure).items() if name not in _INNER}
 
     def command(**flags: Any) -> None:
         ask = partial(question, **{name: flags[name] for name in own})
-        _measure(ask, **{name: flags[name] for name in shared})
+        _measure(ask, "target" in own, **{name: flags[name] for name in shared})
 
     every = [*(own[name] for name in own if name not in shared), *shared.values()]
     command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
@@ -120,22 +152,18 @@ def _flags(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _entrant(
+    layers: Sequence[Mapping[str, Any]],
     *,
     model: str | None,
     as_is: bool,
     head: str | None,
     simple_only: bool,
     budget: str,
-    config: Path | None,
-    members: int | None,
-    seed: int,
 ) -> Entrant | None:
     """Return the model that is asked for; None for none."""
     from stratus.benchmarks.budgets import budget as options_of
     from stratus.benchmarks.running import Entrant
-    from stratus.cli.flags import set_flags
     from stratus.errors import InputError
-    from stratus.training.options import read_options
 
     if simple_only and (model is not None or as_is):
         raise InputError("--simple-only asks no model; leave out --model and --as-is")
@@ -143,11 +171,8 @@ def _entrant(
         raise InputError("--as-is needs a model that predicts; name it with --model")
     if head is not None and not as_is:
         raise InputError("--head belongs to --as-is; a model that learns has the table's target")
-    options = options_of(
-        budget,
-        read_options(config) if config else {},
-        set_flags({"members": members, "seed": seed}),
-    )
+    plain = [{name: layer[name] for name in layer if name != "tasks"} for layer in layers]
+    options = options_of(budget, *plain)
     if simple_only:
         return None
     if model is None:
@@ -167,7 +192,7 @@ def matbench(
     given: Annotated[
         str, typer.Option(help="best, structures or formulas: what a model is given.")
     ] = "best",
-    seed: Seed = 0,
+    seed: Seed = None,
     workers: Workers = None,
 ) -> Question:
     """Run a task of MatBench v0.1 on its five official folds.
@@ -184,7 +209,7 @@ def matbench(
         matbench_task(task),
         data,
         given=pick(kinds, given, "way to give a crystal"),
-        seed=seed,
+        seed=seed or 0,
         workers=workers,
     )
 
@@ -209,10 +234,8 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
         list[float] | None,
         typer.Option(help="Highest energy above the hull of a stable crystal.  [default: 0]"),
     ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COL", help="Column of the ids of TEST.")
-    ] = None,
-    seed: Seed = 0,
+    id_column: IdColumn = None,
+    seed: Seed = None,
     workers: Workers = None,
 ) -> Question:
     """Find stable crystals, as MatBench Discovery does.
@@ -235,7 +258,7 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
         make_task({"column": energy, "unit": "eV/atom"}),
         stability=stability,
         id_column=id_column,
-        seed=seed,
+        seed=seed or 0,
         workers=workers,
     )
 
@@ -248,13 +271,13 @@ def unconvbench(
         Path, typer.Option(metavar="DIR", help="Folder of the published files.")
     ] = Path(),
     unit: Annotated[str, typer.Option(help="Of the labels; the files name none.")] = "",
-    seed: Seed = 0,
+    seed: Seed = None,
     workers: Workers = None,
 ) -> Question:
     """Run a task of UnconvBench on the five folds of its code."""
     from stratus.benchmarks.unconvbench import unconvbench_question
 
-    return unconvbench_question(task, data, unit=unit, seed=seed, workers=workers)
+    return unconvbench_question(task, data, unit=unit, seed=seed or 0, workers=workers)
 
 
 @app.command("table")
@@ -263,45 +286,44 @@ def table(  # noqa: PLR0917 - one parameter for each flag
     path: Annotated[
         Path, typer.Argument(metavar="TABLE", help="Crystals, strings or formulas with labels.")
     ],
-    target: Annotated[str, typer.Option(metavar="COL[:UNIT]", help="The column to predict.")],
-    kind: Annotated[str, typer.Option(help="regression or binary.")] = "regression",
-    per_cell: Annotated[
-        bool, typer.Option("--per-cell", help="The target doubles when the cell does.")
-    ] = False,
+    target: Targets = None,
+    split: Split = None,
     folds: Folds = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="Column of folds, or of train, validation and test."),
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COL", help="Column of the ids.")
-    ] = None,
-    formula: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of formulas, if there is one.")
-    ] = None,
+    config: Config = None,
+    settings: Settings = None,
+    id_column: IdColumn = None,
+    structure: StructureColumn = None,
+    formula: FormulaColumn = None,
     space_group: SpaceGroupColumn = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     workers: Workers = None,
 ) -> Question:
-    """Run a table of your own in the same form."""
+    """Run a table of your own in the same form.
+
+    What belongs to the target is set by its name: --set tasks.gap.kind=binary.
+    """
     from stratus.benchmarks.own_tables import table_question
     from stratus.errors import InputError
-    from stratus.tasks.task import parse_target
+    from stratus.tasks.targets import make_tasks, merge_targets
 
     if folds is not None and split is not None:
         raise InputError("give --folds or --split, not both")
+    layers = option_layers(config, {"tasks": target}, settings)
+    tasks = make_tasks(merge_targets(*(layer.get("tasks") for layer in layers)))
+    if len(tasks) != 1:
+        raise InputError(f"a benchmark has one target, not {len(tasks)}; give one with --target")
     columns = {
         "id_column": id_column,
+        "structure_column": structure,
         "fold_column": split,
         "formula_column": formula,
         "space_group_column": space_group,
     }
-    per = "cell" if per_cell else "crystal"
     return table_question(
         path,
-        parse_target(target, kind=kind, per=per),
+        tasks[0],
         folds=5 if folds is None else folds,
         columns=columns,
-        seed=seed,
+        seed=seed or 0,
         workers=workers,
     )

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import FormulaColumn, Progress, Quiet, SpaceGroupColumn
+from stratus.cli.flags import (
+    FormulaColumn,
+    IdColumn,
+    Progress,
+    Quiet,
+    SpaceGroupColumn,
+    StructureColumn,
+    read_flags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,6 +177,8 @@ def split(  # noqa: PLR0917 - one parameter for each flag
         str | None,
         typer.Option(metavar="COL", help="Column of years or dates, for --by time."),
     ] = None,
+    id_column: IdColumn = None,
+    structure: StructureColumn = None,
     formula: FormulaColumn = None,
     space_group: SpaceGroupColumn = None,
     workers: _Workers = None,
@@ -199,7 +209,9 @@ def split(  # noqa: PLR0917 - one parameter for each flag
             fold_column=time,
             formula_column=formula,
             space_group_column=space_group,
-            options=EncodeOptions.model_validate({"workers": workers}),
+            options=EncodeOptions.model_validate(
+                {"workers": workers, "read": read_flags(structure, id_column)}
+            ),
         )
         made = _make(read, by, folds, fractions or _FRACTIONS, seed)
         how = {

@@ -11,7 +11,9 @@ from rich.table import Table as RichTable
 from stratus.cli.console import line_console
 from stratus.encoders.table import DEFAULT_ENCODER, DEFAULT_PRESET, in_words
 from stratus.scope.partial import Known
+from stratus.tasks.by import ByLaw
 from stratus.tasks.metrics import METRICS
+from stratus.tasks.task import of_a_law
 from stratus.training.finetune.events import FoldEnded, FoldStarted
 from stratus.training.finetune.fold_results import LEVEL
 from stratus.training.finetune.scores import MODEL
@@ -108,12 +110,12 @@ class Report:
         self._console.print(
             f"{formulas:,} have the formula of such a row, {both:,} its space group too"
         )
-        of_law = [task for task in result.tasks if task.physics is not None]
+        of_law = of_a_law(result.tasks)
         if of_law:
             self._console.print(_law(result, of_law))
             self._footnotes(result, of_law)
         for task in result.tasks:
-            if task.physics is not None:
+            if task in of_law:
                 continue
             self._console.print(_scores(result, task))
             self._footnotes(result, [task])
@@ -148,7 +150,7 @@ def _coverage(result: FinetuneResult, task: Task) -> Iterator[str]:
 
 def _law(result: FinetuneResult, tasks: Sequence[Task]) -> RichTable:
     """Return the tasks of a law, a line each, beside the simple model with the least error."""
-    law = next(task.physics.law for task in tasks if task.physics is not None)
+    law = next(task.by.law for task in tasks if isinstance(task.by, ByLaw))
     table = RichTable(title=f"by the law {law}: test rows of {len(result.folds)} folds")
     table.add_column("")
     table.add_column("unit, per")

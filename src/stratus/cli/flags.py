@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from stratus.inference.inputs import PredictOptions
     from stratus.inference.writing import WriteOptions
@@ -44,7 +44,9 @@ OutputTable = Annotated[
 StructureColumn = Annotated[
     str | None,
     typer.Option(
-        metavar="COL", help="Table column of the structure.  [default: found by its name]"
+        "--structure",
+        metavar="COL",
+        help="Table column of the structure.  [default: found by its name]",
     ),
 ]
 IdColumn = Annotated[
@@ -55,10 +57,17 @@ IdColumn = Annotated[
 ]
 FormulaColumn = Annotated[
     str | None,
-    typer.Option(metavar="COL", help="Column of formulas, where it is not called formula."),
+    typer.Option(
+        "--formula",
+        metavar="COL",
+        help="Table column of the formula.  [default: found by its name]",
+    ),
 ]
 SpaceGroupColumn = Annotated[
-    str | None, typer.Option(metavar="COL", help="Column of the space groups of formulas.")
+    str | None,
+    typer.Option(
+        "--space-group", metavar="COL", help="Table column of the space groups of formulas."
+    ),
 ]
 Symprec = Annotated[float, typer.Option(help="Distance tolerance of the symmetry search, in Å.")]
 MaxAtoms = Annotated[int | None, typer.Option(help="Largest cell, in atoms.  [default: 2000]")]
@@ -79,17 +88,41 @@ Bundle = Annotated[str, typer.Option(metavar="BUNDLE", help="Folder of a model, 
 Interval = Annotated[
     float, typer.Option(metavar="SHARE", help="Share of crystals that intervals are to hold.")
 ]
-Config = Annotated[
-    Path | None, typer.Option(metavar="FILE.yaml", help="Options; those of the command line win.")
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target", metavar="COL[:UNIT]", help="A column to learn; repeat it for several."
+    ),
 ]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COL", help="Column of folds, or of train, validation and test; or a split file."
+    ),
+]
+Encoder = Annotated[str | None, typer.Option(help="Architecture, where weights are fresh.")]
 Preset = Annotated[
     str | None, typer.Option(help="Its sizes: nano, small or base.  [default: nano]")
 ]
+StartModel = Annotated[
+    str | None,
+    typer.Option("--model", metavar="BUNDLE", help="Model to start from; none: from scratch."),
+]
+Epochs = Annotated[int | None, typer.Option(help="Times each crystal is seen at most.")]
+BatchSize = Annotated[int | None, typer.Option(help="Crystals in a step on average.")]
+LearningRate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
+Seed = Annotated[int | None, typer.Option(help="Of whatever is drawn by chance.  [default: 0]")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE.yaml", help="Options; those of the command line win.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Any other option, such as patience=5; repeat it."
+    ),
+]
 Folds = Annotated[
     int | None, typer.Option(help="Folds to make; no crystal is in two parts.  [default: 5]")
-]
-Members = Annotated[
-    int | None, typer.Option(help="Nets for each fold, with other seeds.  [default: 1]")
 ]
 Digits = Annotated[
     int | None,
@@ -114,6 +147,25 @@ PictureKind = Annotated[str, typer.Option("--format", metavar="KIND", help="png,
 def set_flags(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of the flags that are set on the command line."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def option_layers(
+    config: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the options of a file, of flags and of ``--set``, of which later ones win.
+
+    Raises:
+        stratus.errors.InputError: the file or a setting cannot be read, or a flag and a setting
+            say the same.
+    """
+    from stratus.errors import InputError
+    from stratus.training.option_layers import parse_settings
+    from stratus.training.options import read_options
+
+    given, found = set_flags(dict(flags)), parse_settings(settings or ())
+    for name in given.keys() & found.keys() - {"tasks"}:
+        raise InputError(f"{name} is set by a flag and by --set; set it once")
+    return (read_options(config) if config else {}), given, found
 
 
 def read_flags(

@@ -129,9 +129,10 @@ def _map(predictor: Predictor, table: Path, colour: str) -> Iterator[Part]:
     from stratus.corpora.tables.reading import read_labelled
     from stratus.plots.embedding_map import embedding_map, principal_axes
     from stratus.scope import ScopeOptions
-    from stratus.tasks.task import parse_target
+    from stratus.tasks.task import make_task, split_target
 
-    task = parse_target(colour)
+    column, unit = split_target(colour)
+    task = make_task({"column": column, "unit": unit})
     as_model = ScopeOptions.model_validate({"dialect": predictor.model.dialect})
     read = read_labelled(table, [task.column], scope_options=as_model)
 

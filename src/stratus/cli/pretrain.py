@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import Config, Preset, Quiet, Resume, set_flags
+from stratus.cli.flags import (
+    BatchSize,
+    Config,
+    Encoder,
+    Epochs,
+    LearningRate,
+    Preset,
+    Quiet,
+    Resume,
+    Seed,
+    Settings,
+    option_layers,
+)
 
 
 def pretrain(  # noqa: PLR0917 - one parameter for each flag
@@ -22,45 +34,14 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
         Path,
         typer.Option("--output", "-o", metavar="RUN", help="Folder of the run, new or resumed."),
     ],
-    encoder: Annotated[
-        str | None, typer.Option(help="Architecture: orbit-set or cloud.  [default: orbit-set]")
-    ] = None,
+    encoder: Encoder = None,
     preset: Preset = None,
+    epochs: Epochs = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
     config: Config = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Times each crystal is seen.  [default: 50]")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of epochs.")] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Crystals in a step on average, over all devices.  [default: 256]"),
-    ] = None,
-    lr: Annotated[
-        float | None,
-        typer.Option(help="Peak learning rate.  [default: 1e-3 nano, 5e-4 small, 1e-4 base]"),
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="auto, 32 or bf16.  [default: auto]")
-    ] = None,
-    mask_ratio: Annotated[
-        float | None, typer.Option(help="Share of tokens to be guessed.  [default: 0.15]")
-    ] = None,
-    whole_orbits: Annotated[
-        bool | None,
-        typer.Option(
-            "--whole-orbits", help="Mask element and Wyckoff symbol of an orbit together."
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and masks.")] = None,
-    devices: Annotated[
-        int | None, typer.Option(help="Devices of each machine.  [default: 1]")
-    ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="auto, ddp or fsdp.  [default: auto]")
-    ] = None,
-    accelerator: Annotated[
-        str | None, typer.Option(help="auto, cpu or cuda.  [default: auto]")
-    ] = None,
+    settings: Settings = None,
     resume: Resume = False,
     card: Annotated[
         Path | None,
@@ -76,25 +57,21 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     RUN gets the options, the token corpus, checkpoints, curves (logs/), the scores on the test
     split beside three baselines (metrics.json) and the model with the least validation loss
     (bundle/).
+
+    Masks, devices and the like are set by name: --set masking.ratio=0.3, --set devices=2.
     """
     flags = {
         "encoder": encoder,
         "preset": preset,
         "epochs": epochs,
-        "steps": steps,
         "batch_size": batch_size,
         "learning_rate": lr,
-        "precision": precision,
-        "masking": set_flags({"ratio": mask_ratio, "whole_orbits": whole_orbits}) or None,
         "seed": seed,
-        "devices": devices,
-        "strategy": strategy,
-        "accelerator": accelerator,
     }
     with reported(lambda: _hint(output)):
         from stratus.training.options import make_options, read_options
 
-        options = make_options(read_options(config) if config else {}, set_flags(flags))
+        options = make_options(*option_layers(config, flags, settings))
         card_values = read_options(card) if card else None
 
         from stratus.cli.pretrain_report import Report

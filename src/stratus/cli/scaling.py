@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import PictureKind
+from stratus.cli.flags import BatchSize, Config, Encoder, PictureKind, Settings, option_layers
 
 if TYPE_CHECKING:
     from stratus.studies.scaling.fitted import FitOptions
@@ -55,29 +55,23 @@ def plan(  # noqa: PLR0917 - one parameter for each flag
         float | None,
         typer.Option(help="Peak learning rate.  [default: 1e-3 at width 128, falls with its root]"),
     ] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="Architecture: cloud or orbit-set.  [default: cloud]")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Crystals in a step on average.  [default: 256]")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE.yaml", help="Other options of every run.")
-    ] = None,
+    encoder: Encoder = None,
+    batch_size: BatchSize = None,
+    config: Config = None,
+    settings: Settings = None,
     quiet: Annotated[bool, _QUIET] = False,
 ) -> None:
     """Plan a run for each size and token budget, and say what they cost."""
     with reported():
-        from stratus.cli.flags import set_flags
         from stratus.cli.scaling_report import print_plan
         from stratus.studies.scaling.plan import TOKENS, make_plan, write_plan
         from stratus.studies.scaling.sizes import PAPER, parse_size
-        from stratus.training.options import read_options
+        from stratus.training.option_layers import merge_layers
 
-        flags = set_flags({"encoder": encoder, "batch_size": batch_size})
+        flags = {"encoder": encoder, "batch_size": batch_size}
         made = make_plan(
             corpus,
-            (read_options(config) if config else {}) | flags,
+            merge_layers(*option_layers(config, flags, settings)),
             sizes=[parse_size(text) for text in size] if size else PAPER,
             tokens=tokens or TOKENS,
             shares=share or (1.0,),

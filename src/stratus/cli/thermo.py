@@ -67,7 +67,7 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
     They are of the vibrations of a crystal of fixed volume: C_v, not C_p. OUT gets a line for each
     crystal and temperature, and one for each crystal that cannot be read; it appears when it is
     whole. Without it the first crystals are printed. The model needs the head of a law (stratus
-    finetune --physics).
+    finetune --set law=...).
     """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.thermo_report import Report

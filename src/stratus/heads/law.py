@@ -16,6 +16,7 @@ from stratus.errors import InputError
 from stratus.heads.head import CrystalHead, CrystalHeadConfig, require_finite
 from stratus.heads.property import check_normaliser
 from stratus.physics.laws import LAWS, Parameters, evaluate, law_named
+from stratus.tasks.by import ByLaw
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import Task
 
@@ -70,7 +71,7 @@ class LawHeadConfig(CrystalHeadConfig):
             task = each.task
             if names.count(task.name) > 1:
                 raise ValueError(f"the head has two tasks {task.name}")
-            if task.physics is None or task.physics.law != self.law:
+            if not isinstance(task.by, ByLaw) or task.by.law != self.law:
                 raise ValueError(f"the task {task.name} is not of the law {self.law}")
             check_normaliser(task, each.normaliser)
         return self
@@ -190,10 +191,11 @@ def make_law_head(
             hidden layers or dropout.
     """
     law = law_of(tasks)
-    if law is None or any(task.physics is None for task in tasks):
-        raise InputError("a head of a law needs tasks of that law; give them physics")
+    ways = [task.by for task in tasks if isinstance(task.by, ByLaw)]
+    if law is None or len(ways) < len(tasks):
+        raise InputError("a head of a law needs tasks of that law; say by: {law: ...} of each")
     for name in ("layers", "dropout"):
-        values = {getattr(task, name) for task in tasks}
+        values = {getattr(by, name) for by in ways}
         if len(values) > 1:
             raise InputError(
                 f"the tasks of the law {law} share one head, but their {name} are "
@@ -202,8 +204,8 @@ def make_law_head(
     config = LawHeadConfig(
         hidden=hidden,
         outputs=outputs_of(law_named(law)),
-        layers=tasks[0].layers,
-        dropout=tasks[0].dropout,
+        layers=ways[0].layers,
+        dropout=ways[0].dropout,
         law=law,
         tasks=tuple(LawTask(task=task, normaliser=normalisers[task.name]) for task in tasks),
     )
@@ -217,7 +219,7 @@ def law_of(tasks: Sequence[Task]) -> str | None:
         stratus.errors.InputError: two have different laws, or a task is called as the head of the
             law is.
     """
-    laws = dict.fromkeys(task.physics.law for task in tasks if task.physics is not None)
+    laws = dict.fromkeys(task.by.law for task in tasks if isinstance(task.by, ByLaw))
     if len(laws) > 1:
         raise InputError(f"a model has one law, not {' and '.join(laws)}; learn them apart")
     for law in laws:
@@ -247,15 +249,15 @@ def starts_of(law: Law) -> list[float]:
 def _by_quantity(tasks: Sequence[LawTask]) -> dict[Quantity, list[LawTask]]:
     found: dict[Quantity, list[LawTask]] = {}
     for each in tasks:
-        if each.task.physics is not None:
-            found.setdefault(each.task.physics.quantity, []).append(each)
+        if isinstance(each.task.by, ByLaw):
+            found.setdefault(each.task.by.quantity, []).append(each)
     return found
 
 
 def _scaling(each: LawTask) -> tuple[float, float, float]:
     """Return temperature, and mean and spread per atom in the units of the law."""
-    physics = each.task.physics
-    if physics is None:
+    law = each.task.by
+    if not isinstance(law, ByLaw):
         raise InputError(f"{each.task.name} is predicted by no law")
-    factor = physics.factor(each.task.unit)
-    return physics.temperature_k, each.normaliser.mean * factor, each.normaliser.std * factor
+    factor = law.factor(each.task.unit)
+    return law.temperature_k, each.normaliser.mean * factor, each.normaliser.std * factor

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import ConfigDict, model_validator
 
+from stratus.errors import InputError
 from stratus.heads.head import CrystalHead, CrystalHeadConfig
+from stratus.tasks.by import ByHead
 from stratus.tasks.normalise import Normaliser  # noqa: TC001 - pydantic reads it
 from stratus.tasks.task import Task  # noqa: TC001 - pydantic reads it
 
@@ -32,12 +34,16 @@ class PropertyHeadConfig(CrystalHeadConfig):
 
     @model_validator(mode="after")
     def _sizes_are_those_of_the_task(self) -> Self:
-        for name in ("outputs", "layers", "dropout"):
-            ours, theirs = getattr(self, name), getattr(self.task, name)
-            if ours != theirs:
+        by = self.task.by
+        if not isinstance(by, ByHead):
+            raise ValueError(  # noqa: TRY004 - pydantic takes no other
+                f"the task {self.task.name} is by a {by.how}, and so is its head"
+            )
+        asked = {"outputs": self.task.outputs, "layers": by.layers, "dropout": by.dropout}
+        for name, theirs in asked.items():
+            if getattr(self, name) != theirs:
+                ours = getattr(self, name)
                 raise ValueError(f"the head has {name} {ours}, but its task has {theirs}")
-        if self.task.physics is not None:
-            raise ValueError(f"the task {self.task.name} is of a law, and so is its head")
         check_normaliser(self.task, self.normaliser)
         return self
 
@@ -109,12 +115,17 @@ def make_property_head(
         normaliser: of the labels it will learn from.
         hidden: length of the vectors of the encoder.
         generator: where fresh weights come from; torch's own generator if None.
+
+    Raises:
+        stratus.errors.InputError: the task is predicted by something else.
     """
+    if not isinstance(task.by, ByHead):
+        raise InputError(f"{task.name} is predicted by a {task.by.how}, not by a head of its own")
     config = PropertyHeadConfig(
         hidden=hidden,
         outputs=task.outputs,
-        layers=task.layers,
-        dropout=task.dropout,
+        layers=task.by.layers,
+        dropout=task.by.dropout,
         task=task,
         normaliser=normaliser,
     )

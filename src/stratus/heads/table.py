@@ -10,6 +10,7 @@ from stratus.errors import InputError
 from stratus.heads.law import LawHead, LawHeadConfig, law_of, make_law_head
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead, MaskedTokenHeadConfig
 from stratus.heads.property import PropertyHead, PropertyHeadConfig, make_property_head
+from stratus.tasks.task import of_a_law
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,10 +92,10 @@ def make_heads(
         stratus.errors.InputError: tasks of a law cannot share a head.
     """
     law = law_of(tasks)
-    of_law = [task for task in tasks if task.physics is not None]
+    of_law = of_a_law(tasks)
     heads: dict[str, Head] = {}
     for task in tasks:
-        if task.physics is None:
+        if task not in of_law:
             heads[task.name] = make_property_head(task, normalisers[task.name], hidden, generator)
         elif law is not None and law not in heads:
             heads[law] = make_law_head(of_law, normalisers, hidden, generator)

@@ -12,6 +12,7 @@ from stratus.errors import InputError
 from stratus.models.given import atoms_of
 from stratus.models.values import predict_nets
 from stratus.physics.bounds import STIFFEST_IS, stiffest
+from stratus.tasks.by import ByLaw
 from stratus.tasks.conformal import check_level, intervals, moments
 from stratus.tasks.contents import contents_of
 from stratus.tasks.domain import FREQUENCY, Domain, too_stiff, widened
@@ -143,11 +144,11 @@ def _with_stiff_modes(
     """Let intervals of a law hold what modes above those that were learned from can make."""
     rows = np.isin(np.arange(len(reach)), list(reasons))
     for name, task in tasks.items():
-        if task.physics is None or not reasons:
+        if not isinstance(task.by, ByLaw) or not reasons:
             continue
-        of, at = task.physics.quantity, np.array(task.physics.temperature_k)
+        of, at = task.by.quantity, np.array(task.by.temperature_k)
         count = atoms.of(task)
-        times = (1.0 if count is None else count) / task.physics.factor(task.unit)
+        times = (1.0 if count is None else count) / task.by.factor(task.unit)
         end = stiffest(of, reach, at) * times
         draft = Draft(found[name])
         if STIFFEST_IS[of] == "lowest":

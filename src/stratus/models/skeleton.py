@@ -19,6 +19,7 @@ from stratus.models.net import Net, check_alike
 from stratus.models.weights import WEIGHTS_FILE
 from stratus.names import pick
 from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary
+from stratus.tasks.stored import current_config
 from stratus.views.table import view
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _build_head(
     head: HeadDescription, of: Architecture, encoder: BaseModel, left: _Left, where: str
 ) -> Head:
     kind = pick(HEADS, head.kind, "kind of head")
-    config = validated(kind.config, head.config, f"{where}: config")
+    config = validated(kind.config, current_config(head.config), f"{where}: config")
     check_bounds(config, f"{where}: config")
     left.take(config)
     for name in ("hidden", "vocabulary_size"):

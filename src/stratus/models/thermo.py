@@ -133,7 +133,7 @@ def require_law(model: Model) -> LawHead:
     if head is None:
         raise InputError(
             f"the model {model.card.name!r} has no head of a thermodynamic law, so it gives no "
-            "curves; train one with stratus finetune TABLE --physics mixture --target "
+            "curves; train one with stratus finetune TABLE --set law=mixture --target "
             "cv@300K:J/mol/K"
         )
     return head

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from stratus.physics.bounds import harmonic_bounds
+from stratus.tasks.by import ByLaw
 from stratus.tasks.predicted import Draft
 from stratus.tasks.reference_phases import is_reference
 
@@ -150,12 +151,12 @@ def _bounds(scene: Scene) -> None:
 def _harmonic(scene: Scene) -> None:
     for name, draft in scene.drafts.items():
         task = scene.tasks[name]
-        if task.physics is None:
+        if not isinstance(task.by, ByLaw):
             continue
-        at = np.array([task.physics.temperature_k])
-        lowest, highest = harmonic_bounds(task.physics.quantity, at)
+        at = np.array([task.by.temperature_k])
+        lowest, highest = harmonic_bounds(task.by.quantity, at)
         atoms = scene.atoms.of(task)
-        times = (1.0 if atoms is None else atoms) / task.physics.factor(task.unit)
+        times = (1.0 if atoms is None else atoms) / task.by.factor(task.unit)
         with np.errstate(invalid="ignore"):  # of no atoms, which are unknown, all is NaN
             draft.cut(lowest * times, highest * times)
 

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as fn
 
 from stratus.errors import InputError
+from stratus.tasks.task import of_a_law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,9 +92,7 @@ def task_losses(
     Raises:
         stratus.errors.InputError: shapes that do not fit.
     """
-    losses = _law_losses(
-        [task for task in tasks if task.physics is not None], raw, targets, present, counts
-    )
+    losses = _law_losses(of_a_law(tasks), raw, targets, present, counts)
     for task in tasks:
         if task.name in losses:
             continue

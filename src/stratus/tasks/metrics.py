@@ -37,7 +37,8 @@ class Metric:
         name: its name in the table.
         label: how it is written for people.
         kinds: kinds of task that it is for.
-        unit: ``target`` if it has the unit of the labels, else its unit; empty for a pure number.
+        unit: ``target`` if it has the unit of the labels, ``target^2`` if its square, else its
+            unit; empty for a pure number.
         lower_is_better: whether a smaller number is a better one.
         function: of labels ``[n]`` and values ``[n]`` or ``[n, classes]``, as in
             :class:`stratus.tasks.predictions.Prediction`; None where it is not defined.
@@ -46,13 +47,15 @@ class Metric:
     name: str
     label: str
     kinds: tuple[Kind, ...]
-    unit: Literal["target", "nats", ""]
+    unit: Literal["target", "target^2", "nats", ""]
     lower_is_better: bool
     function: Function
 
     def unit_for(self, target_unit: str) -> str:
         """Return the unit that the number has where the labels have ``target_unit``."""
-        return target_unit if self.unit == "target" else self.unit
+        if self.unit == "target^2" and target_unit:
+            return f"{target_unit}^2" if target_unit.isalpha() else f"({target_unit})^2"
+        return target_unit if self.unit.startswith("target") else self.unit
 
 
 def _mae(labels: Floats, values: Floats) -> float:
@@ -67,6 +70,12 @@ def _rmse(labels: Floats, values: Floats) -> float:
     )
 
     return float(root_mean_squared_error(labels, values))
+
+
+def _mse(labels: Floats, values: Floats) -> float:
+    from sklearn.metrics import mean_squared_error  # type: ignore[import-untyped, unused-ignore]
+
+    return float(mean_squared_error(labels, values))
 
 
 def _r2(labels: Floats, values: Floats) -> float | None:
@@ -135,6 +144,7 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
         for metric in (
             Metric("mae", "MAE", _NUMBERS, "target", lower_is_better=True, function=_mae),
             Metric("rmse", "RMSE", _NUMBERS, "target", lower_is_better=True, function=_rmse),
+            Metric("mse", "MSE", _NUMBERS, "target^2", lower_is_better=True, function=_mse),
             Metric("r2", "R²", _NUMBERS, "", lower_is_better=False, function=_r2),
             Metric(
                 "mae_over_mad",

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.errors import InputError
+from stratus.tasks.by import ByLaw
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -28,9 +29,10 @@ class Normaliser(BaseModel):
     It is plain values: ``model_dump()`` gives them and ``Normaliser(**values)`` takes them.
 
     Attributes:
-        mean: of the labels it was fitted on, in the unit of the task (per atom if ``per_atom``).
-        std: their standard deviation, the root of the mean square (not n - 1); of a task with
-            physics their mean absolute deviation, or the floor of its quantity if that is more.
+        mean: of the labels it was fitted on, in the unit of the task (per atom if ``per_atom``); 0
+            where nothing is subtracted.
+        std: the root of the mean square distance from it (not n - 1); of a task of a law the mean
+            absolute distance, or the floor of its quantity if that is more.
         per_atom: whether labels are of a cell or a formula unit, and what is normalised is the
             label per atom.
         rows: how many labels it was fitted on.
@@ -147,9 +149,11 @@ def fit_normaliser(
             f"{task.name} has labels from {known.min():g} to {known.max():g}, too large or too "
             "small for a standard deviation in float64; use another unit"
         )
-    if task.physics is not None:
+    if task.references == "none":
+        mean, std = 0.0, float(np.sqrt(np.mean(np.square(known))))
+    if isinstance(task.by, ByLaw):
         deviation = float(np.mean(np.abs(known - mean)))
-        std = max(deviation, task.physics.floor(task.unit))
+        std = max(deviation, task.by.floor(task.unit))
     return Normaliser(mean=mean, std=std, per_atom=task.is_extensive, rows=len(known))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast, get_args
 
 import numpy as np
 from pydantic import (
@@ -18,15 +18,17 @@ from pydantic import (
 
 from stratus.errors import InputError
 from stratus.names import pick
+from stratus.tasks.by import WAYS, By, ByGradient, ByHead, ByLaw
 from stratus.tasks.metrics import METRICS, Kind
-from stratus.tasks.physics import Physics, read_physics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
+Of = Literal["crystal", "atom"]
 Per = Literal["atom", "cell", "formula", "crystal"]
+References = Literal["none", "mean", "elements"]
 Loss = Literal["l1", "mse", "huber", "gaussian", "cross_entropy"]
 
 LOSSES: Final[Mapping[str, tuple[Loss, ...]]] = MappingProxyType(
@@ -46,11 +48,16 @@ DEFAULT_METRICS: Final[Mapping[str, str]] = MappingProxyType(
 _CHOICES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
     {
         "kind": ("kind of task", get_args(Kind)),
+        "of": ("value of of", get_args(Of)),
         "per": ("value of per", get_args(Per)),
+        "references": ("kind of references", get_args(References)),
         "loss": ("loss", get_args(Loss)),
         "metric": ("metric", tuple(METRICS)),
     }
 )
+SHAPES: Final[tuple[tuple[int, ...], ...]] = ((), (3,), (3, 3))
+"""A number, a vector, and a tensor of second rank."""
+
 _NOT_IN_A_NAME: Final = "./\\"  # names stand in tensor names and file names
 
 
@@ -60,15 +67,17 @@ class Task(BaseModel):
     A label of a regression is a number in ``unit``. A label of a binary task is 0 or 1, one of a
     multiclass task the place of its class in ``classes``, counted from 0.
 
-    ``per`` says what a label belongs to. ``cell`` and ``formula`` are for extensive properties,
-    those that double when the cell does: the head gives a value per atom, which is multiplied by
-    the atoms of the primitive cell, or of the formula unit. Values per ``atom`` and values of the
+    ``of`` says whether a crystal has one label or each of its atoms has one, and ``shape`` whether
+    a label is a number, a vector or a tensor.
+
+    ``per`` says what an extensive label, one that doubles when the cell does, is divided by:
+    ``cell`` and ``formula`` mean that the head gives a value per atom, which is multiplied by the
+    atoms of the primitive cell, or of the formula unit. Values per ``atom`` and values of the
     ``crystal`` as such are taken as they are. Where labels are of another cell than the primitive
     one, ``atoms`` names the column that says how many atoms each is of; predictions are of the
     primitive cell.
 
-    With ``physics`` a label is a thermodynamic quantity at a temperature, and a law stands between
-    the network and the label.
+    ``by`` says what stands between the encoder and the label: a head, a law, or a gradient.
 
     Make it with :func:`make_task` or :func:`parse_target`, whose errors are sentences.
     """
@@ -79,21 +88,29 @@ class Task(BaseModel):
     column: str = Field(min_length=1, description="Column of the table that holds the labels.")
     unit: str = Field("", description="Unit of the labels; empty if they have none.")
     kind: Kind = Field("regression", description="regression, binary or multiclass.")
+    of: Of = Field("crystal", description="Whether a crystal has a label or each of its atoms.")
     per: Per = Field("crystal", description="atom, cell, formula (extensive) or crystal.")
+    shape: tuple[int, ...] = Field((), description="Of a label: [], [3] or [3, 3].")
     atoms: str | None = Field(
         None, min_length=1, description="Column with the atoms that a label per cell is of."
     )
-    classes: tuple[str, ...] = Field((), description="Names of the classes, in order.")
+    classes: tuple[str, ...] = Field(
+        (), description="Names of the classes, in order; none: those of the table."
+    )
     loss: Loss = Field("l1", description="What training makes small.")
     metric: str = Field("mae", description="What the task is judged by.")
-    layers: int = Field(1, ge=0, description="Hidden layers of the head.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Share dropped before the head.")
     weight: float = Field(1.0, gt=0, allow_inf_nan=False, description="Its share in the loss.")
     minimum: float | None = Field(
         None, allow_inf_nan=False, description="Nothing below it is predicted; a band gap has 0."
     )
     functional: str = Field("", description="Density functional of the labels, such as PBE.")
-    physics: Physics | None = Field(None, description="The law that it is predicted by, if any.")
+    references: References = Field(
+        "mean", description="What is subtracted from labels that are learned: none, mean, elements."
+    )
+    datasets: tuple[str, ...] = Field(
+        (), description="Names of the tables that have its labels; none named: all."
+    )
+    by: By = Field(default_factory=ByHead, description="A head, a law, or a gradient.")
 
     @field_validator(*_CHOICES, mode="before")
     @classmethod
@@ -122,35 +139,36 @@ class Task(BaseModel):
             raise ValueError(f"{who}, whose metric is {' or '.join(fitting)}, not {self.metric}")
         if self.kind != "regression" and (self.unit or self.is_extensive):
             raise ValueError(f"{who}, so it has no unit and is not per {self.per}")
-        if self.atoms is not None and self.per != "cell":
-            raise ValueError(f"{self.name} is per {self.per}, so no column has the atoms of a cell")
         if self.kind != "regression" and self.minimum is not None:
             raise ValueError(f"{who}, so it has no minimum")
+        if self.atoms is not None and self.per != "cell":
+            raise ValueError(f"{self.name} is per {self.per}, so no column has the atoms of a cell")
+        self._classes_fit(who)
+        self.by.check(self)
+        self._shape_fits(who)
+        return self
+
+    def _classes_fit(self, who: str) -> None:
         if self.kind == "regression" and self.classes:
             raise ValueError(f"{who}, so it has no classes; say kind: multiclass")
         if self.kind == "binary" and len(self.classes) not in {0, 2}:
             raise ValueError(f"{who}: name no classes, or two, the one of label 0 first")
-        if self.kind == "multiclass" and len(self.classes) < 2:
-            raise ValueError(f"{who}: name its classes, two at least")
+        if self.kind == "multiclass" and len(self.classes) == 1:
+            raise ValueError(f"{who}: name its classes, two at least, or leave them to the table")
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"{who}, and one of its classes is named twice")
-        if self.physics is not None:
-            self._check_physics(self.physics)
-        return self
 
-    def _check_physics(self, physics: Physics) -> None:
-        who = f"{self.name} is predicted by the law {physics.law}"
-        if self.kind != "regression":
-            raise ValueError(f"{who}, so it is a regression, not {self.kind}")
-        if self.per == "crystal":
-            raise ValueError(f"{who}; say whether it is per atom, per formula or per cell")
-        if self.loss == "gaussian":
-            raise ValueError(f"{who}, which has no spread of its own; its loss is l1, mse or huber")
-        if self.minimum is not None:
-            raise ValueError(f"{who}, which knows its own bounds; give no minimum")
-        if physics.quantity in {"cv", "s"} and not physics.temperature_k:
-            raise ValueError(f"{self.name} is 0 for every crystal, so there is nothing to learn")
-        physics.factor(self.unit)
+    def _shape_fits(self, who: str) -> None:
+        if self.shape not in SHAPES:
+            raise ValueError(f"{self.name} has the shape {list(self.shape)}, not [], [3] or [3, 3]")
+        if self.kind != "regression" and (self.shape or self.references != "mean"):
+            raise ValueError(f"{who}, so its labels have no shape and no references")
+        if self.of == "atom" and self.is_extensive:
+            raise ValueError(f"{self.name} is of each atom, so it is not per {self.per}")
+        if self.shape and (self.minimum is not None or self.loss == "gaussian"):
+            raise ValueError(f"{self.name} is no single number: no minimum, and no gaussian loss")
+        if len(set(self.datasets)) < len(self.datasets):
+            raise ValueError(f"{self.name} names one of its datasets twice")
 
     @property
     def is_extensive(self) -> bool:
@@ -183,7 +201,7 @@ def make_task(values: Mapping[str, Any]) -> Task:
     given = dict(values)
     if "column" not in given:
         raise InputError("a target has no column; say which column of the table it is")
-    given.setdefault("name", _as_name(str(given["column"])))
+    given.setdefault("name", name_of(str(given["column"])))
     kind = given.get("kind")
     if isinstance(kind, str) and kind in LOSSES:
         given = {"loss": LOSSES[kind][0], "metric": DEFAULT_METRICS[kind], **given}
@@ -193,20 +211,11 @@ def make_task(values: Mapping[str, Any]) -> Task:
         raise _as_sentence(error, f"target {given['column']}") from None
 
 
-def parse_target(text: str, columns: Iterable[str] | None = None, **settings: Any) -> Task:
-    """Read ``COL[:unit]``, the way a target is written on the command line.
-
-    The last colon begins the unit, so a column with a colon in its name is written with one more
-    at its end.
-
-    Args:
-        text: such as ``band_gap:eV``.
-        columns: those of the table; if given, the column must be among them.
-        settings: other fields of :class:`Task`, such as ``per="cell"``.
+def split_target(text: str) -> tuple[str, str]:
+    """Return column and unit of ``COL[:unit]``; the last colon begins the unit.
 
     Raises:
-        stratus.errors.InputError: there is no column in the text, the table has no such column
-            (with the close ones), or a setting cannot be.
+        stratus.errors.InputError: there is no column in the text.
     """
     column, colon, unit = text.rpartition(":")
     if not colon:
@@ -214,76 +223,58 @@ def parse_target(text: str, columns: Iterable[str] | None = None, **settings: An
     column, unit = column.strip(), unit.strip()
     if not column:
         raise InputError(f"the target {text!r} names no column; write COL or COL:unit")
-    if columns is not None:
-        pick(dict.fromkeys(columns), column, "column")
-    return make_task({"column": column, "unit": unit, **settings})
+    return column, unit
 
 
-def parse_physics_target(
-    text: str, law: str, columns: Iterable[str] | None = None, **settings: Any
-) -> Task | None:
-    """Read ``QUANTITY@TEMPERATURE:unit``, such as ``cv@300K:J/mol/K``, as a target of a law.
-
-    Args:
-        text: the quantity (``cv``, ``u``, ``s`` or ``f``), the temperature in K, and the unit.
-        law: by which it is predicted.
-        columns: those of the table. The labels are in the column ``cv@300K`` if there is one, else
-            in ``cv`` if there is that.
-        settings: other fields of :class:`Task`; ``per`` is ``atom`` if not said.
-
-    Returns:
-        None where the target is called otherwise, so that it is no target of a law.
+def check_together(tasks: Iterable[Task]) -> None:
+    """Refuse tasks that cannot be learned in one run.
 
     Raises:
-        stratus.errors.InputError: there is no such law, quantity or unit, or a setting cannot be.
+        stratus.errors.InputError: there is no task, two have one name, or one is the gradient of
+            what is no energy of the run; the message gives the name.
     """
-    column, colon, unit = text.rpartition(":")
-    if not colon:
-        column, unit = text, ""
-    physics = read_physics(column, law)
-    if physics is None:
-        return None
-    column = column.strip()
-    there = None if columns is None else set(columns)
-    if there is not None and column not in there and physics.quantity in there:
-        column = physics.quantity
-    name = _as_name(physics.column)
-    return make_task(
-        {"per": "atom", **settings}
-        | {"name": name, "column": column, "unit": unit.strip(), "physics": physics}
-    )
-
-
-def check_names(tasks: Iterable[Task]) -> None:
-    """Refuse tasks that could not be told apart.
-
-    Raises:
-        stratus.errors.InputError: there is no task, or two have one name; the message gives it.
-    """
-    seen: set[str] = set()
+    named: dict[str, Task] = {}
     for task in tasks:
-        if task.name in seen:
+        if task.name in named:
             raise InputError(f"two targets are called {task.name}; name each target once")
-        seen.add(task.name)
-    if not seen:
+        named[task.name] = task
+    if not named:
         raise InputError("there is no target; give one at least, such as band_gap:eV")
+    for task in named.values():
+        if isinstance(task.by, ByGradient):
+            try:
+                task.by.check_energy(task, named.get(task.by.of))
+            except ValueError as error:
+                raise InputError(str(error)) from None
 
 
-def _as_name(column: str) -> str:
+def of_a_law(tasks: Iterable[Task]) -> list[Task]:
+    """Return those of some tasks that a law predicts."""
+    return [task for task in tasks if isinstance(task.by, ByLaw)]
+
+
+def name_of(column: str) -> str:
+    """Return what the task of a column is called: nothing that no name can have is in it."""
     return "".join("_" if letter in _NOT_IN_A_NAME else letter for letter in column.strip())
 
 
 def _as_sentence(error: ValidationError, where: str) -> InputError:
     first = error.errors()[0]
-    field = str(first["loc"][0]) if first["loc"] else ""
+    place = [str(part) for part in first["loc"]]
+    field, model = (place[0] if place else ""), cast("type[BaseModel]", Task)
+    if field == "by" and len(place) > 2:  # the place has the way between, which users do not write
+        model, place = WAYS[place[1]], [field, *place[2:]]
     if first["type"] == "extra_forbidden":
+        what = f"setting of {place[0]}" if len(place) > 1 else "setting of a target"
         try:
-            pick(Task.model_fields, field, "setting of a target")
+            pick(model.model_fields, place[-1], what)
         except InputError as unknown:
             return unknown
     reason = first["msg"].removeprefix("Value error, ")
     if not field:
         return InputError(reason)
-    if field in _CHOICES and first["type"] == "value_error":
+    if first["type"] == "missing":
+        return InputError(f"{where}: {'.'.join(place)} is missing; say it")
+    if first["type"] == "value_error" and (field in _CHOICES or place == ["by"]):
         return InputError(f"{where}: {reason}")
-    return InputError(f"{where}: {field} cannot be {first['input']!r}: {reason}")
+    return InputError(f"{where}: {'.'.join(place)} cannot be {first['input']!r}: {reason}")

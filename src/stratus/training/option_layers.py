@@ -5,8 +5,10 @@ A wrong name or value is told in one sentence, with the close names.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from stratus.errors import InputError
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Options = TypeVar("Options", bound=BaseModel)
+
+_EXPONENT: Final = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+"""Numbers such as 1e-3, which YAML 1.1 takes for texts."""
 
 
 def from_layers(kind: type[Options], *layers: Mapping[str, Any]) -> Options:
@@ -29,13 +34,55 @@ def from_layers(kind: type[Options], *layers: Mapping[str, Any]) -> Options:
         stratus.errors.InputError: an unknown name (with the close ones), or a value that cannot
             be.
     """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        merged = _merge(merged, layer)
     try:
-        return kind.model_validate(merged)
+        return kind.model_validate(merge_layers(*layers))
     except ValidationError as error:
         raise _as_sentence(kind, error) from None
+
+
+def merge_layers(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return layers of nested plain values as one, of which later ones win."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        found = _merge(found, layer)
+    return found
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Return options that are written as ``name=value``, nested where a name has dots.
+
+    Args:
+        texts: such as ``patience=5``, ``masking.ratio=0.3`` or ``tasks.gap.loss=huber``; a value is
+            read as YAML, so ``null``, ``true`` and ``[0.8, 0.1, 0.1]`` are what they are there.
+
+    Raises:
+        stratus.errors.InputError: a text has no name or no value, a value is no YAML, or a name is
+            set twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        *above, last = [part.strip() for part in name.split(".")]
+        if not equals or not all((*above, last)):
+            raise InputError(f"{text!r} sets nothing; write name=value, such as patience=5")
+        inner = found
+        for part in above:
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise InputError(f"{name} is set beside {part} itself; set one of them")
+        if last in inner:
+            raise InputError(f"{name} is set twice; set it once")
+        inner[last] = _value(name, value)
+    return found
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"the value {text!r} of {name} is no YAML; quote it") from None
+    is_number = isinstance(value, str) and _EXPONENT.fullmatch(value)
+    return float(value) if is_number else value
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_two_gloo_processes_give_the_losses_and_weights_of_one(table, tiny, tmp_
     config = tmp_path / "options.yaml"
     config.write_text(yaml.safe_dump(options))
     command = [sys.executable, "-m", "stratus", "pretrain", table, "-o", tmp_path / "two"]
-    flags = ["--config", config, "--devices", "2", "--strategy", "ddp"]
+    flags = ["--config", config, "--set", "devices=2", "--set", "strategy=ddp"]
     done = subprocess.run(
         [*map(str, command), *map(str, flags)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},

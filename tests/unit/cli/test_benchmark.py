@@ -46,7 +46,18 @@ def stratus(*words):
 def test_a_table_becomes_a_run_and_a_page(table, config, tmp_path, monkeypatch):
     monkeypatch.setattr("stratus.benchmarks.report_page.pictures", lambda _run: [])
     run, page = tmp_path / "run", tmp_path / "report.html"
-    words = ["--target", "gap:eV", "--folds", 2, "-o", run, "--config", config, "--members", 2]
+    words = [
+        "--target",
+        "gap:eV",
+        "--folds",
+        2,
+        "-o",
+        run,
+        "--config",
+        config,
+        "--set",
+        "members=2",
+    ]
     done = stratus("benchmark", "table", table, *words, "--cache", tmp_path / "cache")
     assert done.exit_code == 0, done.output
     for said in (

@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 
 import stratus as package
 from stratus.cli.app import app
+from stratus.encoders.summaries import SUMMARIES
+from stratus.encoders.table import ARCHITECTURES
 from stratus.physics import debye
 from stratus.scope.partial import partial_scope
+from stratus.training.finetune.options import make_finetune_options
 
 ELEMENTS = ("Ti", "Sn", "Pb", "Ge", "Mn", "V", "Cr", "Ru", "Ir", "Os", "Mo", "W", "Nb", "Ta", "Re")
 RUTILE = "i1 bOOO gDDD cDDD | {} 2a {} 4f | {} 2 {} 1 | 6"
@@ -49,9 +52,9 @@ def stratus(*words):
 
 def test_a_table_becomes_models_predictions_and_metrics(table, config, tmp_path):
     run = tmp_path / "run"
-    targets = ["--target", "gap [eV]:eV", "--target", "heat:J/K", "--per-cell", "heat"]
-    targets += ["--target", "colour", "--kind", "colour=multiclass"]
-    targets += ["--target", "metal", "--kind", "metal=binary"]
+    targets = ["--target", "gap [eV]:eV", "--target", "heat:J/K"]
+    targets += ["--set", "tasks.heat.per=cell", "--target", "colour", "--target", "metal"]
+    targets += ["--set", "tasks.colour.kind=multiclass", "--set", "tasks.metal.kind=binary"]
     done = stratus(table, *targets, "-o", run, "--folds", 3, "--config", config, "--epochs", 1)
     assert done.exit_code == 0, done.output
     for said in (
@@ -80,7 +83,7 @@ def test_a_table_becomes_models_predictions_and_metrics(table, config, tmp_path)
     assert sum(row["label"] == "" for row in rows) == 5
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["options"]["epochs"] == 1
-    model = package.load(run)
+    model = package.load(run).model
     assert [member.group for member in model.members] == ["0", "1", "2"]
     assert model.heads["heat"].normaliser.per_atom
     assert model.metrics == metrics
@@ -91,16 +94,18 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
     first = stratus(*words, "-o", tmp_path / "one", "--config", config)
     assert (first.exit_code, first.output) == (0, "")
     bundle = tmp_path / "one"
-    more = ["--model", bundle, "--keep-heads", "--epochs", 1, "--members", 2, "--train-share", 0.5]
+    more = ["--model", bundle, "--epochs", 1]
+    for setting in ("keep_heads=true", "members=2", "train_share=0.5"):
+        more += ["--set", setting]
     again = stratus(*words, "-o", tmp_path / "two", *more)
     assert (again.exit_code, again.output) == (0, "")
     metrics = json.loads((tmp_path / "two/metrics.json").read_text())
     assert metrics["start"] == package.load(bundle).card.name
     assert metrics["folds"][0]["rows"] == {"train": 11, "validation": 11, "test": 12}
     assert metrics["options"]["train_share"] == 0.5
-    model = package.load(tmp_path / "two")
+    model = package.load(tmp_path / "two").model
     assert [member.group for member in model.members] == ["official", "official"]
-    before = package.load(bundle).heads["heat"].normaliser
+    before = package.load(bundle).model.heads["heat"].normaliser
     assert {member.heads["heat"].normaliser for member in model.members} == {before}
 
 
@@ -125,7 +130,7 @@ def test_the_file_of_labels_is_opened_once(config, tmp_path):
             row = [f"c{k}", CIF.format(a, b), 15 + k / 3, ("test", "train", "val", "train")[k % 4]]
             writer.writerow(row)
     sys.addaudithook(lambda event, of: OPENED.append(str(of[0])) if event == "open" else None)
-    words = ["--target", "cv@300K:J/mol/K", "--physics", "debye", "--split", "set", "-q"]
+    words = ["--target", "cv@300K:J/mol/K", "--set", "law=debye", "--split", "set", "-q"]
     done = stratus(path, *words, "-o", tmp_path / "run", "--config", config)
     assert (done.exit_code, done.output) == (0, "")
     assert OPENED.count(str(path)) == 1
@@ -155,7 +160,7 @@ def test_the_bundled_weights_are_the_start_unless_none_is_said(table, tmp_path):
     done = stratus(*words, "-o", tmp_path / "one")
     assert done.exit_code == 0, done.output
     assert first_line(done) == "encoder     orbit-set, from the model stratus-bundled"
-    bundled = package.load("bundled")
+    bundled = package.load("bundled").model
     texts = [partial_scope(f"{a}{b}2") for a in ELEMENTS for b in ("F", "O", "S")]
     formulas = {text.split(" | ")[2] for text in texts}
     seen = bundled.seen.count(formulas)
@@ -164,7 +169,7 @@ def test_the_bundled_weights_are_the_start_unless_none_is_said(table, tmp_path):
     metrics = json.loads((tmp_path / "one/metrics.json").read_text())
     assert metrics["start"] == "stratus-bundled"
     assert metrics["formulas"] == {"table": 45, "seen": seen}
-    model = package.load(tmp_path / "one")
+    model = package.load(tmp_path / "one").model
     assert model.seen.count(formulas) == 45
     assert len(model.seen) == len(bundled.seen) + 45 - seen
     assert set(model.domain.targets["heat"].elements) == {*ELEMENTS, "O", "F", "S"}
@@ -174,11 +179,11 @@ def test_the_bundled_weights_are_the_start_unless_none_is_said(table, tmp_path):
     assert "has seen" not in fresh.output
     metrics = json.loads((tmp_path / "two/metrics.json").read_text())
     assert (metrics["start"], metrics["formulas"]["seen"]) == ("from scratch", 0)
-    assert len(package.load(tmp_path / "two").seen) == 45
+    assert len(package.load(tmp_path / "two").model.seen) == 45
 
 
 def test_what_the_bundled_model_is_not_is_from_scratch_and_said(table, config, tmp_path):
-    words = [table, "--target", "heat", "--folds", 2, "--epochs", 1, "--train-share", 0.1]
+    words = [table, "--target", "heat", "--folds", 2, "--epochs", 1, "--set", "train_share=0.1"]
     done = stratus(*words, "--config", config, "-o", tmp_path / "one")
     assert done.exit_code == 0, done.output
     assert first_line(done) == (
@@ -194,8 +199,8 @@ def test_what_the_bundled_model_is_not_is_from_scratch_and_said(table, config, t
 
 
 def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):
-    words = ["--target", "gap [eV]", "--minimum", "gap [eV]=2.4", "--folds", 3, "-q",
-             "--functional", "gap [eV]=PBE"]  # fmt: skip
+    words = ["--target", "gap [eV]", "--set", "tasks.gap [eV].minimum=2.4", "--folds", 3, "-q",
+             "--set", "tasks.gap [eV].functional=PBE"]  # fmt: skip
     done = stratus(table, *words, "--config", config, "-o", tmp_path / "run")
     assert (done.exit_code, done.output) == (0, "")
     with (tmp_path / "run/predictions.csv").open(newline="") as file:
@@ -212,14 +217,27 @@ def test_nothing_below_a_minimum_is_predicted(table, config, tmp_path):
     [
         (["--target", "heet"], "did you mean heat"),
         (["--target", "heat", "--target", "heat:J"], "two targets are called heat"),
-        (["--target", "heat", "--per-cell", "gap"], "there is no target 'gap'"),
-        (["--target", "metal", "--kind", "metal"], "write COL=binary"),
-        (["--target", "metal", "--kind", "metal=binery"], "binary"),
-        (["--target", "heat", "--minimum", "0"], "write COL=0"),
-        (["--target", "heat", "--functional", "gap=PBE"], "there is no target 'gap'"),
-        (["--target", "heat", "--minimum", "gap=0"], "there is no target 'gap'"),
-        (["--target", "heat", "--minimum", "heat=none"], "minimum cannot be 'none'"),
-        (["--target", "metal", "--kind", "metal=binary", "--minimum", "metal=0"], "no minimum"),
+        ([], "there is no target; give one at least"),
+        (["--target", "heat", "--set", "tasks.heet.per=cell"], "'heet'; did you mean heat"),
+        (["--target", "metal", "--set", "tasks.metal.kind=binery"], "did you mean binary"),
+        (["--target", "heat", "--set", "patience"], "'patience' sets nothing; write name=value"),
+        (["--target", "heat", "--set", "patiense=3"], "'patiense'; did you mean patience"),
+        (["--target", "heat", "--set", "tasks.heat=3"], "write such as tasks.heat.loss=huber"),
+        (["--target", "heat", "--set", "tasks.heat.los=l1"], "'los'; did you mean loss"),
+        (["--target", "heat", "--set", "tasks.heat.minimum=none"], "minimum cannot be 'none'"),
+        (["--target", "heat", "--set", "tasks.heat.of=atom"], "cannot be learned by the encoder"),
+        (["--target", "heat", "--lr", "1", "--set", "learning_rate=1"], "by a flag and by --set"),
+        (
+            [
+                "--target",
+                "metal",
+                "--set",
+                "tasks.metal.kind=binary",
+                "--set",
+                "tasks.metal.minimum=0",
+            ],
+            "no minimum",
+        ),
         (["--target", "colour"], "'colour'"),
         (["--target", "heat", "--folds", "3", "--split", "set"], "not both"),
         (["--target", "heat", "--model", "nowhere"], "nowhere is not there"),
@@ -258,7 +276,7 @@ def test_asking_for_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom stratus.cli.app import app\n"
         "done = CliRunner().invoke(app, ['finetune', '--help'])\n"
-        "assert '--per-cell' in done.output, done.output\n"
+        "assert '--set NAME=VALUE' in done.output, done.output\n"
         "assert not {'torch', 'numpy', 'sklearn', 'pyarrow'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -281,8 +299,8 @@ def heat_capacities(tmp_path):
 
 
 def test_quantities_at_temperatures_are_learned_by_a_law(heat_capacities, config, tmp_path):
-    targets = ["--target", "cv@300K:J/mol/K", "--target", "gap:eV", "--physics", "debye"]
-    targets += ["--per", "cell", "--atoms", "atoms"]
+    targets = ["--target", "cv@300K:J/mol/K", "--target", "gap:eV", "--set", "law=debye"]
+    targets += ["--set", "tasks.cv@300K.per=cell", "--set", "tasks.cv@300K.atoms=atoms"]
     done = stratus(
         heat_capacities, *targets, "-o", tmp_path / "run", "--folds", 2, "--config", config
     )
@@ -295,7 +313,7 @@ def test_quantities_at_temperatures_are_learned_by_a_law(heat_capacities, config
         "gap",
     ):
         assert said in done.output
-    model = package.load(tmp_path / "run")
+    model = package.load(tmp_path / "run").model
     assert list(model.heads) == ["debye", "gap"]
     task = model.tasks["cv@300K"]
     assert (task.column, task.per, task.atoms) == ("cv", "cell", "atoms")
@@ -303,12 +321,12 @@ def test_quantities_at_temperatures_are_learned_by_a_law(heat_capacities, config
 
 
 def test_labels_at_several_temperatures_may_be_absent(heat_capacities, config, tmp_path):
-    targets = ["--target", "u@100K:kJ/mol", "--target", "cv@300K:J/mol/K", "--physics", "mixture"]
+    targets = ["--target", "u@100K:kJ/mol", "--target", "cv@300K:J/mol/K", "--set", "law=mixture"]
     done = stratus(
         heat_capacities, *targets, "-o", tmp_path / "run", "--folds", 2, "--config", config
     )
     assert done.exit_code == 0, done.output
-    model = package.load(tmp_path / "run")
+    model = package.load(tmp_path / "run").model
     assert {task.per for task in model.tasks.values()} == {"atom"}
     assert list(model.calibration.curves) == ["u", "cv"]
 
@@ -316,15 +334,17 @@ def test_labels_at_several_temperatures_may_be_absent(heat_capacities, config, t
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--target", "gap:eV", "--physics", "debye"], "no target is one"),
-        (["--target", "gap:eV", "--per", "cell"], "give --physics with them"),
-        (["--target", "cv@300K:J/mol/K", "--physics", "deby"], "there is no law 'deby'"),
-        (["--target", "cv@300K:kJ/mol", "--physics", "debye"], "no unit of cv"),
+        (["--target", "gap:eV", "--set", "law=debye"], "no target is one"),
+        (["--target", "cv@300K:J/mol/K", "--set", "law=deby"], "there is no law 'deby'"),
+        (["--target", "cv@300K:kJ/mol", "--set", "law=debye"], "no unit of cv"),
         (
-            ["--target", "cv@300K:J/mol/K", "--target", "cv@20K:J/mol/K", "--physics", "debye"],
+            ["--target", "cv@300K:J/mol/K", "--target", "cv@20K:J/mol/K", "--set", "law=debye"],
             "would both be read from the column 'cv'",
         ),
-        (["--target", "cv@300K:J/mol/K", "--physics", "debye", "--per", "mol"], "value of per"),
+        (
+            ["--target", "cv@300K:J/mol/K", "--set", "law=debye", "--set", "tasks.*.per=mol"],
+            "value of per",
+        ),
     ],
 )
 def test_what_no_law_can_learn_is_refused(heat_capacities, tmp_path, words, said):
@@ -332,3 +352,37 @@ def test_what_no_law_can_learn_is_refused(heat_capacities, tmp_path, words, said
     assert done.exit_code == 2, done.output
     assert said in " ".join(done.output.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_tasks_are_declared_in_a_file_as_on_the_command_line(table, config, tmp_path):
+    values = yaml.safe_load(config.read_text()) | {"epochs": 1, "patience": 3}
+    declared = [
+        {"column": "heat", "unit": "J/K", "per": "cell", "loss": "huber", "weight": 2.0},
+        {"column": "colour", "kind": "multiclass", "by": {"layers": 0}},
+    ]
+    config.write_text(yaml.safe_dump(values | {"tasks": declared}))
+    words = ["--folds", 2, "--model", "none", "--config", config, "-q"]
+    done = stratus(table, *words, "-o", tmp_path / "file")
+    assert (done.exit_code, done.output) == (0, "")
+    config.write_text(yaml.safe_dump(values))
+    for name in ("heat:J/K", "colour"):
+        words += ["--target", name]
+    for setting in ("heat.per=cell", "heat.loss=huber", "heat.weight=2", "colour.kind=multiclass",
+                    "colour.by.layers=0"):  # fmt: skip
+        words += ["--set", f"tasks.{setting}"]
+    done = stratus(table, *words, "-o", tmp_path / "words")
+    assert (done.exit_code, done.output) == (0, "")
+    one, other = (tmp_path / name for name in ("file", "words"))
+    for name in ("predictions.csv", "options.yaml", "weights.safetensors", "model.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    task = package.load(one).tasks["colour"]
+    assert (task.by.layers, task.classes) == (0, ("green", "red"))
+    again = yaml.safe_load((one / "options.yaml").read_text())
+    assert make_finetune_options(again).tasks[1] == task
+
+
+def test_the_help_lists_the_encoders_that_there_are():
+    said = stratus("--help").output
+    for name in ARCHITECTURES:
+        assert f"{name:<10} {SUMMARIES[name]}" in said
+    assert set(SUMMARIES) == set(ARCHITECTURES)

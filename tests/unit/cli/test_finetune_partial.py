@@ -64,7 +64,7 @@ def test_formulas_are_learned_from(formulas, config, tmp_path):
 def test_several_tables_are_one_and_rows_are_hidden(whole, formulas, config, tmp_path):
     run = tmp_path / "run"
     done = stratus(
-        whole, formulas, "--target", "gap:eV", "--target", "heat:eV", "--hide", 0.5,
+        whole, formulas, "--target", "gap:eV", "--target", "heat:eV", "--set", "hide=0.5",
         "-o", run, "--folds", 2, "--config", config,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -87,10 +87,10 @@ def test_columns_of_formulas_are_named(formulas, config, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--hide", "2"], "hide cannot be 2"),
+        (["--set", "hide=2"], "hide cannot be 2"),
         (["--formula", "compositon"], "did you mean composition"),
         (["--space-group", "sgp_num"], "did you mean spg_num"),
-        (["--per-cell", "heat"], "heat is a target per cell, but of row 0"),
+        (["--set", "tasks.heat.per=cell"], "heat is a target per cell, but of row 0"),
     ],
 )
 def test_mistakes_are_one_sentence_and_nothing_is_written(formulas, config, tmp_path, words, said):

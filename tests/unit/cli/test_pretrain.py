@@ -55,7 +55,8 @@ def stratus(*words):
 
 def test_flags_win_over_the_file_and_the_file_over_defaults(table, config, tmp_path):
     run = tmp_path / "run"
-    flags = ["--config", config, "--epochs", 1, "--mask-ratio", 0.3, "--lr", 0.01, "--whole-orbits"]
+    flags = ["--config", config, "--epochs", 1, "--lr", 0.01]
+    flags += ["--set", "masking.ratio=0.3", "--set", "masking.whole_orbits=true"]
     done = stratus(table, "-o", run, *flags)
     assert done.exit_code == 0, done.output
     written = yaml.safe_load((run / "options.yaml").read_text())
@@ -71,7 +72,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(table, config, tmp_p
 
 
 def test_quiet_prints_nothing(table, config, tmp_path):
-    done = stratus(table, "-o", tmp_path / "run", "--config", config, "--steps", 1, "-q")
+    done = stratus(table, "-o", tmp_path / "run", "--config", config, "--set", "steps=1", "-q")
     assert (done.exit_code, done.output) == (0, "")
 
 
@@ -80,9 +81,9 @@ def test_quiet_prints_nothing(table, config, tmp_path):
     [
         (["--encoder", "clod"], "there is no architecture 'clod'; did you mean cloud"),
         (["--preset", "huge"], "there is no preset of orbit-set 'huge'; choose nano, small, base"),
-        (["--precision", "fp8"], "precision cannot be 'fp8'"),
-        (["--strategy", "fsdp"], "strategy fsdp needs GPUs with CUDA and there is none here"),
-        (["--batch-size", "2", "--devices", "4"], "2 crystals cannot be shared by 4 devices"),
+        (["--set", "precision=fp8"], "precision cannot be 'fp8'"),
+        (["--set", "strategy=fsdp"], "strategy fsdp needs GPUs with CUDA and there is none here"),
+        (["--batch-size", "2", "--set", "devices=4"], "2 crystals cannot be shared by 4 devices"),
         (["--resume"], "there is no run in"),
     ],
 )
@@ -112,7 +113,7 @@ def test_a_missing_table_and_a_wrong_card_are_refused_before_any_work(table, con
 def test_the_card_says_what_its_owner_says(table, config, tmp_path):
     card = tmp_path / "card.yaml"
     card.write_text("licence_weights: CC-BY-4.0\nname: tiny\n")
-    flags = ["--config", config, "--steps", 1, "--card", card]
+    flags = ["--config", config, "--set", "steps=1", "--card", card]
     assert stratus(table, "-o", tmp_path / "run", *flags).exit_code == 0
     written = yaml.safe_load((tmp_path / "run/bundle/card.yaml").read_text())
     assert (written["name"], written["licence_weights"]) == ("tiny", "CC-BY-4.0")

@@ -114,7 +114,7 @@ def test_a_model_without_a_law_is_refused_with_a_sentence(crystals, tmp_path, mo
     monkeypatch.setattr(predictor, "load", lambda _: model)
     found = run(crystals, "-o", tmp_path / "out.csv", code=2)
     assert "has no head of a thermodynamic law" in found
-    assert "stratus finetune TABLE --physics" in found
+    assert "stratus finetune TABLE --set law=mixture" in found
 
 
 def test_a_summary_has_a_rate():

@@ -10,7 +10,8 @@ from torch.nn import functional as fn
 from stratus.heads.head import CrystalHead, CrystalHeadConfig
 from stratus.heads.table import make_heads
 from stratus.tasks.normalise import Normaliser
-from stratus.tasks.task import make_task, parse_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import make_task
 
 HIDDEN = 16
 
@@ -94,7 +95,7 @@ def test_sizes_that_can_not_be_are_refused(sizes):
 
 def test_each_task_gets_a_head_of_its_own():
     tasks = [
-        parse_target("gap:eV", loss="gaussian", layers=3, dropout=0.0),
+        parse_target("gap:eV", loss="gaussian", by={"layers": 3, "dropout": 0.0}),
         make_task({"column": "metal", "kind": "binary"}),
     ]
     plain = Normaliser(mean=0.0, std=1.0, rows=9)

@@ -56,7 +56,7 @@ def test_task_normaliser_and_weights_come_back(bundle):
     [
         ({"layers": 3}, "layers 3, but its task has 1"),
         (
-            {"layers": 10**9, "task": HEAT.model_dump(mode="json") | {"layers": 10**9}},
+            {"layers": 10**9, "task": HEAT.model_dump(mode="json") | {"by": {"layers": 10**9}}},
             "1000 is the most",
         ),
         ({"outputs": 3}, "outputs 3, but its task has 2"),

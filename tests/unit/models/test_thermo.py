@@ -35,8 +35,8 @@ PLAIN = Normaliser(mean=0.0, std=1.0, rows=2)
 
 def physics_task(column: str, unit: str, law: str, **settings):
     quantity, at = column.removesuffix("K").split("@")
-    physics = {"law": law, "quantity": quantity, "temperature_k": float(at)}
-    return make_task({"column": column, "unit": unit, "per": "atom", "physics": physics} | settings)
+    by = {"law": law, "quantity": quantity, "temperature_k": float(at)}
+    return make_task({"column": column, "unit": unit, "per": "atom", "by": by} | settings)
 
 
 def make_bundle(folder, law="mixture", groups=("a", "a", "b"), calibration=None):

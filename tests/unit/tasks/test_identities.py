@@ -139,7 +139,7 @@ def test_a_heat_capacity_is_at_most_that_of_dulong_and_petit():
             "column": "cv@300K",
             "unit": "J/mol/K",
             "per": "formula",
-            "physics": {"law": "debye", "quantity": "cv", "temperature_k": 300},
+            "by": {"law": "debye", "quantity": "cv", "temperature_k": 300},
         }
     )
     heads = {"cv@300K": predicted(49.8)}

@@ -21,7 +21,8 @@ from stratus.tasks.losses import (
     weighted_sum,
 )
 from stratus.tasks.normalise import Normaliser
-from stratus.tasks.task import make_task, parse_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import make_task
 
 REGRESSION = [parse_target("y", loss=loss) for loss in ("l1", "mse", "huber", "gaussian")]
 BINARY = make_task({"column": "metal", "kind": "binary"})

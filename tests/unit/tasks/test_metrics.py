@@ -15,7 +15,8 @@ from sklearn import metrics as sk
 from stratus.errors import InputError
 from stratus.tasks.measurements import measure
 from stratus.tasks.metrics import METRICS, metric, metrics_of
-from stratus.tasks.task import make_task, parse_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import make_task
 
 GAP = parse_target("gap:eV")
 METAL = make_task({"column": "metal", "kind": "binary"})
@@ -35,6 +36,7 @@ def test_regression_by_hand():
         {
             "mae": 4 / 4,
             "rmse": math.sqrt(10 / 4),
+            "mse": 10 / 4,
             "r2": 1 - 10 / 14,
             "mae_over_mad": 1.0 / ((2 + 1 + 0 + 3) / 4),  # about their own mean, 3
         }
@@ -118,7 +120,7 @@ def test_rows_without_a_label_and_the_order_of_rows_never_matter(wild, random):
 
 def test_what_is_not_defined_is_none():
     same = measure(GAP, np.array([2.0, 2.0]), np.array([1.0, 2.0]))
-    assert same == {"mae": 0.5, "rmse": pytest.approx(math.sqrt(0.5))} | {
+    assert same == {"mae": 0.5, "mse": 0.5, "rmse": pytest.approx(math.sqrt(0.5))} | {
         "r2": None,
         "mae_over_mad": None,
     }
@@ -165,11 +167,13 @@ def test_a_mask_without_a_label_is_refused():
 def test_each_metric_says_its_unit_and_its_direction():
     units = {name: each.unit_for(GAP.unit) for name, each in METRICS.items()}
     assert units == {name: "eV" if name in {"mae", "rmse"} else "" for name in METRICS} | {
-        "log_loss": "nats"
+        "log_loss": "nats",
+        "mse": "eV^2",
     }
     assert {name for name, each in METRICS.items() if each.lower_is_better} == {
         "mae",
         "rmse",
+        "mse",
         "mae_over_mad",
         "log_loss",
     }
@@ -186,7 +190,22 @@ def test_better_predictions_get_a_better_number(name):
 
 
 def test_each_kind_has_metrics_and_a_wrong_name_gets_the_close_ones():
-    assert [each.name for each in metrics_of("regression")] == ["mae", "rmse", "r2", "mae_over_mad"]
+    assert [each.name for each in metrics_of("regression")] == [
+        "mae",
+        "rmse",
+        "mse",
+        "r2",
+        "mae_over_mad",
+    ]
     assert "roc_auc" not in [each.name for each in metrics_of("multiclass")]
     with pytest.raises(InputError, match="no metric 'roc-auc'; did you mean roc_auc"):
         metric("roc-auc")
+
+
+@pytest.mark.parametrize(
+    ("unit", "squared"),
+    [("eV", "eV^2"), ("eV/atom", "(eV/atom)^2"), ("1/cm", "(1/cm)^2"), ("", "")],
+)
+def test_the_mean_square_has_the_square_of_the_unit(unit, squared):
+    assert METRICS["mse"].unit_for(unit) == squared
+    assert METRICS["rmse"].unit_for(unit) == unit

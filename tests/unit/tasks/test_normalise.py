@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from stratus.errors import InputError
 from stratus.tasks.normalise import Normaliser, fit_normaliser
-from stratus.tasks.task import make_task, parse_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import make_task
 
 GAP = parse_target("gap:eV")
 HEAT = parse_target("heat:J/mol-cell/K", per="cell")

@@ -10,7 +10,8 @@ from stratus.errors import InputError
 from stratus.tasks.losses import row_losses
 from stratus.tasks.normalise import Normaliser, fit_normaliser
 from stratus.tasks.predictions import Prediction, mixture, predict
-from stratus.tasks.task import make_task, parse_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import make_task
 
 UNCHANGED = Normaliser(mean=0, std=1, rows=2)
 

@@ -11,7 +11,14 @@ from pydantic import ValidationError
 
 from stratus.errors import InputError
 from stratus.tasks.metrics import METRICS
-from stratus.tasks.task import DEFAULT_METRICS, LOSSES, Task, check_names, make_task, parse_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import (
+    DEFAULT_METRICS,
+    LOSSES,
+    Task,
+    check_together,
+    make_task,
+)
 
 
 def test_a_column_and_a_unit_are_a_task():
@@ -66,19 +73,19 @@ def test_a_column_that_the_table_has_not_gets_the_close_ones():
         ({"loss": "mae"}, "there is no loss 'mae'"),
         ({"metric": "rsme"}, "there is no metric 'rsme'; did you mean rmse"),
         ({"los": "l1"}, "there is no setting of a target 'los'; did you mean loss"),
-        ({"dropout": 1.0}, "target gap: dropout cannot be 1.0"),
+        ({"by": {"dropout": 1.0}}, "target gap: by.dropout cannot be 1.0"),
         ({"weight": 0}, "weight cannot be 0"),
         ({"weight": float("nan")}, "weight cannot be nan"),
-        ({"layers": -1}, "layers cannot be -1"),
+        ({"by": {"layers": -1}}, "by.layers cannot be -1"),
         ({"kind": None}, "kind cannot be None"),
         ({"loss": "cross_entropy"}, "gap is a regression task, whose loss is l1 or mse"),
         ({"kind": "binary", "loss": "l1"}, "gap is a binary task, whose loss is cross_entropy"),
-        ({"metric": "f1"}, "whose metric is mae or rmse or r2 or mae_over_mad, not f1"),
+        ({"metric": "f1"}, "whose metric is mae or rmse or mse or r2 or mae_over_mad, not f1"),
         ({"classes": ("a", "b")}, "has no classes"),
         ({"kind": "binary", "unit": "eV"}, "no unit"),
         ({"kind": "binary", "per": "cell"}, "not per cell"),
         ({"kind": "binary", "classes": ("a",)}, "name no classes, or two"),
-        ({"kind": "multiclass"}, "two at least"),
+        ({"kind": "multiclass", "classes": ("a",)}, "two at least"),
         ({"kind": "multiclass", "classes": ("a", "b", "a")}, "named twice"),
     ],
 )
@@ -113,7 +120,9 @@ def test_a_head_gives_as_many_numbers_as_the_task_needs():
 
 
 def test_a_task_is_the_same_after_json():
-    task = parse_target("phase", kind="multiclass", classes=("a", "b"), weight=0.5, layers=3)
+    task = parse_target(
+        "phase", kind="multiclass", classes=("a", "b"), weight=0.5, by={"layers": 3}
+    )
     assert Task.model_validate_json(json.dumps(task.model_dump(mode="json")), strict=True) == task
 
 
@@ -123,16 +132,16 @@ def test_a_task_does_not_change():
 
 
 def test_targets_are_told_apart_by_name():
-    check_names([parse_target("gap"), parse_target("e")])
+    check_together([parse_target("gap"), parse_target("e")])
     with pytest.raises(InputError, match="two targets are called a_b"):
-        check_names([parse_target("a.b"), parse_target("a_b")])
+        check_together([parse_target("a.b"), parse_target("a_b")])
     with pytest.raises(InputError, match="no target"):
-        check_names([])
+        check_together([])
 
 
 def test_reading_a_target_loads_neither_torch_nor_scikit_learn():
     code = (
-        "import sys; from stratus.tasks.task import parse_target; parse_target('gap:eV'); "
+        "import sys; from stratus.tasks.targets import parse_target; parse_target('gap:eV'); "
         "sys.exit(bool({'torch', 'sklearn', 'scipy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,8 @@ from stratus.inference.frames import is_frame, is_series
 from stratus.inference.input_kinds import is_one
 from stratus.inference.inputs import PredictOptions, rows
 from stratus.inference.row import in_words
-from stratus.tasks.task import check_names, make_task, parse_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import check_together, make_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -194,7 +195,7 @@ def tasks_of(
         parse_target(one, **settings) if isinstance(one, str) else make_task({**one, **settings})
         for one in named
     ]
-    check_names(found)
+    check_together(found)
     return found
 
 

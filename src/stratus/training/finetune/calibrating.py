@@ -10,6 +10,7 @@ import numpy as np
 from stratus.errors import InputError
 from stratus.models.values import predict_nets
 from stratus.scope.partial import Known, hide
+from stratus.tasks.by import ByLaw
 from stratus.tasks.conformal import Calibration, Scores, calibrate, intervals, moments
 from stratus.tasks.predictions import Prediction
 from stratus.training.device import on_device
@@ -163,7 +164,7 @@ def curve_scores_of(
         rows: the calibration rows.
         predictions: for them, one a member.
     """
-    if task.physics is None:
+    if not isinstance(task.by, ByLaw):
         return None
     atoms = of_rows(atoms_of(table, task), rows)
     labels = per_atom(task, labels_of(table, task)[rows], atoms)
@@ -176,11 +177,11 @@ def per_atom(task: Task, values: Floats, atoms: Indices | None) -> Floats:
     """Return values of a task of a law per atom, in the units of the law.
 
     Args:
-        task: one with physics.
+        task: one of a law.
         values: ``[n]``, in its unit.
         atoms: ``[n]``, that they are of; None where they are per atom already.
     """
-    factor = 1.0 if task.physics is None else task.physics.factor(task.unit)
+    factor = task.by.factor(task.unit) if isinstance(task.by, ByLaw) else 1.0
     return values * factor / (1 if atoms is None else np.where(atoms >= 1, atoms, np.nan))
 
 

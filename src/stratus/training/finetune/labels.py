@@ -16,7 +16,7 @@ from stratus.heads.law import law_of
 from stratus.names import pick
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.normalise import fit_normaliser
-from stratus.tasks.task import check_names
+from stratus.tasks.task import check_together
 from stratus.training.finetune.rows import Rows
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check_tasks(table: Table, tasks: Sequence[Task]) -> None:
             a column is not among the targets or of another kind or has other classes, or a label
             is of a cell or formula unit whose atoms are unknown.
     """
-    check_names(tasks)
+    check_together(tasks)
     law_of(tasks)
     kinds = dict(zip(table.targets, table.kinds, strict=True))
     for task in tasks:

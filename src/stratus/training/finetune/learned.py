@@ -11,6 +11,7 @@ import numpy as np
 
 from stratus.models.seen import SeenFormulas
 from stratus.tasks.domain import Domain, Learned
+from stratus.tasks.task import of_a_law
 from stratus.training.finetune.labels import labels_of, with_a_label
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ def learned_by(table: Table, folds: Sequence[Fold], tasks: Sequence[Task], start
     train = _all_of([fold.train for fold in folds])
     shares = table.fractions()
     before = start.domain or Domain()
+    of_law = of_a_law(tasks)
     targets: dict[str, Learned] = {}
     for task in tasks:
         rows = with_a_label(table, train, [task])
-        in_range = task.kind == "regression" and not task.is_extensive and task.physics is None
+        in_range = task.kind == "regression" and not task.is_extensive and task not in of_law
         found = Learned.of(shares[rows], labels_of(table, task)[rows] if in_range else None)
         known = before.targets.get(task.name)
-        keeps = task.name in start.kept or (task.physics is not None and start.keeps_law)
+        keeps = task.name in start.kept or (task in of_law and start.keeps_law)
         targets[task.name] = found if known is None or not keeps else found.with_those_of(known)
-    of_law = [task for task in tasks if task.physics is not None]
     law = Learned.of(shares[with_a_label(table, train, of_law)]) if of_law else None
     if law is not None and before.law is not None and start.keeps_law:
         law = law.with_those_of(before.law)

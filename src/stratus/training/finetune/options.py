@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.encoders.table import DEFAULT_ENCODER, architecture
 from stratus.names import pick
+from stratus.tasks.targets import make_tasks, merge_targets
+from stratus.tasks.task import Task
 from stratus.training.option_layers import from_layers
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ class FinetuneOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    tasks: tuple[Task, ...] = Field(
+        (), description="What is learned: a list of targets, each with its settings."
+    )
+    law: str | None = Field(
+        None, description="debye or mixture: by it targets such as cv@300K are predicted."
+    )
     encoder: str | None = Field(None, description="Architecture; from scratch: orbit-set.")
     preset: str | None = Field(None, description="Its sizes; from scratch: nano.")
     model: dict[str, int | float] = Field(
@@ -72,6 +80,13 @@ class FinetuneOptions(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Decides fresh weights, order and dropout.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _targets_are_tasks(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "tasks" not in values:
+            return values
+        return {**values, "tasks": make_tasks(merge_targets(values["tasks"]), values.get("law"))}
+
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         if self.encoder is not None or self.preset is not None:
@@ -85,10 +100,13 @@ def make_finetune_options(*layers: Mapping[str, Any]) -> FinetuneOptions:
     """Make options from layers of plain values, of which later ones win.
 
     Args:
-        layers: nested plain values, such as those of a file, then those of the command line.
+        layers: nested plain values, such as those of a file, then those of the command line;
+            ``tasks`` of each as :func:`stratus.tasks.targets.merge_targets` takes them.
 
     Raises:
         stratus.errors.InputError: an unknown name (with the close ones), or a value that cannot
             be.
     """
-    return from_layers(FinetuneOptions, *layers)
+    tasks = merge_targets(*(layer.get("tasks") for layer in layers))
+    plain = [{name: layer[name] for name in layer if name != "tasks"} for layer in layers]
+    return from_layers(FinetuneOptions, *plain, {"tasks": tasks})

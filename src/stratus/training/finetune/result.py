@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.models.bundle import save_bundle
+from stratus.tasks.by import ByLaw
 from stratus.tasks.conformal import Calibration, CurvePoint
 from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.card import make_card
@@ -60,9 +61,9 @@ class FinetuneResult(FoldResults):
                 for fold in self.folds
                 if fold.curve_calibration.get(task.name)
             }
-            if task.physics is not None and groups:
-                at = task.physics.temperature_k
-                points = found.setdefault(task.physics.quantity, {})
+            if isinstance(task.by, ByLaw) and groups:
+                at = task.by.temperature_k
+                points = found.setdefault(task.by.quantity, {})
                 points.setdefault(at, CurvePoint(temperature_k=at, groups=groups))
         return {
             quantity: tuple(points[at] for at in sorted(points))

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from stratus.corpora.tables.disjoint import check_disjoint, digest
 from stratus.errors import InputError
+from stratus.tasks.targets import with_classes
 from stratus.training.finetune.fold import learn_fold, with_share
 from stratus.training.finetune.kept import run_of
 from stratus.training.finetune.labels import check_tasks, read_samples
 from stratus.training.finetune.learned import count_formulas, learned_by, seen_by
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.result import FinetuneResult
+from stratus.training.finetune.served import check_served
 from stratus.training.finetune.start import make_start
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 def finetune(
     table: Table,
     folds: Sequence[Fold],
-    tasks: Sequence[Task],
+    tasks: Sequence[Task] = (),
     options: FinetuneOptions | None = None,
     *,
     model: Model | None = None,
@@ -44,7 +46,7 @@ def finetune(
     Args:
         table: crystals with labels; absent labels are left out of every loss and metric.
         folds: how its rows are split; without test rows nothing is measured.
-        tasks: what is learned, all at once.
+        tasks: what is learned, all at once; none: those of the options.
         options: what may be set.
         model: a loaded bundle to start from; None starts from fresh weights.
         on_progress: told what happens.
@@ -57,8 +59,10 @@ def finetune(
             a net.
     """
     options, tell = options or FinetuneOptions(), on_progress or _ignore
-    tasks = tuple(tasks)
+    tasks = with_classes(tuple(tasks) or options.tasks, table.classes)
+    options = options.model_copy(update={"tasks": tasks})
     start = make_start(options, model, tasks, table.dialect)
+    check_served(tasks, start.architecture)
     check_tasks(table, tasks)
     _check_folds(folds)
     used = folds

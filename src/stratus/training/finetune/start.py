@@ -26,6 +26,8 @@ from stratus.models.net import Net
 from stratus.names import pick
 from stratus.physics.laws import LAWS
 from stratus.scope import Dialect
+from stratus.tasks.by import ByGradient
+from stratus.tasks.task import of_a_law
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 _MAY_DIFFER: Final = ("dropout",)
 """Values of a config that matter while a net learns and not to what it computes afterwards."""
 
-_OF_A_HEAD: Final = ("kind", "unit", "per", "classes", "outputs", "layers")
+_OF_A_HEAD: Final = ("kind", "unit", "per", "of", "shape", "references", "classes", "outputs")
 
 
 @dataclass(frozen=True)
@@ -220,10 +222,14 @@ def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
     """
     who = f"the model {model.card.name!r}"
     kept: set[str] = set()
-    of_law = [task for task in tasks if task.physics is not None]
+    of_law = of_a_law(tasks)
     theirs = law_head(model.heads)
     if theirs is not None and theirs.law.name == law_of(of_law):
-        asked = {"layers": of_law[0].layers, "lowest_k": LOWEST_K, "highest_k": HIGHEST_K}
+        asked: dict[str, object] = {
+            "layers": _layers(of_law[0]),
+            "lowest_k": LOWEST_K,
+            "highest_k": HIGHEST_K,
+        }
         for name, value in asked.items():
             found = getattr(theirs.config, name)
             if value != found:
@@ -234,14 +240,14 @@ def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
         kept.add(theirs.law.name)
     for task in tasks:
         head = model.heads.get(task.name)
-        if task.physics is not None or not isinstance(head, PropertyHead):
+        if task in of_law or not isinstance(head, PropertyHead):
             continue
-        for name in _OF_A_HEAD:
-            ours, theirs = getattr(task, name), getattr(head.task, name)
-            if ours != theirs:
+        asked, there = _of_a_head(task), _of_a_head(head.task)
+        for name, ours in asked.items():
+            if ours != there[name]:
                 raise InputError(
-                    f"the head {task.name} of {who} has {name} {theirs!r}, but {ours!r} is asked "
-                    "for; learn the target as the model has it, or leave keep_heads out"
+                    f"the head {task.name} of {who} has {name} {there[name]!r}, but {ours!r} is "
+                    "asked for; learn the target as the model has it, or leave keep_heads out"
                 )
         kept.add(task.name)
     if not kept:
@@ -250,6 +256,15 @@ def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
             f"{', '.join(model.tasks) or 'none'}"
         )
     return frozenset(kept)
+
+
+def _of_a_head(task: Task) -> dict[str, object]:
+    """Return what a head is made for and with, by name."""
+    return {name: getattr(task, name) for name in _OF_A_HEAD} | {"layers": _layers(task)}
+
+
+def _layers(task: Task) -> int | None:
+    return None if isinstance(task.by, ByGradient) else task.by.layers
 
 
 def _from_scratch(options: FinetuneOptions, dialect: Dialect) -> Start:

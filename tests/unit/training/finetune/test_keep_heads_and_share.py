@@ -8,6 +8,7 @@ import torch
 
 from stratus.errors import InputError
 from stratus.models.bundle import load_bundle
+from stratus.tasks.by import ByHead
 from stratus.tasks.task import make_task
 from stratus.training.finetune.fold import with_share
 from stratus.training.finetune.run import finetune
@@ -74,7 +75,10 @@ def test_a_kept_head_keeps_its_normaliser_and_another_target_is_fitted(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"layers": 2}, "the head gap of the model 'one' has layers 1, but 2 is asked for"),
+        (
+            {"by": ByHead(layers=2)},
+            "the head gap of the model 'one' has layers 1, but 2 is asked for",
+        ),
         ({"unit": "meV"}, "the head gap of the model 'one' has unit 'eV', but 'meV'"),
         ({"loss": "gaussian"}, "has outputs 1, but 2"),
         ({"name": "other"}, "has no head to keep for other; it has gap, heat"),

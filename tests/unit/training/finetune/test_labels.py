@@ -105,7 +105,7 @@ def test_a_label_of_a_cell_on_a_partial_crystal_names_the_row(made, tasks):
 
 def test_labels_of_a_formula_unit_need_strings_that_tell_it(made):
     of_a_law = {"law": "debye", "quantity": "cv", "temperature_k": 300.0}
-    task = make_task({"column": "gap", "unit": "J/mol/K", "per": "formula", "physics": of_a_law})
+    task = make_task({"column": "gap", "unit": "J/mol/K", "per": "formula", "by": of_a_law})
     check_tasks(made, [task])
     text = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | 4a 4b | Na 0.5 Cl 0.5"
     paper = dataclasses.replace(made, scopes=(text,) * len(made), dialect=Dialect.PAPER)

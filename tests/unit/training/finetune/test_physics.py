@@ -19,8 +19,10 @@ from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.bundle_copy import keep_tasks
 from stratus.physics import debye
 from stratus.scope.partial import Known, hide
+from stratus.tasks.by import ByHead
 from stratus.tasks.losses import row_losses, task_losses, weighted_sum
-from stratus.tasks.task import make_task, parse_physics_target
+from stratus.tasks.targets import parse_target
+from stratus.tasks.task import make_task
 from stratus.training.finetune.labels import check_tasks, fold_rows, read_samples
 from stratus.training.finetune.run import finetune
 from stratus.training.finetune.scores import score
@@ -60,7 +62,7 @@ def labelled(made):
 def law_tasks(law="debye"):
     tasks = []
     for name, (unit, per) in TARGETS.items():
-        task = parse_physics_target(f"{name}:{unit}", law, per=per)
+        task = parse_target(f"{name}:{unit}", law=law, per=per)
         assert task is not None
         tasks.append(task)
     return tasks
@@ -169,8 +171,8 @@ def test_a_model_that_keeps_some_tasks_keeps_its_curves(learned, labelled, tmp_p
 
 def test_the_head_of_a_law_is_kept_for_other_temperatures(learned, labelled, quick):
     _, model = learned
-    task = parse_physics_target("cv@300K:J/mol/K", "debye", per="cell")
-    other = parse_physics_target("cv@50K:kJ/mol/K", "debye")
+    task = parse_target("cv@300K:J/mol/K", law="debye", per="cell")
+    other = parse_target("cv@50K:kJ/mol/K", law="debye")
     start = make_start(quick(keep_heads=True), model, [task, other])
     assert start.kept == {"debye"}
     assert start.normalisers([task, other]) == {
@@ -184,7 +186,7 @@ def test_the_head_of_a_law_is_kept_for_other_temperatures(learned, labelled, qui
     net = start.make_net([task, other], rows.normalisers, seed=0)
     for name, weight in net.heads["debye"].state_dict().items():
         assert torch.equal(weight, model.heads["debye"].state_dict()[name]), name
-    mixture = parse_physics_target("cv@300K:J/mol/K", "mixture")
+    mixture = parse_target("cv@300K:J/mol/K", law="mixture")
     with pytest.raises(InputError, match="no head to keep for cv@300K"):
         make_start(quick(keep_heads=True), model, [mixture])
 
@@ -196,8 +198,8 @@ def test_labels_of_another_cell_are_divided_by_its_atoms(labelled, quick):
     doubled[:, column] *= 2
     other = dataclasses.replace(labelled, labels=doubled)
     fold = kfold(labelled, 4, 0)[0]
-    one = parse_physics_target("cv@300K:J/mol/K", "debye", per="cell")
-    two = parse_physics_target("cv@300K:J/mol/K", "debye", per="cell", atoms="two_cells")
+    one = parse_target("cv@300K:J/mol/K", law="debye", per="cell")
+    two = parse_target("cv@300K:J/mol/K", law="debye", per="cell", atoms="two_cells")
     assert np.array_equal(labelled.labels[:, 1], cell)
     results = [
         finetune(table, [fold], [task], quick(epochs=1)).folds[0]
@@ -251,7 +253,7 @@ def test_the_law_is_worked_out_once_a_quantity(monkeypatch):
     monkeypatch.setattr(law, "evaluate", counted)
     names = [f"{q}@{t}K" for t in (20, 100, 300) for q in ("cv", "u", "s", "f")]
     units = {"cv": "J/mol/K", "s": "J/mol/K", "u": "kJ/mol", "f": "kJ/mol"}
-    tasks = [parse_physics_target(f"{n}:{units[n.split('@')[0]]}", "mixture") for n in names]
+    tasks = [parse_target(f"{n}:{units[n.split('@')[0]]}", law="mixture") for n in names]
     head = head_of(tasks)
     numbers = head({}, Encoding(torch.zeros(5, 16)))
     assert list(numbers) == names
@@ -294,7 +296,7 @@ def head_of(tasks) -> LawHead:
 
 
 def test_no_number_breaks_a_law():
-    tasks = [parse_physics_target(f"{q}@{t}K:{u}", "mixture")
+    tasks = [parse_target(f"{q}@{t}K:{u}", law="mixture")
              for q, u in (("cv", "J/mol/K"), ("f", "J/mol")) for t in (1, 3000)]  # fmt: skip
     head = head_of(tasks)
     raw = torch.tensor([[1e4] * 8, [-1e4] * 8, [0.0] * 8], requires_grad=True)
@@ -329,39 +331,39 @@ def test_simple_models_learned_together_are_those_learned_alone(labelled, fold):
         ({"loss": "gaussian"}, "l1, mse or huber"),
         ({"minimum": 0.0}, "knows its own bounds"),
         ({"unit": "kJ/mol"}, "no unit of cv"),
-        ({"physics": {"law": "deby", "quantity": "cv", "temperature_k": 1.0}}, "no law 'deby'"),
-        ({"physics": {"law": "debye", "quantity": "cv", "temperature_k": 0.0}}, "nothing to learn"),
+        ({"by": {"law": "deby", "quantity": "cv", "temperature_k": 1.0}}, "no law 'deby'"),
+        ({"by": {"law": "debye", "quantity": "cv", "temperature_k": 0.0}}, "nothing to learn"),
         ({"atoms": "n"}, "no column has the atoms"),
     ],
 )
 def test_a_task_that_no_law_can_predict_is_refused(settings, said):
-    physics = {"law": "debye", "quantity": "cv", "temperature_k": 300.0}
-    values = {"column": "cv", "unit": "J/mol/K", "per": "atom", "physics": physics}
+    by = {"law": "debye", "quantity": "cv", "temperature_k": 300.0}
+    values = {"column": "cv", "unit": "J/mol/K", "per": "atom", "by": by}
     with pytest.raises(InputError, match=said):
         make_task(values | settings)
 
 
 def test_a_model_has_one_law_and_a_name_once(labelled):
-    debye_task, mixture = (parse_physics_target("cv@300K:J/mol/K", x) for x in ("debye", "mixture"))
+    debye_task, mixture = (parse_target("cv@300K:J/mol/K", law=x) for x in ("debye", "mixture"))
     other = mixture.model_copy(update={"name": "other"})
     with pytest.raises(InputError, match="one law, not debye and mixture"):
         check_tasks(labelled, [debye_task, other])
     with pytest.raises(InputError, match="cannot be called debye"):
         check_tasks(labelled, [debye_task, make_task({"column": "gap", "name": "debye"})])
-    deeper = other.model_copy(update={"layers": 3})
+    deeper = other.model_copy(update={"by": other.by.model_copy(update={"layers": 3})})
     with pytest.raises(InputError, match="share one head, but their layers are 1, 3"):
         head_of([mixture, deeper])
 
 
 def test_a_target_is_read_from_the_column_of_its_name_or_of_its_quantity():
     read = [
-        parse_physics_target("cv@298.15K:J/mol/K", "debye", columns)
-        for columns in (None, ["cv@298.15K", "cv"], ["cv"], ["id"])
+        parse_target("cv@298.15K:J/mol/K", columns, law="debye")
+        for columns in (None, ["cv@298.15K", "cv"], ["cv"])
     ]
-    assert [task.column for task in read] == ["cv@298.15K", "cv@298.15K", "cv", "cv@298.15K"]
+    assert [task.column for task in read] == ["cv@298.15K", "cv@298.15K", "cv"]
     assert {task.name for task in read} == {"cv@298_15K"}
-    assert parse_physics_target("gap:eV", "debye") is None
+    assert parse_target("gap:eV", law="debye").by == ByHead()
     with pytest.raises(InputError, match="cp@300K is no quantity"):
-        parse_physics_target("cp@300K:J/mol/K", "debye")
+        parse_target("cp@300K:J/mol/K", law="debye")
     with pytest.raises(InputError, match="no law 'einstien'"):
-        parse_physics_target("cv@300K:J/mol/K", "einstien")
+        parse_target("cv@300K:J/mol/K", law="einstien")

@@ -1,0 +1,18 @@
+"""The encoders in a line each, for helps that must not load torch."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SUMMARIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cloud": "the words of a SCOPE string, in order (CLOUD)",
+        "orbit-set": "space group and orbits, without order; what is usual",
+        "roost": "elements and their shares (Roost)",
+    }
+)
+"""What each encoder reads, by its name in the table of architectures."""
