@@ -155,7 +155,8 @@ def test_several_tables_are_learned_by_their_shares_and_go_on(table, config, tmp
     before = (run / "metrics.json").read_bytes()
     again = stratus(small, large, "-o", run, "--config", config, "--resume")
     assert (again.exit_code, (run / "metrics.json").read_bytes()) == (0, before)
-    other_order = stratus(large, small, "-o", tmp_path / "other", "--config", config, "--steps", 1)
+    words = ["--config", config, "--set", "steps=1"]
+    other_order = stratus(large, small, "-o", tmp_path / "other", *words)
     assert other_order.exit_code == 0, other_order.output
     (run / "metrics.json").unlink()
     refused = stratus(large, small, "-o", run, "--config", config, "--resume")
