@@ -15,7 +15,7 @@ from torch import nn
 from stratus.errors import StratusError
 from stratus.training.finetune import kept as module
 from stratus.training.finetune.kept import kept_nets
-from stratus.training.finetune.loop import Fitted
+from stratus.training.fit import Fitted
 
 RUN = {"options": 1}
 
@@ -37,14 +37,15 @@ def run(out: Path, nets: int, stop_at: int | None, *, resume: bool) -> tuple[lis
         for seed in range(nets):
             net = nn.Linear(2, 2, bias=False)
 
-            def learn(net: nn.Module = net, seed: int = seed) -> Fitted:
+            def learn(*, run: object, net: nn.Module = net, seed: int = seed) -> Fitted:  # noqa: ARG001
                 if len(learned) == stop_at:
                     raise Stopped
                 learned.append(seed)
                 net.weight.data.copy_(weights_of(seed))
-                return Fitted(1, 1, float("inf") if seed else 0.1, (float("nan"), 0.5), (0.1,))
+                loss = float("inf") if seed else 0.1
+                return Fitted(1, 1, 1, loss, (float("nan"), 0.5), (0.1,))
 
-            fitted = kept.learned(net, seed, learn)
+            fitted = kept.learned(net, seed, f"fold-{seed}", learn)
             assert fitted.validation_losses == (0.1,)
             found.append(net)
         kept.remove()

@@ -113,10 +113,11 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.corpora.splits.files import is_split_file, with_split
         from stratus.corpora.tables.folds import from_column, kfold
         from stratus.scope import ScopeOptions
+        from stratus.training.device import is_first_process
         from stratus.training.finetune.reading import read_for
         from stratus.training.finetune.run import finetune as run
 
-        report = Report(quiet=quiet)
+        report = Report(quiet=quiet or not is_first_process())
         loaded, reason = _start(model, options, dialect)
         report.start(options, loaded, reason)
         reads = loaded.dialect if loaded is not None else Dialect.ORBIT
@@ -142,9 +143,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         if loaded is not None:
             report.seen(read, loaded)
         result = run(read, made, tasks, options, model=loaded, on_progress=report.show, kept=kept)
-        result.save(output, card=card_values)
-        kept.remove()
-        report.finish(result, output)
+        if is_first_process():
+            result.save(output, card=card_values)
+            kept.remove()
+            report.finish(result, output)
 
 
 def encoders() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -14,7 +15,7 @@ from stratus.scope.partial import Known
 from stratus.tasks.by import ByLaw
 from stratus.tasks.metrics import METRICS
 from stratus.tasks.task import of_a_law
-from stratus.training.finetune.events import FoldEnded, FoldStarted
+from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
 from stratus.training.finetune.fold_results import LEVEL
 from stratus.training.finetune.scores import MODEL
 from stratus.training.row_caps import footnotes
@@ -89,6 +90,15 @@ class Report:
             self._console.print(
                 f"fold {event.fold}: {parts}; {_several(event.members)}{event.parameters:,} "
                 f"parameters, {event.start}, on {event.device}",
+                markup=False,
+            )
+        elif isinstance(event, EpochEnded):
+            member = f" net {event.member}" if event.member else ""
+            best = ", the best so far" if event.best else ""
+            self._console.print(
+                f"fold {event.fold}{member} epoch {event.epoch:>3} of {event.epochs}: loss "
+                f"{event.train_loss:.4f}, validation {event.loss:.4f}{best}; "
+                f"at most {timedelta(seconds=round(event.seconds_left))} left",
                 markup=False,
             )
         elif isinstance(event, FoldEnded):

@@ -71,41 +71,29 @@ def row_losses(task: Task, raw: Tensor, target: Tensor, present: Tensor) -> Tens
     return torch.where(present, _loss(task, x, y), zero)
 
 
-def task_losses(
+def task_sums(
     tasks: Sequence[Task],
     raw: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
     present: Mapping[str, Tensor],
-    counts: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Return the mean loss of each task over the labels there are; zero where there is none.
+    """Return the loss of each task, summed over the labels there are; zero where there is none.
 
     Args:
         tasks: what is learned.
         raw: ``[B, outputs]`` by task, what its head gave.
         targets: ``[B]`` by task, as in :func:`row_losses`.
         present: bool ``[B]`` by task, which labels there are.
-        counts: by task, what the sum is divided by; by default the labels of this batch. Where
-            processes share a batch and their gradients are averaged, give the labels of the whole
-            batch divided by the number of processes: then it is the gradient of one process.
 
     Raises:
         stratus.errors.InputError: shapes that do not fit.
     """
-    losses = _law_losses(of_a_law(tasks), raw, targets, present, counts)
+    sums = _law_sums(of_a_law(tasks), raw, targets, present)
     for task in tasks:
-        if task.name in losses:
-            continue
-        here = present[task.name]
-        rows = row_losses(task, raw[task.name], targets[task.name], here)
-        count = (here.sum() if counts is None else counts[task.name]).to(rows.dtype)
-        losses[task.name] = rows.sum() / torch.where(count > 0, count, torch.ones_like(count))
-    return losses
-
-
-def weighted_sum(tasks: Sequence[Task], losses: Mapping[str, Tensor]) -> Tensor:
-    """Add the losses of tasks, each times the weight of its task."""
-    return torch.stack([task.weight * losses[task.name] for task in tasks]).sum()
+        name = task.name
+        if name not in sums:
+            sums[name] = row_losses(task, raw[name], targets[name], present[name]).sum()
+    return sums
 
 
 def _loss(task: Task, x: Tensor, y: Tensor) -> Tensor:
@@ -120,14 +108,13 @@ def _loss(task: Task, x: Tensor, y: Tensor) -> Tensor:
     return log_std + ((first - y) * torch.exp(-log_std)).square() / 2 + _HALF_LOG_2_PI
 
 
-def _law_losses(
+def _law_sums(
     tasks: Sequence[Task],
     raw: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
     present: Mapping[str, Tensor],
-    counts: Mapping[str, Tensor] | None,
 ) -> dict[str, Tensor]:
-    """Return the mean losses of tasks of a law, those of one loss at once, as they are many."""
+    """Return the losses of tasks of a law, those of one loss at once, as they are many."""
     found: dict[str, Tensor] = {}
     for loss in dict.fromkeys(task.loss for task in tasks):
         names = [task.name for task in tasks if task.loss == loss]
@@ -144,11 +131,7 @@ def _law_losses(
         distance = _distance(
             loss, torch.where(here, x.to(exact), zero), torch.where(here, y.to(exact), zero)
         )
-        count = (
-            here.sum(dim=0) if counts is None else torch.stack([counts[name] for name in names])
-        ).to(exact)
-        means = distance.sum(dim=0) / torch.where(count > 0, count, torch.ones_like(count))
-        found |= zip(names, means.unbind(), strict=True)
+        found |= zip(names, distance.sum(dim=0).unbind(), strict=True)
     return found
 
 

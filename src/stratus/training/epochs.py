@@ -76,6 +76,17 @@ def plan_epoch(
     return EpochPlan(epoch, rows, np.concatenate(cuts), batches)
 
 
+def batches_of(lengths: Rows, batch_size: int) -> list[Rows]:
+    """Return batches of rows of similar length, each row once, always the same.
+
+    Args:
+        lengths: encoder rows of each crystal, ``[n]``.
+        batch_size: crystals in a batch on average.
+    """
+    plan = plan_epoch(lengths, batch_size, seed=0, epoch=0, shuffle=False)
+    return [plan.rows(number) for number in range(n_batches(len(lengths), batch_size))]
+
+
 def equal_cuts(lengths: Rows, batches: int) -> Rows:
     """Cut rows into batches whose largest padded size is as small as can be.
 

@@ -46,12 +46,12 @@ class FitFolder:
     """Where a fit writes, and from where it goes on.
 
     Attributes:
-        checkpoints: folder of the checkpoints.
+        checkpoints: folder of the checkpoints; None: none are written.
         logs: folder of the curves, as CSV and for TensorBoard.
         required: whether a checkpoint that cannot be written ends the fit.
     """
 
-    checkpoints: Path
+    checkpoints: Path | None
     logs: Path
     required: bool = True
 
@@ -115,10 +115,12 @@ def fit(  # noqa: PLR0913 - all that a fit depends on
     steps = options.n_steps(per_epoch)
     device = device_here(options.accelerator)
     precision = resolve_precision(options.precision, device)
-    first_step, state = (newest(run.checkpoints) if run else None) or (0, None)
+    checkpoints = run.checkpoints if run else None
+    first_step, state = (newest(checkpoints) if checkpoints else None) or (0, None)
     if run is not None and is_first_process():
-        sweep(run.checkpoints)
         cut_after(run.logs, first_step)
+    if checkpoints is not None and is_first_process():
+        sweep(checkpoints)
 
     def loader(trainer: Trainer, source: Source, *, shuffle: bool) -> Loader:
         return Loader(
@@ -146,7 +148,7 @@ def fit(  # noqa: PLR0913 - all that a fit depends on
         validation=lambda trainer: loader(trainer, validation, shuffle=False),
         flops=flops,
         meter=make_meter,
-        checkpoints=run.checkpoints if run else None,
+        checkpoints=checkpoints,
         on_start=started,
         on_event=tell,
     )
@@ -156,7 +158,7 @@ def fit(  # noqa: PLR0913 - all that a fit depends on
         learner = Learner(
             net,
             objective,
-            optimiser=lambda: _optimiser(net, options, steps),
+            optimiser=lambda: make_optimiser(net, options, steps),
             batches=lambda trainer: Endless(loader(trainer, train, shuffle=True), first_step),
             dropout_key=dropout_key,
             ema=options.ema,
@@ -164,7 +166,7 @@ def fit(  # noqa: PLR0913 - all that a fit depends on
         )
         with quiet_lightning(), own_random_numbers(device):
             trainer = _trainer(options, steps, callback, device, precision, run, first_step)
-            path = str(step_folder(run.checkpoints, first_step)) if run and state else None
+            path = str(step_folder(checkpoints, first_step)) if checkpoints and state else None
             try:
                 trainer.fit(learner, ckpt_path=path)
             except OSError as error:
@@ -213,7 +215,7 @@ def check_devices(options: FitOptions, *, resume: bool) -> None:
         )
 
 
-def _optimiser(net: nn.Module, options: FitOptions, steps: int) -> Any:
+def make_optimiser(net: nn.Module, options: FitOptions, steps: int) -> Any:
     """Return AdamW (arXiv 1711.05101) with a rate for each layer, and the schedule of steps."""
     optimizer = torch.optim.AdamW(
         parameter_groups(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.pytorch import LightningModule
 from torch.optim.swa_utils import AveragedModel
 
-from stratus.training.clipping import Clipped
 from stratus.training.device import seed_dropout
 
 if TYPE_CHECKING:
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from lightning.pytorch import Trainer
     from torch import Tensor, nn
+    from torch.optim import Optimizer
 
     from stratus.objectives.objective import Objective, Step
 
 _AVERAGED = "averaged"
 
 
-class Learner(Clipped):
+class Learner(LightningModule):
     """A net and its objective.
 
     The loss of a step, and so its gradient, is that of the whole batch, on however many devices it
@@ -96,6 +97,23 @@ class Learner(Clipped):
     def configure_optimizers(self) -> Any:
         """Return the optimiser and the schedule of each step."""
         return self._optimiser()
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the norm of all gradients, also for a fused optimiser under bf16.
+
+        Lightning refuses that, in case gradients are scaled; those of bf16 are not. What is not
+        fused, as the shards of FSDP are not, it does itself.
+        """
+        fused = all(group.get("fused") for group in optimizer.param_groups)
+        if gradient_clip_val is not None and fused:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write the averaged weights too."""

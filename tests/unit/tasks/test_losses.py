@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
-from torch import nn
 
 from stratus.errors import InputError
 from stratus.heads.property import make_property_head
@@ -17,8 +16,7 @@ from stratus.tasks.losses import (
     WIDEST_LOG_STD,
     bounded_log_std,
     row_losses,
-    task_losses,
-    weighted_sum,
+    task_sums,
 )
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.targets import parse_target
@@ -56,18 +54,18 @@ def test_losses_by_hand():
     assert row_losses(huber, raw, target, here).tolist() == [0.125, 2.5, 0.0]
 
 
-def test_the_means_are_those_of_scikit_learn():
+def test_the_sums_are_those_of_scikit_learn():
     for task, oracle in zip(REGRESSION, (mean_absolute_error, mean_squared_error), strict=False):
         raw, target = numbers(task, 50)
-        found = task_losses([task], {"y": raw}, {"y": target}, {"y": there(*[True] * 50)})
-        assert found["y"].item() == pytest.approx(oracle(target, raw[:, 0]), rel=1e-13)
+        found = task_sums([task], {"y": raw}, {"y": target}, {"y": there(*[True] * 50)})
+        assert found["y"].item() == pytest.approx(50 * oracle(target, raw[:, 0]), rel=1e-13)
     for task in (BINARY, PHASE):
         raw, target = numbers(task, 50)
         name = task.name
         given = torch.sigmoid(raw[:, 0]) if task is BINARY else torch.softmax(raw, 1)
-        found = task_losses([task], {name: raw}, {name: target}, {name: there(*[True] * 50)})
+        found = task_sums([task], {name: raw}, {name: target}, {name: there(*[True] * 50)})
         oracle = log_loss(target.long(), given.numpy(), labels=range(max(2, task.outputs)))
-        assert found[name].item() == pytest.approx(oracle, rel=1e-12)
+        assert found[name].item() == pytest.approx(50 * oracle, rel=1e-12)
 
 
 def test_the_gaussian_loss_is_the_logarithm_of_the_density():
@@ -107,7 +105,7 @@ def test_what_stands_where_a_label_is_absent_never_matters(task, absent):
     def outcome(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         leaf = raw.clone().requires_grad_()
         name = task.name
-        loss = task_losses([task], {name: leaf}, {name: values}, {name: here})[name]
+        loss = task_sums([task], {name: leaf}, {name: values}, {name: here})[name]
         loss.backward()
         return loss.detach(), leaf.grad
 
@@ -138,57 +136,12 @@ def test_a_batch_without_a_label_adds_exactly_zero_and_leaves_no_parameter_out(t
     name = task.name
     raw = {name: head.raw(torch.randn(rows, 8, generator=generator))}
     nothing = {name: torch.full((rows,), math.nan)}
-    loss = task_losses([task], raw, nothing, {name: torch.zeros(rows, dtype=torch.bool)})
-    assert loss[name].item() == 0.0
-    weighted_sum([task], loss).backward()
+    loss = task_sums([task], raw, nothing, {name: torch.zeros(rows, dtype=torch.bool)})[name]
+    assert loss.item() == 0.0
+    loss.backward()
     for parameter in head.parameters():
         assert parameter.grad is not None
         assert not parameter.grad.any()  # zero, and so no NaN
-
-
-@BY_LOSS
-def test_the_mean_is_over_labels_and_not_over_rows(task):
-    raw, target = numbers(task)
-    here = there(True, False, True, True, False, False)
-    name = task.name
-    found = task_losses([task], {name: raw}, {name: target}, {name: here})[name]
-    alone = row_losses(task, raw[here], target[here], there(True, True, True)).mean()
-    torch.testing.assert_close(found, alone, rtol=1e-14, atol=0)
-
-
-def test_processes_that_share_a_batch_add_up_to_one():
-    heads = nn.Linear(4, 1, dtype=torch.float64)
-    x = torch.randn(8, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    task, target = REGRESSION[0], torch.arange(8).double()
-    here = there(
-        True, True, True, False, False, False, False, True
-    )  # 4 in one half, 1 in the other
-    here[3] = True
-
-    def gradient(rows: slice, counts=None) -> torch.Tensor:
-        heads.zero_grad()
-        parts = ({"y": heads(x[rows])}, {"y": target[rows]}, {"y": here[rows]})
-        task_losses([task], *parts, counts)["y"].backward()
-        return heads.weight.grad.clone()
-
-    counts = {"y": here.sum() / 2}
-    halves = [gradient(rows, counts) for rows in (slice(0, 4), slice(4, 8))]
-    torch.testing.assert_close(sum(halves) / 2, gradient(slice(0, 8)))
-    few = {"y": torch.tensor(0.5)}  # one label in two processes
-    whole = row_losses(task, heads(x[7:]), target[7:], here[7:]).sum()
-    assert task_losses([task], {"y": heads(x[7:])}, {"y": target[7:]}, {"y": here[7:]}, few)[
-        "y"
-    ].item() == pytest.approx(2 * whole.item())
-
-
-def test_tasks_add_up_with_their_weights():
-    tasks = [parse_target("a", weight=2.0), parse_target("b", loss="mse", weight=0.5)]
-    raw = {"a": torch.tensor([[1.0], [3.0]]), "b": torch.tensor([[3.0], [9.0]])}
-    zero = torch.zeros(2)
-    present = {"a": there(True, True), "b": there(True, False)}
-    losses = task_losses(tasks, raw, {"a": zero, "b": zero}, present)
-    assert {name: loss.item() for name, loss in losses.items()} == {"a": 2.0, "b": 9.0}
-    assert weighted_sum(tasks, losses).item() == 2 * 2.0 + 0.5 * 9.0
 
 
 @BY_LOSS

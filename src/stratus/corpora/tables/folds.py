@@ -175,6 +175,27 @@ def from_column(
     return [_fold(of_row == number, str(number), groups, seed, validation) for number in numbers]
 
 
+def with_validation_share(
+    fold: Fold, table: Table, share: float, seed: int, *, group: str | None = None
+) -> Fold:
+    """Return a fold whose validation rows are drawn anew from those that are not for testing.
+
+    Args:
+        fold: its test rows stay.
+        table: its table.
+        share: of the rows of training and validation together, to choose with.
+        seed: which rows are drawn; with that of :func:`kfold` they are as it draws them.
+        group: rows that stay together, as in :func:`kfold`.
+
+    Raises:
+        stratus.errors.InputError: no row is left to learn from, or the share cannot be.
+    """
+    _check_share(share)
+    rest = np.union1d(fold.train, fold.validation)
+    is_drawn = _draw(rest, fold.name, group_names(table, group), seed, share)
+    return Fold(fold.name, rest[~is_drawn], rest[is_drawn], fold.test)
+
+
 def _splits(table: Table) -> list[str]:
     if table.splits is None:
         raise InputError("the table was read without a column of folds; name it with fold_column")
@@ -204,6 +225,14 @@ def _fold(
 ) -> Fold:
     """Return a fold whose validation rows are drawn from the others."""
     rest = np.flatnonzero(~is_test)
+    is_drawn = _draw(rest, name, groups, seed, validation)
+    return Fold(name, rest[~is_drawn], rest[is_drawn], np.flatnonzero(is_test))
+
+
+def _draw(
+    rest: npt.NDArray[np.int64], name: str, groups: Sequence[str], seed: int, validation: float
+) -> npt.NDArray[np.bool_]:
+    """Return which rows of the rest of a fold are drawn to choose with."""
     of_rest = [groups[row] for row in rest.tolist()]
     sizes = Counter(of_rest)
     chosen_groups: set[str] = set()
@@ -219,7 +248,7 @@ def _fold(
             f"fold {name} has no training rows left beside its {count} validation rows; take a "
             "smaller share or another group"
         )
-    return Fold(name, rest[~chosen], rest[chosen], np.flatnonzero(is_test))
+    return chosen
 
 
 def _check(k: int, validation: float) -> None:

@@ -14,8 +14,8 @@ from stratus.tasks.by import ByLaw
 from stratus.tasks.conformal import Calibration, Scores, calibrate, intervals, moments
 from stratus.tasks.predictions import Prediction
 from stratus.training.device import on_device
+from stratus.training.epochs import batches_of
 from stratus.training.finetune.labels import atoms_of, labels_of, of_rows, with_a_label
-from stratus.training.finetune.rows import batches_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What fine-tuning tells while it goes on; a notebook may ignore it."""
+"""What fine-tuning says while it goes on; a notebook may ignore it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FoldStarted:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """The validation rows were scored after an epoch.
+    """The validation rows were scored.
 
     Attributes:
         fold: its name.
@@ -42,6 +42,9 @@ class EpochEnded:
         epoch: epochs done.
         loss: weighted sum of the mean losses of the tasks, of normalised labels.
         best: whether no loss was lower before.
+        train_loss: of the training rows as the steps of the epoch saw them.
+        epochs: epochs that there are at most.
+        seconds_left: for the rest of this net and for the nets after it, if none stops early.
     """
 
     fold: str
@@ -49,6 +52,9 @@ class EpochEnded:
     epoch: int
     loss: float
     best: bool
+    train_loss: float
+    epochs: int
+    seconds_left: float
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ import numpy as np
 
 from stratus.corpora.tables.disjoint import digest
 from stratus.models.values import predict_nets
+from stratus.objectives.supervised import Supervised
 from stratus.tasks.predictions import together
 from stratus.training.device import device_here, on_device
-from stratus.training.epochs import n_batches
+from stratus.training.epochs import batches_of, n_batches
+from stratus.training.events import Validated
 from stratus.training.finetune.calibrating import bounds, calibrate_fold
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
 from stratus.training.finetune.fold_results import LEVEL, FoldResult
@@ -25,9 +27,8 @@ from stratus.training.finetune.labels import (
     of_rows,
     with_a_label,
 )
-from stratus.training.finetune.loop import fit
-from stratus.training.finetune.rows import batches_of
 from stratus.training.finetune.scores import capped, score
+from stratus.training.fit import fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from stratus.corpora.tables.table import Table
     from stratus.models.net import Net
     from stratus.tasks.task import Task
+    from stratus.training.events import FitEvent, OnFitEvent
     from stratus.training.finetune.events import OnProgress
     from stratus.training.finetune.kept import KeptNets
     from stratus.training.finetune.options import FinetuneOptions
@@ -59,6 +61,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
     seen: tuple[Sequence[Sample], Indices],
     tell: OnProgress,
     kept: KeptNets | None = None,
+    nets_after: int = 0,
 ) -> FoldResult:
     """Learn a fold.
 
@@ -70,8 +73,9 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         start: where each member starts.
         options: of the run.
         seen: how the view sees each row of the table, and the encoder rows of each.
-        tell: told what happens.
+        tell: called with what happens.
         kept: keeps each net that is finished, and has those of before an interruption.
+        nets_after: nets that are learned after this fold.
 
     Raises:
         stratus.errors.InputError: a task has no label to learn from or to choose with.
@@ -89,16 +93,18 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         learn = partial(
             fit,
             net,
-            tasks,
-            train=rows.train,
-            validation=rows.validation,
-            options=options,
+            Supervised(tasks),
+            rows.train.hidden(options.hide, seed),
+            rows.validation,
+            options,
             seed=seed,
-            on_epoch=lambda epoch, loss, best, member=member: tell(  # type: ignore[misc]
-                EpochEnded(fold.name, member, epoch, loss, best)
+            dropout_key=partial(_dropout_key, seed),
+            on_event=_teller(
+                tell, fold.name, member, nets_after + options.members - 1 - member, options
             ),
         )
-        fitted.append(learn() if kept is None else kept.learned(net, seed, learn))
+        name = f"{fold.name}-{member}"
+        fitted.append(learn() if kept is None else kept.learned(net, seed, name, learn))
         nets.append(net)
     atoms = {task.name: of_rows(atoms_of(table, task), fold.test) for task in tasks}
     with on_device(*nets):
@@ -160,6 +166,33 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
     )
 
 
+def _dropout_key(seed: int, rank: int, step: int) -> tuple[int, ...]:
+    return (seed, step, rank)
+
+
+def _teller(
+    tell: OnProgress, fold: str, member: int, nets_after: int, options: FinetuneOptions
+) -> OnFitEvent:
+    """Return what makes events of a run of those of one of its nets."""
+
+    def on_event(event: FitEvent) -> None:
+        if isinstance(event, Validated):
+            tell(
+                EpochEnded(
+                    fold=fold,
+                    member=member,
+                    epoch=event.epoch,
+                    loss=event.scores["loss"],
+                    best=event.best,
+                    train_loss=event.train_loss,
+                    epochs=options.epochs,
+                    seconds_left=event.seconds_left + nets_after * event.seconds,
+                )
+            )
+
+    return on_event
+
+
 def seed_of_member(seed: int, fold: str, member: int) -> int:
     """Return the seed of a member: another for each, and the same whichever others are learned."""
     text = f"{seed}|{fold}" + (f"|{member}" if member else "")
@@ -198,6 +231,6 @@ def _started(
         members=options.members,
         parameters=sum(weight.numel() for weight in net.parameters()),
         rows=counts,
-        steps=options.epochs * n_batches(counts["train"], options.batch_size),
-        device=device_here().type,
+        steps=options.n_steps(n_batches(counts["train"], options.batch_size)),
+        device=device_here(options.accelerator).type,
     )

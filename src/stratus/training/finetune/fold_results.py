@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from stratus.tasks.predictions import Prediction
     from stratus.tasks.task import Task
     from stratus.training.finetune.calibrating import Coverage
-    from stratus.training.finetune.loop import Fitted
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.scores import Scores
     from stratus.training.finetune.start import Start
+    from stratus.training.fit import Fitted
     from stratus.training.row_caps import Capped
 
     Floats = NDArray[np.float64]

@@ -1,8 +1,9 @@
 """The nets that a run has learned, on disk beside the model to be, so that no end of it loses them.
 
-Each finished net is a sealed folder in ``OUT.parts``; a run that is taken up again learns only the
-others, and comes to the same bytes. Where that disk is full, nets are kept in the folder for
-temporary files.
+Each finished net is a sealed folder in ``OUT.parts``, and the one that is being learned has its
+checkpoints there; a run that is taken up again goes on from them, and comes to the same bytes.
+Where that disk is full, both are in the folder for temporary files. The curves of each net stay, in
+``OUT.logs``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -24,7 +26,9 @@ from stratus.files.lock import sole_writer
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
 from stratus.training.checkpoints import CheckpointWriteError, read_checkpoint, write_checkpoint
-from stratus.training.finetune.loop import Fitted
+from stratus.training.device import is_first_process
+from stratus.training.fit import FitFolder, Fitted
+from stratus.training.fit_options import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,18 +59,21 @@ def kept_nets(output: Path, *, resume: bool) -> Iterator[KeptNets]:
         InputError: another run is at it, or nets are there and ``resume`` is false.
         StratusError: as the block raised it, with the place of the nets.
     """
+    if not is_first_process():  # the first holds the folder, and removes what is no longer needed
+        yield KeptNets(output, resume=True)
+        return
     with sole_writer(output):
         kept = KeptNets(output, resume=resume)
         try:
             yield kept
         except (StratusError, OSError) as error:
-            if not kept.count:
+            if not kept.places:
                 kept.remove()
                 raise
             kind = InputError if isinstance(error, InputError) else StratusError
             raise kind(f"{error}. {kept.hint()}") from error
         except BaseException:
-            if not kept.count:
+            if not kept.places:
                 kept.remove()
             raise
         kept.remove()
@@ -86,6 +93,7 @@ class KeptNets:
     def __init__(self, output: Path, *, resume: bool) -> None:
         self._output = output
         self.folder = output.with_name(f"{output.name}.parts")
+        self.logs = output.with_name(f"{output.name}.logs")
         self.refuge = _refuge(output)
         self._run, self._nets = "", 0
         self._new = True
@@ -99,9 +107,13 @@ class KeptNets:
 
     @property
     def places(self) -> list[Path]:
-        """The folders that hold nets."""
-        found = [place for place in (self.folder, self.refuge) if any(place.glob("net-*"))]
-        return [place for place in found if place != self.refuge or _is_own(place)]
+        """The folders that hold nets, or checkpoints of one."""
+        return [
+            place
+            for place in (self.folder, self.refuge)
+            if any([*place.glob("net-*"), *place.glob("fit-*/step-*")])
+            and (place != self.refuge or _is_own(place))
+        ]
 
     @property
     def count(self) -> int:
@@ -110,9 +122,10 @@ class KeptNets:
 
     def hint(self) -> str:
         """Say where the nets are and what to do; nothing where there is none."""
-        if not self.count:
+        if not self.places:
             return ""
         nets = "1 net is" if self.count == 1 else f"{self.count} nets are"
+        nets = nets if self.count else "a net that is not finished is"
         where = " and ".join(map(str, self.places))
         return f"{nets} kept in {where}: mend the cause and go on with --resume"
 
@@ -131,32 +144,42 @@ class KeptNets:
         for place in self.places:
             _check_same(place, json.loads(self._run))
 
-    def learned(self, net: nn.Module, seed: int, learn: Callable[[], Fitted]) -> Fitted:
+    def learned(self, net: nn.Module, seed: int, name: str, learn: Callable[..., Fitted]) -> Fitted:
         """Give a net its weights: those that are kept, or those that it learns now.
 
         Args:
             net: fresh; afterwards it has the weights.
             seed: of the net, and of no other.
-            learn: learns them.
+            name: of the folder of its curves.
+            learn: learns them, with ``run`` as where to write.
 
         Raises:
             StratusError: there is no room for the model to be, or for this net anywhere.
         """
-        name = f"net-{seed:014x}"
+        finished, unfinished = f"net-{seed:014x}", f"fit-{seed:014x}"
         for place in self.places:
-            if is_sealed(place / name):
+            if is_sealed(place / finished):
                 try:
-                    state = read_checkpoint(place / name)
+                    state = read_checkpoint(place / finished)
                     net.load_state_dict(state["weights"])
                 except (ResumeError, RuntimeError) as error:
                     _log.warning("a kept net is damaged and learned again: %s", error)
                     continue
                 net.requires_grad_().eval()
                 return Fitted(**state["fitted"])
-        if self._new:
+        if self._new and is_first_process():
             self._check_room(net)
-        fitted = learn()
-        self._write(name, {"weights": dict(net.state_dict()), "fitted": asdict(fitted)})
+        begun = [place for place in self.places if any((place / unfinished).glob("step-*"))]
+        place = next(iter(begun), self._order[0])
+        logs = self.logs / re.sub(r"[^\w.-]", "_", name)
+        if not is_first_process():
+            return learn(run=FitFolder(place / unfinished, logs, required=False))
+        can_keep = self._open(place)
+        fitted = learn(
+            run=FitFolder(place / unfinished if can_keep else None, logs, required=False)
+        )
+        self._write(finished, {"weights": dict(net.state_dict()), "fitted": asdict(fitted)})
+        shutil.rmtree(place / unfinished, ignore_errors=True)
         self._new = False
         return fitted
 
@@ -179,15 +202,25 @@ class KeptNets:
                 "free there; make room, or name another place"
             )
 
+    def _open(self, place: Path) -> bool:
+        """Make a place for nets, and say in it of which run; False where that cannot be."""
+        try:
+            place.mkdir(mode=0o700 if place == self.refuge else 0o777, exist_ok=True)
+            if place == self.refuge and not _is_own(place):
+                return False
+            write_whole(place / RUN, self._run)
+        except OSError as error:
+            _log.warning("a net cannot be kept in %s (%s)", place, error)
+            return False
+        return True
+
     def _write(self, name: str, state: dict[str, Any]) -> None:
         for place in self._order:
+            if not self._open(place):
+                continue
             try:
-                place.mkdir(mode=0o700 if place == self.refuge else 0o777, exist_ok=True)
-                if place == self.refuge and not _is_own(place):
-                    continue
-                write_whole(place / RUN, self._run)
                 write_checkpoint(state, place / name)
-            except (OSError, CheckpointWriteError) as error:
+            except CheckpointWriteError as error:
                 _log.warning("a net cannot be kept in %s (%s)", place, error)
             else:
                 return
@@ -206,7 +239,7 @@ def run_of(
 ) -> dict[str, Any]:
     """Return what the nets of a run depend on, as plain values that JSON can hold."""
     return {
-        "options": options.model_dump(mode="json"),
+        "options": options.model_dump(mode="json", exclude=set(FREE)),
         "tasks": [task.model_dump(mode="json") for task in tasks],
         "folds": list(digests),
         "table": _digest(*table.ids, *table.scopes, table.labels.tobytes(), *map(str, table.known)),

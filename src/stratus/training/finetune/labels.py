@@ -14,10 +14,10 @@ import numpy as np
 from stratus.errors import InputError
 from stratus.heads.law import law_of
 from stratus.names import pick
+from stratus.objectives.supervised import LabelledRows
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import check_together
-from stratus.training.finetune.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +44,9 @@ class FoldRows:
         normalisers: by task, fitted on the training rows or taken over.
     """
 
-    train: Rows
-    validation: Rows
-    test: Rows
+    train: LabelledRows
+    validation: LabelledRows
+    test: LabelledRows
     normalisers: Mapping[str, Normaliser]
 
 
@@ -163,7 +163,7 @@ def fold_rows(
 
     samples, lengths = seen
 
-    def part(rows: Indices, *, labelled: bool) -> Rows:
+    def part(rows: Indices, *, labelled: bool) -> LabelledRows:
         targets, present = {}, {}
         for task in tasks if labelled else ():
             labels = labels_of(table, task)[rows]
@@ -172,7 +172,7 @@ def fold_rows(
             atoms = atoms_of(table, task)
             targets[task.name] = normaliser.normalise(labels, here, of_rows(atoms, rows))
             _check_finite(task, targets[task.name], table, rows)
-        return Rows(view, [samples[row] for row in rows], lengths[rows], targets, present)
+        return LabelledRows(view, [samples[row] for row in rows], lengths[rows], targets, present)
 
     return FoldRows(
         train=part(with_a_label(table, fold.train, tasks), labelled=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratus.corpora.tables.disjoint import check_disjoint, digest
+from stratus.corpora.tables.folds import with_validation_share
 from stratus.errors import InputError
 from stratus.tasks.targets import with_classes
 from stratus.training.finetune.fold import learn_fold, with_share
@@ -15,6 +16,7 @@ from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.result import FinetuneResult
 from stratus.training.finetune.served import check_served
 from stratus.training.finetune.start import make_start
+from stratus.training.fit import check_devices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,11 +51,18 @@ def finetune(
         tasks: what is learned, all at once; none: those of the options.
         options: what may be set.
         model: a loaded bundle to start from; None starts from fresh weights.
-        on_progress: told what happens.
-        kept: keeps each net that is finished, and has those of before an interruption.
+        on_progress: called with what happens, in the first process.
+        kept: keeps each net that is finished, with checkpoints and curves of the others, and has
+            those of before an interruption; the result is then, on one device, the same bit for
+            bit as if it had not been interrupted.
+
+    Returns:
+        What was learned and measured; the same in each process of a run on several devices, of
+        which the first should save it.
 
     Raises:
-        stratus.errors.InputError: tasks, folds, table, options or model do not fit each other.
+        stratus.errors.InputError: tasks, folds, table, options, model or devices do not fit each
+            other.
         stratus.errors.ResumeError: what is kept belongs to another run.
         stratus.errors.StratusError: a validation loss is not finite, or there is no room to keep
             a net.
@@ -61,20 +70,22 @@ def finetune(
     options, tell = options or FinetuneOptions(), on_progress or _ignore
     tasks = with_classes(tuple(tasks) or options.tasks, table.classes)
     options = options.model_copy(update={"tasks": tasks})
+    check_devices(options, resume=False)
+    if options.strategy == "fsdp":
+        raise InputError("strategy fsdp is for pre-training; use ddp, or leave strategy out")
     start = make_start(options, model, tasks, table.dialect)
     check_served(tasks, start.architecture)
     check_tasks(table, tasks)
     _check_folds(folds)
-    used = folds
-    if options.train_share < 1:
-        used = [with_share(fold, table, options.train_share, options.seed) for fold in folds]
+    used = [_with_shares(fold, table, options) for fold in folds]
     overlaps = [check_disjoint(fold, table, needs_test=False) for fold in used]
     if kept is not None:
         digests = [digest(fold, table) for fold in used]
         kept.begin(run_of(table, digests, tasks, options, start), len(used) * options.members)
     seen = read_samples(table, start.view)
-    results = [
-        learn_fold(
+    results = []
+    for number, (fold, overlap) in enumerate(zip(used, overlaps, strict=True), start=1):
+        result = learn_fold(
             table=table,
             fold=fold,
             overlap=overlap,
@@ -84,9 +95,9 @@ def finetune(
             seen=seen,
             tell=tell,
             kept=kept,
+            nets_after=(len(used) - number) * options.members,
         )
-        for fold, overlap in zip(used, overlaps, strict=True)
-    ]
+        results.append(result)
     return FinetuneResult(
         tasks,
         options,
@@ -96,6 +107,15 @@ def finetune(
         seen=seen_by(table, used, start),
         formulas=count_formulas(table, start),
     )
+
+
+def _with_shares(fold: Fold, table: Table, options: FinetuneOptions) -> Fold:
+    """Return a fold with the shares of validation and training rows that the options say."""
+    if options.validation_share is not None:
+        fold = with_validation_share(fold, table, options.validation_share, options.seed)
+    if options.train_share < 1:
+        fold = with_share(fold, table, options.train_share, options.seed)
+    return fold
 
 
 def _check_folds(folds: Sequence[Fold]) -> None:

@@ -15,16 +15,17 @@ from stratus.errors import InputError
 from stratus.heads.property import make_property_head
 from stratus.models.net import Net
 from stratus.models.values import predict_nets
+from stratus.objectives.hiding import KINDS, Hiding
+from stratus.objectives.supervised import LabelledRows, Supervised
 from stratus.scope import vocabulary
 from stratus.scope.partial import Known, hide
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import make_task
 from stratus.training.epochs import plan_epoch
-from stratus.training.finetune.hiding import KINDS, Hiding
-from stratus.training.finetune.loop import fit
 from stratus.training.finetune.options import make_finetune_options
-from stratus.training.finetune.rows import EndlessRows, Rows
 from stratus.training.finetune.start import make_start
+from stratus.training.fit import fit
+from stratus.training.loader import Endless, Loader
 from stratus.views.table import view
 
 SEQUENCE = view("sequence", vocabulary(), 512)
@@ -39,27 +40,30 @@ def hiding(texts, share, seed=0, seen=SEQUENCE):
 def test_a_hidden_row_is_the_hidden_string(made, name):
     seen = view(name, vocabulary(), 512)
     texts = [*made.scopes, *(hide(text, kind) for text in made.scopes[:9] for kind in Known)]
-    shown = hiding(texts, 0.7, seen=seen).epoch(0)
-    assert set(shown.kinds.tolist()) == {0, 1, 2}
-    found = shown.samples(np.arange(len(texts)))
-    for text, kind, sample in zip(texts, shown.kinds, found, strict=True):
+    shown = hiding(texts, 0.7, seen=seen)
+    kinds = shown.kinds(0)
+    assert set(kinds.tolist()) == {0, 1, 2}
+    found = shown.samples(np.arange(len(texts)), 0)
+    for text, kind, sample in zip(texts, kinds, found, strict=True):
         assert seen.vocabulary.text(sample.tolist()) == hide(text, KINDS[kind])
-    assert shown.lengths.tolist() == seen.lengths(found).tolist()
+    assert shown.sizes(0).tolist() == seen.lengths(found).tolist()
+    some = np.array([7, 2, 30])
+    assert shown.sizes(0, some).tolist() == shown.sizes(0)[some].tolist()
 
 
 def test_shares_are_as_asked_and_half_of_them_are_formulas(made):
-    kinds = hiding(made.scopes * 300, 0.3).epoch(5).kinds
+    kinds = hiding(made.scopes * 300, 0.3).kinds(5)
     counts = np.bincount(kinds, minlength=3) / len(kinds)
     np.testing.assert_allclose(counts, [0.7, 0.15, 0.15], atol=0.01)
-    assert set(hiding(made.scopes, 1.0).epoch(0).kinds.tolist()) == {1, 2}
+    assert set(hiding(made.scopes, 1.0).kinds(0).tolist()) == {1, 2}
 
 
 def test_rows_are_drawn_anew_each_epoch_and_the_same_again(made):
     one, again = (hiding(made.scopes, 0.5, seed=4) for _ in range(2))
-    kinds = [one.epoch(epoch).kinds.tolist() for epoch in range(3)]
-    assert [again.epoch(epoch).kinds.tolist() for epoch in (2, 1, 0)] == kinds[::-1]
+    kinds = [one.kinds(epoch).tolist() for epoch in range(3)]
+    assert [again.kinds(epoch).tolist() for epoch in (2, 1, 0)] == kinds[::-1]
     assert kinds[0] != kinds[1] != kinds[2]
-    assert hiding(made.scopes, 0.5, seed=5).epoch(0).kinds.tolist() != kinds[0]
+    assert hiding(made.scopes, 0.5, seed=5).kinds(0).tolist() != kinds[0]
 
 
 def test_strings_of_another_dialect_are_refused():
@@ -68,32 +72,30 @@ def test_strings_of_another_dialect_are_refused():
         Hiding(SEQUENCE, [sample], np.array([5]), 0.5, 0)
 
 
-def rows_of(table: Table) -> Rows:
+def rows_of(table: Table) -> LabelledRows:
     samples = [SEQUENCE.tokens(text) for text in table.scopes]
     places = np.arange(len(table), dtype=np.float64)  # the label says which row it is
     here = np.ones(len(table), dtype=np.bool_)
-    return Rows(SEQUENCE, samples, SEQUENCE.lengths(samples), {"y": places}, {"y": here})
+    return LabelledRows(SEQUENCE, samples, SEQUENCE.lengths(samples), {"y": places}, {"y": here})
 
 
 def test_batches_hold_what_the_epoch_shows_with_the_labels_of_the_rows(made):
-    rows = rows_of(made)
-    batches = EndlessRows(rows, 16, seed=3, hide=0.5)
-    stream = iter(batches)
+    loader = Loader(rows_of(made).hidden(0.5, 3), 16, 3)
+    stream = iter(Endless(loader))
+    shown = hiding(made.scopes, 0.5, seed=3)
     for epoch in range(2):
-        shown = hiding(made.scopes, 0.5, seed=3).epoch(epoch)
-        plan = plan_epoch(shown.lengths, 16, 3, epoch)
-        for number, batch in enumerate(islice(stream, batches.per_epoch)):
+        plan = plan_epoch(shown.sizes(epoch), 16, 3, epoch)
+        for number, step in enumerate(islice(stream, len(loader))):
             places = plan.rows(number)
-            assert batch.targets["y"].tolist() == places.tolist()
-            expected = SEQUENCE.collate(shown.samples(places))
-            assert all(torch.equal(batch.inputs[key], expected[key]) for key in expected)
+            assert step.targets["y"].tolist() == places.tolist()
+            expected = SEQUENCE.collate(shown.samples(places, epoch))
+            assert all(torch.equal(step.inputs[key], expected[key]) for key in expected)
+            assert step.sizes.tolist() == shown.sizes(epoch)[places].tolist()
 
 
 def test_nothing_is_hidden_if_not_asked(made):
     rows = rows_of(made)
-    plain, asked = EndlessRows(rows, 16, 3), EndlessRows(rows, 16, 3, hide=0.0)
-    for one, other in islice(zip(plain, asked, strict=False), 8):
-        assert torch.equal(one.inputs["tokens"], other.inputs["tokens"])
+    assert rows.hidden(0.0, 3) is rows
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
@@ -150,16 +152,16 @@ def error_on_formulas(table: Table, share: float) -> float:
     targets = normaliser.normalise(labels, here)
 
     def part(a, b):
-        lengths = start.view.lengths(samples[a:b])
-        return Rows(start.view, samples[a:b], lengths, {"y": targets[a:b]}, {"y": here[a:b]})
+        sizes, labels = start.view.lengths(samples[a:b]), {"y": targets[a:b]}
+        return LabelledRows(start.view, samples[a:b], sizes, labels, {"y": here[a:b]})
 
     generator = torch.Generator().manual_seed(0)
     encoder = start.make_encoder(generator)
     head = make_property_head(task, normaliser, 32, generator)
     net = Net(encoder, {"y": head}).train()
     fit(
-        net, [task], train=part(0, 260), validation=part(260, 300), options=options, seed=0,
-        on_epoch=lambda *_: None,
+        net, Supervised([task]), part(0, 260).hidden(share, 0), part(260, 300), options,
+        seed=0, dropout_key=lambda rank, step: (0, step, rank),
     )  # fmt: skip
     [one] = predict_nets([net], start.view, samples[300:], lambda _: None, batch_size=32)["y"]
     found = one.values

@@ -14,8 +14,8 @@ from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
 from stratus.heads.property import make_property_head
 from stratus.models.net import Net
 from stratus.tasks.normalise import Normaliser
-from stratus.training.finetune.loop import PropertyModule
 from stratus.training.finetune.start import make_start
+from stratus.training.fit import make_optimiser
 from stratus.training.layers import layers_of, parameter_groups
 
 NORMAL = Normaliser(mean=0.0, std=1.0, rows=2)
@@ -76,10 +76,9 @@ def test_without_decay_all_layers_have_one_rate(net):
     assert {group["lr"] for group in groups} == {0.1}
 
 
-def test_the_schedule_keeps_the_ratio_of_layers_at_each_step(net, quick, gap):
+def test_the_schedule_keeps_the_ratio_of_layers_at_each_step(net, quick):
     options = quick(epochs=4, learning_rate=0.01, layer_decay=0.7, warmup_share=0.25)
-    module = PropertyModule(net, [gap], options, steps_per_epoch=5, seed=0)
-    made = module.configure_optimizers()
+    made = make_optimiser(net, options, steps=20)
     optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
     assert made["lr_scheduler"]["interval"] == "step"
     top = len(net.encoder.blocks) + 1

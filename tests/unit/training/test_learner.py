@@ -5,25 +5,27 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stratus.training.clipping import Clipped
+from stratus.training.learner import Learner
 
 
-class TwoWeights(Clipped):
+class TwoWeights(Learner):
     def __init__(self):
-        super().__init__()
-        self.weights = torch.nn.ParameterList([torch.zeros(1), torch.zeros(1)])
+        net = torch.nn.ParameterList([torch.zeros(1), torch.zeros(1)])
+        super().__init__(
+            net, objective=None, batches=None, optimiser=None, dropout_key=lambda *key: key
+        )
 
 
 @pytest.fixture
 def module():
     module = TwoWeights()
-    for weight, slope in zip(module.weights, (3.0, 4.0), strict=True):
+    for weight, slope in zip(module.net, (3.0, 4.0), strict=True):
         weight.grad = torch.tensor([slope])
     return module
 
 
 def slopes(module):
-    return [weight.grad.item() for weight in module.weights]
+    return [weight.grad.item() for weight in module.net]
 
 
 @pytest.mark.parametrize(("bound", "expected"), [(1.0, [0.6, 0.8]), (10.0, [3.0, 4.0])])

@@ -6,7 +6,6 @@ are shown with their formula and space group alone, and as many with their formu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,28 +27,6 @@ if TYPE_CHECKING:
 
 KINDS: Final = (Known.WHOLE, Known.SPACE_GROUP, Known.FORMULA)
 _STRETCH: Final = 8192
-
-
-@dataclass(frozen=True, eq=False)
-class ShownRows:
-    """All rows as one epoch shows them.
-
-    Attributes:
-        hiding: what makes them so.
-        kinds: how each is shown, a place in :data:`KINDS`, int8 ``[n]``.
-        lengths: encoder rows of each as it is shown, int64 ``[n]``.
-    """
-
-    hiding: Hiding
-    kinds: npt.NDArray[np.int8]
-    lengths: Indices
-
-    def samples(self, rows: Indices) -> list[Sample]:
-        """Return some rows as they are shown."""
-        return [
-            self.hiding.sample(row, kind)
-            for row, kind in zip(rows.tolist(), self.kinds[rows].tolist(), strict=True)
-        ]
 
 
 class Hiding:
@@ -84,17 +61,28 @@ class Hiding:
                 shown = [self._hidden(sample, kind) for sample in samples[some]]
                 self._lengths[kind, some] = view.lengths(shown)
 
-    def epoch(self, epoch: int) -> ShownRows:
-        """Return the rows as an epoch shows them; how depends on seed, epoch and row alone."""
-        rows = np.arange(len(self._samples))
+    def kinds(self, epoch: int, rows: Indices | None = None) -> npt.NDArray[np.int8]:
+        """Return how an epoch shows rows, by default all, as places in :data:`KINDS`, ``[n]``.
+
+        It depends on seed, epoch and row alone.
+        """
+        rows = np.arange(len(self._samples)) if rows is None else rows
         drawn = uniform(hashed(key(Purpose.HIDING, self._seed, epoch), rows))
         is_hidden, is_formula = drawn < self._share, drawn < self._share / 2
-        kinds = is_hidden.astype(np.int8) + is_formula
-        return ShownRows(self, kinds, self._lengths[kinds, rows])
+        return is_hidden.astype(np.int8) + is_formula
 
-    def sample(self, row: int, kind: int) -> Sample:
-        """Return a row as a kind shows it."""
-        return self._hidden(self._samples[row], kind) if kind else self._samples[row]
+    def sizes(self, epoch: int, rows: Indices | None = None) -> Indices:
+        """Return the encoder rows of rows, by default all, as an epoch shows them, ``[n]``."""
+        every = np.arange(len(self._samples)) if rows is None else rows
+        return self._lengths[self.kinds(epoch, every), every]
+
+    def samples(self, rows: Indices, epoch: int) -> list[Sample]:
+        """Return some rows as an epoch shows them."""
+        kinds = self.kinds(epoch, rows).tolist()
+        return [
+            self._hidden(self._samples[row], kind) if kind else self._samples[row]
+            for row, kind in zip(rows.tolist(), kinds, strict=True)
+        ]
 
     def _hidden(self, sample: Sample, kind: int) -> Sample:
         """Return what :func:`stratus.scope.partial.hide` makes of the string of a sample."""
