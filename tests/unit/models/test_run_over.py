@@ -6,8 +6,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 
-from stratus.models.run_over import cheapest_cuts
+from stratus.models.net import Net
+from stratus.models.run_over import cheapest_cuts, run_over
 
 
 def cost(lengths: np.ndarray, cuts: list[tuple[int, int]], overhead: int) -> int:
@@ -41,3 +43,79 @@ def test_a_long_crystal_does_not_make_the_short_ones_long():
     lengths = np.array([8] * 63 + [150])
     assert cheapest_cuts(lengths, 64) == [(0, 63), (63, 64)]
     assert cheapest_cuts(lengths, 64, overhead=10**6) == [(0, 64)]
+
+
+class Sizes:
+    """A view of crystals that are numbers: each is as large as it says."""
+
+    def lengths(self, samples):
+        return np.array(samples)
+
+    def collate(self, samples):
+        return {"sizes": torch.tensor(samples)}
+
+
+def a_net() -> Net:
+    encoder = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Dropout(0.5))
+    encoder[0].requires_grad_()
+    return Net(encoder)
+
+
+def test_each_net_is_read_for_each_crystal_once_in_batches_of_like_size():
+    nets, sizes = [a_net(), a_net()], [7, 3, 9, 3, 7, 3]
+    found = np.zeros((2, 6))
+    for rows, read in run_over(
+        nets,
+        Sizes(),
+        sizes,
+        batch_size=2,
+        read=lambda net, batch: (nets.index(net) + 1) * batch["sizes"],
+    ):
+        assert len(rows) <= 2
+        assert len(read) == 2
+        found[:, rows] += np.stack([one.numpy() for one in read])
+    assert found.tolist() == [sizes, [2 * size for size in sizes]]
+
+
+def test_batches_may_be_given():
+    given = [np.array([2, 0]), np.array([1])]
+    seen = [
+        (rows.tolist(), read)
+        for rows, read in run_over(
+            [a_net()],
+            Sizes(),
+            [5, 6, 7],
+            batch_size=9,
+            read=lambda _, batch: batch["sizes"].tolist(),
+            batches=given,
+        )
+    ]
+    assert seen == [([2, 0], [[7, 5]]), ([1], [[6]])]
+
+
+def test_dropout_and_gradients_are_off_for_what_is_read_alone():
+    net = a_net()
+    net.encoder[1].eval()
+    before = [part.training for part in net.modules()]
+
+    def read(one, batch):
+        assert torch.is_inference_mode_enabled()
+        assert not any(part.training for part in one.modules())
+        return one.encoder(batch["sizes"].float()[:, None])
+
+    for _, [out] in run_over([net], Sizes(), [1, 2, 2], batch_size=1, read=read):
+        assert not out.requires_grad
+        assert not torch.is_inference_mode_enabled()
+        assert torch.is_grad_enabled()
+    assert [part.training for part in net.modules()] == before
+    with pytest.raises(RuntimeError, match="read fails"):
+        list(run_over([net], Sizes(), [1], batch_size=1, read=failing))
+    assert [part.training for part in net.modules()] == before
+
+
+def failing(_net, _batch):
+    raise RuntimeError("read fails")
+
+
+def test_of_no_crystal_nothing_is_read():
+    assert list(run_over([a_net()], Sizes(), [], batch_size=4, read=failing)) == []
