@@ -30,10 +30,12 @@ class Head(nn.Module, ABC):
 
     Attributes:
         needs: what it reads of an encoding.
+        differentiates: whether it takes gradients by the places of atoms.
         config: its sizes, and the tasks with their normalisers, as a bundle keeps them.
     """
 
     needs: ClassVar[frozenset[Gives]] = frozenset({Gives.CRYSTAL})
+    differentiates: ClassVar[bool] = False
     config: BaseModel
 
     @property
@@ -65,7 +67,9 @@ class Head(nn.Module, ABC):
             stratus.errors.InputError: one is not finite.
         """
         numbers = self.forward(batch, encoding)
-        return {name: require_finite(x.float()).cpu().double() for name, x in numbers.items()}
+        return {
+            name: require_finite(x.detach().float()).cpu().double() for name, x in numbers.items()
+        }
 
     def tie(self, encoder: nn.Module) -> None:
         """Take over weights that are shared with the encoder; most heads share none."""

@@ -119,9 +119,18 @@ def make_property_head(
     Raises:
         stratus.errors.InputError: the task is predicted by something else.
     """
+    return PropertyHead(property_config(task, normaliser, hidden), generator)
+
+
+def property_config(task: Task, normaliser: Normaliser, hidden: int) -> PropertyHeadConfig:
+    """Return the config of the head of a task; arguments as of :func:`make_property_head`.
+
+    Raises:
+        stratus.errors.InputError: the task is predicted by something else.
+    """
     if not isinstance(task.by, ByHead):
         raise InputError(f"{task.name} is predicted by a {task.by.how}, not by a head of its own")
-    config = PropertyHeadConfig(
+    return PropertyHeadConfig(
         hidden=hidden,
         outputs=task.outputs,
         layers=task.by.layers,
@@ -129,4 +138,3 @@ def make_property_head(
         task=task,
         normaliser=normaliser,
     )
-    return PropertyHead(config, generator)

@@ -7,9 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError
+from stratus.heads.energy import EnergyHead, EnergyHeadConfig, make_energy_head
 from stratus.heads.law import LawHead, LawHeadConfig, law_of, make_law_head
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead, MaskedTokenHeadConfig
 from stratus.heads.property import PropertyHead, PropertyHeadConfig, make_property_head
+from stratus.tasks.by import ByGradient
 from stratus.tasks.task import of_a_law
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ HEADS: Final[Mapping[str, HeadKind]] = MappingProxyType(
                 lambda config: MaskedTokenHead(**config.model_dump()),
             ),
             HeadKind("property", PropertyHead, PropertyHeadConfig, PropertyHead),
+            HeadKind("energy", EnergyHead, EnergyHeadConfig, EnergyHead),
             HeadKind("law", LawHead, LawHeadConfig, LawHead),
         )
     }
@@ -77,7 +80,9 @@ def make_heads(
     hidden: int,
     generator: torch.Generator | None = None,
 ) -> dict[str, Head]:
-    """Make the heads of some tasks with fresh weights: one for each, and one for all of a law.
+    """Make the heads of some tasks with fresh weights.
+
+    There is one for each task, one for all of a law, and one for an energy with its gradients.
 
     Args:
         tasks: what they predict.
@@ -89,14 +94,26 @@ def make_heads(
         by name, which is that of the task or of the law.
 
     Raises:
-        stratus.errors.InputError: tasks of a law cannot share a head.
+        stratus.errors.InputError: tasks of a law cannot share a head, or one is the gradient of an
+            energy that is not among them.
     """
     law = law_of(tasks)
     of_law = of_a_law(tasks)
+    by_gradient: dict[str, list[Task]] = {}
+    for task in tasks:
+        if isinstance(task.by, ByGradient):
+            by_gradient.setdefault(task.by.of, []).append(task)
     heads: dict[str, Head] = {}
     for task in tasks:
-        if task not in of_law:
-            heads[task.name] = make_property_head(task, normalisers[task.name], hidden, generator)
-        elif law is not None and law not in heads:
-            heads[law] = make_law_head(of_law, normalisers, hidden, generator)
+        name = task.name
+        if task in of_law:
+            if law is not None and law not in heads:
+                heads[law] = make_law_head(of_law, normalisers, hidden, generator)
+        elif name in by_gradient:
+            of_energy = by_gradient.pop(name)
+            heads[name] = make_energy_head(task, of_energy, normalisers, hidden, generator)
+        elif not isinstance(task.by, ByGradient):
+            heads[name] = make_property_head(task, normalisers[name], hidden, generator)
+    for energy, (task, *_) in by_gradient.items():
+        raise InputError(f"{task.name} is a gradient of {energy}, which is no task here; add it")
     return heads

@@ -164,6 +164,8 @@ def _left_out(model: Model) -> tuple[str, ...]:
 
 def _reason(head: Head) -> str:
     """Return why a graph does not hold a head."""
+    if head.differentiates:
+        return "takes gradients"
     if isinstance(head, LawHead):
         return "predicts by a law; Model.thermo gives its curves"
     return "predicts per formula unit" if head.tasks else "predicts no property"

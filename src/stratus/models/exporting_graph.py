@@ -103,12 +103,13 @@ class PropertyGraph(nn.Module):
 def property_heads(heads: Mapping[str, Head]) -> dict[str, PropertyHead]:
     """Return the heads that a graph can hold, by name: of one task, and not per formula unit.
 
-    The head of a law gives curves, and a formula unit is nothing that a graph is told of.
+    The head of a law gives curves, that of an energy takes gradients, and a formula unit is nothing
+    that a graph is told of.
     """
     return {
         name: head
         for name, head in heads.items()
-        if isinstance(head, PropertyHead) and head.task.per != "formula"
+        if type(head) is PropertyHead and head.task.per != "formula"
     }
 
 

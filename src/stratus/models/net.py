@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
 from torch import nn
 
 from stratus.errors import InputError
 from stratus.heads.head import require_finite
+from stratus.physics.strain import strained
+from stratus.views.keys import CELLS, DISPLACED, OWNER, POSITIONS, STRAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,14 +64,32 @@ class Net(nn.Module):
         """How the numbers of its heads become values, by task."""
         return {name: one for head in self.heads.values() for name, one in head.normalisers.items()}
 
+    @property
+    def differentiates(self) -> bool:
+        """Whether a head takes gradients by the places of atoms."""
+        return any(head.differentiates for head in self.heads.values())
+
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the numbers that losses are of, ``[B, outputs]`` by task, normalised."""
-        encoding = self.encoder(batch)
-        return {
-            name: numbers
-            for head in self.heads.values()
-            for name, numbers in head(batch, encoding).items()
-        }
+        """Return the numbers that losses are of, normalised, by task.
+
+        Where a head takes gradients by the places of atoms they are switched on for it, and
+        ``positions`` and ``cells`` of the batch are made to depend on what they are taken by.
+
+        Args:
+            batch: of the view of the encoder.
+
+        Returns:
+            ``[B, outputs]`` each; of atoms ``[N, 3]``, of the stress ``[B, 3, 3]``.
+        """
+        learns = torch.is_grad_enabled()
+        with self._differentiable(batch) as inputs:
+            encoding = self.encoder(inputs)
+            found = {
+                name: numbers
+                for head in self.heads.values()
+                for name, numbers in head(inputs, encoding).items()
+            }
+        return found if learns else {name: numbers.detach() for name, numbers in found.items()}
 
     def exact(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the numbers that predictions are made of, by task, in float64 on the CPU.
@@ -77,13 +99,15 @@ class Net(nn.Module):
         Raises:
             stratus.errors.InputError: one is not finite.
         """
-        encoding = self.encode(batch)
-        return {
-            name: numbers
-            for head in self.heads.values()
-            if head.tasks
-            for name, numbers in head.exact(batch, encoding).items()
-        }
+        with self._differentiable(batch) as inputs:
+            encoding: Encoding = self.encoder(inputs)
+            require_finite(encoding.crystal)
+            return {
+                name: numbers
+                for head in self.heads.values()
+                if head.tasks
+                for name, numbers in head.exact(inputs, encoding).items()
+            }
 
     def encode(self, batch: Mapping[str, Tensor]) -> Encoding:
         """Return the encoding of a batch.
@@ -94,6 +118,17 @@ class Net(nn.Module):
         encoding: Encoding = self.encoder(batch)
         require_finite(encoding.crystal)
         return encoding
+
+    @contextmanager
+    def _differentiable(self, batch: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+        """Let an energy of the atoms be differentiated inside, if a head does that."""
+        if not self.differentiates:
+            yield batch
+            return
+        with torch.enable_grad():
+            of = strained(batch[POSITIONS], batch[CELLS], batch[OWNER])
+            leaves = {DISPLACED: of.displaced, STRAIN: of.strain}
+            yield {**batch, POSITIONS: of.positions, CELLS: of.cells, **leaves}
 
 
 class Heads(nn.Module, Mapping[str, "Head"]):

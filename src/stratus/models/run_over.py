@@ -34,9 +34,9 @@ def run_over(
     read: Callable[[Net, dict[str, Tensor]], Read],
     batches: Iterable[Ints] | None = None,
 ) -> Iterator[tuple[Ints, list[Read]]]:
-    """Run nets over crystals, those of like size together, without dropout and gradients.
+    """Run nets over crystals, those of like size together, without dropout.
 
-    Between batches the nets are in evaluation mode; in the end they are as they were.
+    Gradients are off but inside a net whose heads take some. Between batches the nets are in evaluation mode; in the end they are as they were.
 
     Args:
         nets: at least one, all on one device.
@@ -54,10 +54,11 @@ def run_over(
     device = next(nets[0].parameters()).device
     if batches is None:
         batches = batches_by_size(np.asarray(view.lengths(samples)), batch_size)
+    differentiates = any(net.differentiates for net in nets)  # a net switches gradients on itself
     with _evaluating(nets):
         for rows in batches:
             batch = view.collate([samples[row] for row in rows])
-            with torch.inference_mode():
+            with torch.no_grad() if differentiates else torch.inference_mode():
                 inputs = {key: value.to(device) for key, value in batch.items()}
                 found = [read(net, inputs) for net in nets]
             yield rows, found

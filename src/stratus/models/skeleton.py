@@ -143,6 +143,9 @@ def _build_head(
     head: HeadDescription, of: Architecture, encoder: BaseModel, left: _Left, where: str
 ) -> Head:
     kind = pick(HEADS, head.kind, "kind of head")
+    if lacking := kind.module.needs - of.gives:
+        reads = ", ".join(sorted(lacking))
+        raise InputError(f"{where} reads {reads}, which {of.name} does not give")
     config = validated(kind.config, current_config(head.config), f"{where}: config")
     check_bounds(config, f"{where}: config")
     left.take(config)
@@ -150,10 +153,6 @@ def _build_head(
         ours, theirs = getattr(config, name, None), getattr(encoder, name, None)
         if ours is not None and ours != theirs:
             raise InputError(f"{where} has {name} {ours}, but the encoder has {theirs}")
-    if lacking := kind.module.needs - of.gives:
-        raise InputError(
-            f"{where} reads {', '.join(sorted(lacking))}, which {of.name} gives none of"
-        )
     return kind.build(config)
 
 

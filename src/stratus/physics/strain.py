@@ -35,8 +35,6 @@ class Strained(NamedTuple):
 def strained(positions: Tensor, cells: Tensor, owner: Tensor) -> Strained:
     """Make positions and cells depend on displacements and on a symmetric strain.
 
-    Gradients have to be on where this is called, and so where the energy is worked out.
-
     Args:
         positions: ``[N, 3]``, Cartesian, in Å.
         cells: ``[B, 3, 3]``, rows are lattice vectors, in Å.
@@ -44,7 +42,15 @@ def strained(positions: Tensor, cells: Tensor, owner: Tensor) -> Strained:
 
     Returns:
         the same numbers, exactly.
+
+    Raises:
+        RuntimeError: gradients are off here, or torch is in its inference mode.
     """
+    if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
+        raise RuntimeError(
+            "forces and stress are gradients, and gradients are off here; work them out under "
+            "torch.enable_grad(), and not in torch.inference_mode()"
+        )
     displaced = positions.detach().clone().requires_grad_()
     strain = torch.zeros_like(cells, requires_grad=True)
     symmetric = (strain + strain.mT) / 2

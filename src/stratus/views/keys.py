@@ -1,6 +1,6 @@
 """The keys of a batch: what each tensor is called, and what it holds.
 
-``B`` crystals, ``L`` tokens, ``S`` slots, ``F`` tokens a slot, ``E`` elements.
+``B`` crystals, ``L`` tokens, ``S`` slots, ``F`` tokens a slot, ``E`` elements, ``N`` atoms.
 A view makes them, an encoder and an objective read them; nobody spells them a second time.
 """
 
@@ -45,3 +45,18 @@ FRACTIONS: Final = "fractions"
 WHERE: Final = "where"
 """int64 ``[M, 2]`` or ``[M, 3]``, only with masked tokens: crystal and row of each masked place,
 and its place in the row where one row stands for several tokens."""
+
+POSITIONS: Final = "positions"
+"""float ``[N, 3]``, only of atoms: Cartesian, in Å, the atoms of all crystals end to end."""
+
+CELLS: Final = "cells"
+"""float ``[B, 3, 3]``, only of atoms: rows are lattice vectors, in Å."""
+
+OWNER: Final = "owner"
+"""int64 ``[N]``, only of atoms: the crystal of each atom."""
+
+DISPLACED: Final = "displaced"
+"""float ``[N, 3]``, only where an energy is differentiated: what positions are a function of."""
+
+STRAIN: Final = "strain"
+"""float ``[B, 3, 3]``, likewise: zero, what positions and cells are a function of."""
