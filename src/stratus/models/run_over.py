@@ -36,7 +36,8 @@ def run_over(
 ) -> Iterator[tuple[Ints, list[Read]]]:
     """Run nets over crystals, those of like size together, without dropout.
 
-    Gradients are off but inside a net whose heads take some. Between batches the nets are in evaluation mode; in the end they are as they were.
+    Gradients are off but inside a net whose heads take some. Between batches the nets are in
+    evaluation mode; in the end they are as they were.
 
     Args:
         nets: at least one, all on one device.
