@@ -1,4 +1,4 @@
-"""``stratus model``: look at bundles, and export them."""
+"""``stratus model``: look at bundles, measure and export them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import typer
 
 from stratus.cli.failures import reported
 from stratus.cli.model_export import export
+from stratus.cli.model_score import score
 
 app = typer.Typer(
     name="model",
-    help="Look at models on disk, and export them.",
+    help="Look at models on disk, measure and export them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 app.command("export")(export)
+app.command("score")(score)
 _JSON = typer.Option("--json", help="Print JSON.")
 
 

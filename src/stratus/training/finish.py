@@ -156,7 +156,7 @@ def finish(
         duplicates=info.duplicates,
         too_long=info.too_long,
         best_step=fitted.best_step,
-        model=_score(net, test, device_here(options.accelerator)),
+        model=score_places(net, test, device_here(options.accelerator)),
         baselines=baselines,
     )
     save_bundle(
@@ -182,8 +182,8 @@ def finish(
     return summary
 
 
-def _score(net: Net, steps: Iterable[Step], device: torch.device) -> TokenScore:
-    """Score the masked tokens of some steps, in float32."""
+def score_places(net: Net, steps: Iterable[Step], device: torch.device) -> TokenScore:
+    """Score the masked tokens of some steps, in float32; the net is on the CPU again after."""
     tally = Tally(vocabulary())
     net.to(device).eval()
     with torch.no_grad():

@@ -169,6 +169,14 @@ def _set_up(
             raise InputError(f"{table} is no file; give the Parquet that `stratus encode` wrote")
     if options.mixture.is_set:
         options.mixture.of([1] * len(tables))  # refuse a wrong one before the work
+    net, view, config = make_net(options)
+    run = RunFolder(folder)
+    corpora = _corpora(run, tables, options, _most_tokens(view), resume=resume)
+    return _Setup(run, options, corpora, config, view, net)
+
+
+def make_net(options: PretrainOptions) -> tuple[Net, View, BaseModel]:
+    """Return the net of a run with fresh weights, how it sees a crystal, and its config."""
     words = vocabulary()
     config: Any = configure(
         options.encoder, options.preset, **{"vocabulary_size": len(words)} | options.model
@@ -178,9 +186,7 @@ def _set_up(
     generator = torch.Generator().manual_seed(options.seed)
     encoder = kind.build(config, generator)
     head = MaskedTokenHead(config.hidden, len(words), view.fields, generator=generator)
-    run = RunFolder(folder)
-    corpora = _corpora(run, tables, options, _most_tokens(view), resume=resume)
-    return _Setup(run, options, corpora, config, view, Net(encoder, {MASKED_TOKENS: head}))
+    return Net(encoder, {MASKED_TOKENS: head}), view, config
 
 
 def _corpora(
