@@ -109,6 +109,7 @@ def discovery_question(
     *,
     stability: Stability | None = None,
     id_column: str | None = None,
+    columns: Mapping[str, str | None] | None = None,
     seed: int = 0,
     workers: int | None = None,
 ) -> Question:
@@ -123,6 +124,8 @@ def discovery_question(
         energy: the formation energy, eV/atom.
         stability: how stable crystals are told; None: only energies are measured.
         id_column: the column of the ids of the test set.
+        columns: of both sets, as the reader has it: ``structure_column``, ``formula_column``,
+            ``space_group_column``.
         seed: of the validation rows.
         workers: processes that encode structures.
 
@@ -136,8 +139,9 @@ def discovery_question(
     unique_column = None if stability is None else stability.unique_column
     wanted = [n for n in (column, hull_column, unique_column) if n is not None]
     truth = _truth(test, wanted, unique_column, id_column)
-    learned = read_labelled(train, [column], workers=workers)
-    asked_for = read_labelled(test, [column], id_column=id_column, workers=workers)
+    named: dict[str, Any] = dict(columns or {})
+    learned = read_labelled(train, [column], workers=workers, **named)
+    asked_for = read_labelled(test, [column], id_column=id_column, workers=workers, **named)
     for id_ in [*asked_for.ids, *(reject.id for reject in asked_for.rejects)]:
         if id_ not in truth:
             raise InputError(f"{test} has no row of id {id_!r}; name its column of ids with --id")

@@ -235,6 +235,9 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
         typer.Option(help="Highest energy above the hull of a stable crystal.  [default: 0]"),
     ] = None,
     id_column: IdColumn = None,
+    structure: StructureColumn = None,
+    formula: FormulaColumn = None,
+    space_group: SpaceGroupColumn = None,
     seed: Seed = None,
     workers: Workers = None,
 ) -> Question:
@@ -258,6 +261,11 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
         make_task({"column": energy, "unit": "eV/atom"}),
         stability=stability,
         id_column=id_column,
+        columns={
+            "structure_column": structure,
+            "formula_column": formula,
+            "space_group_column": space_group,
+        },
         seed=seed or 0,
         workers=workers,
     )

@@ -116,6 +116,10 @@ def decontaminate(  # noqa: PLR0917 - one parameter for each flag
         ),
     ] = None,
     removed: _Removed = None,
+    id_column: IdColumn = None,
+    structure: StructureColumn = None,
+    formula: FormulaColumn = None,
+    space_group: SpaceGroupColumn = None,
     workers: _Workers = None,
     quiet: Quiet = False,
     progress: Progress = True,
@@ -139,7 +143,11 @@ def decontaminate(  # noqa: PLR0917 - one parameter for each flag
                 output,
                 by=keys,
                 removed=removed,
-                options=EncodeOptions.model_validate({"workers": workers}),
+                options=EncodeOptions.model_validate(
+                    {"workers": workers, "read": read_flags(structure, id_column)}
+                ),
+                formula_column=formula,
+                space_group_column=space_group,
                 on_rows=on_rows,
             )
         if not quiet:

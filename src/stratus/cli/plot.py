@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from stratus.cli.failures import reported
-from stratus.cli.flags import PictureKind
+from stratus.cli.flags import (
+    FormulaColumn,
+    IdColumn,
+    PictureKind,
+    SpaceGroupColumn,
+    StructureColumn,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +29,7 @@ Part: TypeAlias = "tuple[str, Callable[[], Figure]]"
 """The name of a picture, and what draws it."""
 
 
-def plot(
+def plot(  # noqa: PLR0917 - one parameter for each flag
     bundle: Annotated[
         str, typer.Argument(metavar="BUNDLE", help="A model that `stratus finetune` wrote.")
     ],
@@ -38,6 +44,10 @@ def plot(
         str | None,
         typer.Option(metavar="COL[:UNIT]", help="The column of TABLE that colours the map."),
     ] = None,
+    id_column: IdColumn = None,
+    structure: StructureColumn = None,
+    formula: FormulaColumn = None,
+    space_group: SpaceGroupColumn = None,
     kind: PictureKind = "png",
 ) -> None:
     """Draw what a model has learned, or a map of crystals.
@@ -55,7 +65,13 @@ def plot(
             raise InputError("a map needs both --embed TABLE and --colour COL")
         predictor = stratus.load(bundle)
         if embed is not None and colour is not None:
-            parts = _map(predictor, embed, colour)
+            columns = {
+                "id_column": id_column,
+                "structure_column": structure,
+                "formula_column": formula,
+                "space_group_column": space_group,
+            }
+            parts = _map(predictor, embed, colour, columns)
         else:
             parts = _of_run(predictor.model, Path(bundle))
         _draw(parts, output, kind, bundle)
@@ -125,7 +141,9 @@ def _parity(model: Model, folder: Path, task: Task) -> Figure:
     )
 
 
-def _map(predictor: Predictor, table: Path, colour: str) -> Iterator[Part]:
+def _map(
+    predictor: Predictor, table: Path, colour: str, columns: Mapping[str, Any]
+) -> Iterator[Part]:
     from stratus.corpora.tables.reading import read_labelled
     from stratus.plots.embedding_map import embedding_map, principal_axes
     from stratus.scope import ScopeOptions
@@ -134,7 +152,7 @@ def _map(predictor: Predictor, table: Path, colour: str) -> Iterator[Part]:
     column, unit = split_target(colour)
     task = make_task({"column": column, "unit": unit})
     as_model = ScopeOptions.model_validate({"dialect": predictor.model.dialect})
-    read = read_labelled(table, [task.column], scope_options=as_model)
+    read = read_labelled(table, [task.column], scope_options=as_model, **columns)
 
     def draw() -> Figure:
         points, shares = principal_axes(predictor.embed(read.scopes))

@@ -117,7 +117,7 @@ class _Known:
         return bits
 
 
-def decontaminate(
+def decontaminate(  # noqa: PLR0913 - one for each thing that a command may say
     corpus: Path,
     against: Sequence[Path],
     output: Path,
@@ -125,6 +125,8 @@ def decontaminate(
     by: Sequence[Key] = KEYS,
     removed: Path | None = None,
     options: EncodeOptions | None = None,
+    formula_column: str | None = None,
+    space_group_column: str | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> DecontaminateSummary:
     """Copy a corpus without the rows that stand in other tables.
@@ -143,6 +145,8 @@ def decontaminate(
         removed: a ``.csv`` or ``.parquet`` for the rows left out: id, the keys by which, and the
             tables in which.
         options: how the structures of the tables are read and become strings.
+        formula_column: the column of the formulas of the tables.
+        space_group_column: the column of the space groups that belong to formulas.
         on_rows: called with the number of rows of each stretch of the corpus.
 
     Returns:
@@ -166,7 +170,12 @@ def decontaminate(
         table = stack.enter_context(open_table(corpus))
         read = []
         for name, path in zip(names, against, strict=True):
-            crystals = read_crystals(path, options=options)
+            crystals = read_crystals(
+                path,
+                options=options,
+                formula_column=formula_column,
+                space_group_column=space_group_column,
+            )
             own = _own_ids(crystals.ids, path)
             known.add(crystals, own)
             read.append((name, len(crystals), int((~own).sum()), crystals.rejects))

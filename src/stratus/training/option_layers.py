@@ -5,7 +5,9 @@ A wrong name or value is told in one sentence, with the close names.
 
 from __future__ import annotations
 
+import json
 import re
+import textwrap
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
@@ -46,6 +48,32 @@ def merge_layers(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         found = _merge(found, layer)
     return found
+
+
+def commented(options: BaseModel) -> str:
+    """Return options as YAML, each with its description in a comment above it.
+
+    Args:
+        options: their own come before those that they have in common with others; nested ones are
+            written below their name.
+    """
+    lines: list[str] = []
+    own = type(options).__annotations__
+    fields = type(options).model_fields
+    for name in sorted(fields, key=lambda name: name not in own):
+        value, field = getattr(options, name), fields[name]
+        lines += textwrap.wrap(field.description or "", 98, initial_indent="# ",
+                               subsequent_indent="# ")  # fmt: skip
+        several = isinstance(value, tuple) and value and isinstance(value[0], BaseModel)
+        if several:
+            items = (textwrap.indent(commented(each), "    ") for each in value)
+            lines += [f"{name}:", *(f"  - {item[4:].rstrip()}" for item in items)]
+        elif isinstance(value, BaseModel):
+            lines += [f"{name}:", textwrap.indent(commented(value), "  ").rstrip()]
+        else:
+            plain = options.model_dump(mode="json", include={name})[name]
+            lines.append(f"{name}: {json.dumps(plain, ensure_ascii=False)}")  # JSON is YAML
+    return "\n".join(lines) + "\n"
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, Any]:

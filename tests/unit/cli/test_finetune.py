@@ -386,3 +386,14 @@ def test_the_help_lists_the_encoders_that_there_are():
     for name in ARCHITECTURES:
         assert f"{name:<10} {SUMMARIES[name]}" in said
     assert set(SUMMARIES) == set(ARCHITECTURES)
+
+
+def test_the_tutorial_runs(heat_capacities, repo_root, tmp_path):
+    page = repo_root / "docs/how-to/tutorial.yaml"
+    sizes = "model={hidden: 16, layers: 1, heads: 2, feed_forward: 16}"
+    words = ["--config", page, "--epochs", 1, "--set", sizes, "--folds", 2, "-q"]
+    done = stratus(heat_capacities, *words, "-o", tmp_path / "run")
+    assert (done.exit_code, done.output) == (0, "")
+    written = yaml.safe_load((tmp_path / "run/options.yaml").read_text())
+    assert set(written) == set(yaml.safe_load(page.read_text()))
+    assert (written["epochs"], written["tasks"][0]["unit"]) == (1, "eV")
