@@ -33,7 +33,7 @@ import pandas as pd
 from comparison_inputs import write_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 COMPOSED_ANEW = 1e-6
 """Largest relative difference where other crystals may share a batch."""
@@ -64,22 +64,22 @@ class Checkout:
         """Run a script of this folder with the sources of the checkout."""
         self._run(Path(__file__).with_name(name), *arguments)
 
-    def options(self, verb: str, values: Mapping[str, object]) -> list[str]:
-        """Return rarer options the way this checkout takes them: as flags, or in a file."""
-        flags = self._run("-m", "stratus", verb, "--help").stdout
-        found: list[str] = []
-        filed: dict[str, object] = {}
-        for name, value in values.items():
-            flag = f"--{name.replace('_', '-')}"
-            if f"{flag} " in flags:
-                found += [flag, str(value)]
-            elif "--set " in flags:
-                found += ["--set", _setting(name, value)]
-            else:
-                filed[name] = value
+    def options(self, verb: str, settings: Mapping[str, str]) -> list[str]:
+        """Return rarer options the way this checkout takes them.
+
+        Args:
+            verb: the command.
+            settings: ``NAME=VALUE`` for ``--set``, with what was a flag before there was ``--set``
+                (else it stands in a file for ``--config``).
+        """
+        words = self._run("-m", "stratus", verb, "--help").stdout.split()
+        if "--set" in words:
+            return [word for setting in settings for word in ("--set", setting)]
+        found = [word for flag in settings.values() for word in flag.split()]
+        filed = [setting.split("=") for setting, flag in settings.items() if not flag]
         if filed:
-            path = self.out / "options.json"  # JSON is YAML
-            path.write_text(json.dumps(filed), encoding="utf-8")
+            path = self.out / "options.yaml"
+            path.write_text("".join(f"{name}: {value}\n" for name, value in filed), "utf-8")
             found += ["--config", str(path)]
         return found
 
@@ -131,41 +131,50 @@ def pretrain(encoder: str) -> Callable[[Checkout], None]:
         checkout.stratus(
             "pretrain", checkout.inputs / "strings.parquet", "-o", "run", "--encoder", encoder,
             "--preset", "nano", "--epochs", 3, "--batch-size", 32, "--seed", 5, *QUIET,
-            *checkout.options("pretrain", {"log_every": 1}),
+            *checkout.options("pretrain", {"log_every=1": ""}),
         )  # fmt: skip
 
     return run
 
 
-def finetune(targets: tuple[str, ...], *common: object, **rare: object) -> Callable[..., None]:
+def finetune(
+    targets: Sequence[str], settings: Mapping[str, str], *common: object
+) -> Callable[[Checkout], None]:
     """Fine-tune for a few epochs on some targets."""
 
     def run(checkout: Checkout) -> None:
         wanted = [word for target in targets for word in ("--target", target)]
         checkout.stratus(
             "finetune", checkout.inputs / "labels.csv", "-o", "bundle", *wanted, "--epochs", 3,
-            "--batch-size", 16, "--seed", 7, *common, *checkout.options("finetune", rare), *QUIET,
+            "--batch-size", 16, "--seed", 7, "--folds", 2, *common,
+            *checkout.options("finetune", settings), *QUIET,
         )  # fmt: skip
 
     return run
 
 
 THREE = ("gap:eV", "heat:eV", "metal")
-OF_THREE = {"kind": "metal=binary", "per_cell": "heat", "folds": 2}
+OF_THREE = {
+    "tasks.metal.kind=binary": "--kind metal=binary",
+    "tasks.heat.per=cell": "--per-cell heat",
+}
 LAW = ("cv@300K:J/mol/K", "gap:eV")
-SCRATCH = ("--model", "none", "--preset", "nano", "--encoder")
+DEBYE, MIXTURE = {"law=debye": "--physics debye"}, {"law=mixture": "--physics mixture"}
+FRESH = ("--model", "none", "--preset", "nano", "--encoder")
 
 RUNS: dict[str, Callable[[Checkout], None]] = {
     "predict": predict,
     "python": python,
     "pretrain-cloud": pretrain("cloud"),
     "pretrain-orbit-set": pretrain("orbit-set"),
-    "finetune-bundled": finetune(THREE, **OF_THREE, members=2),
-    "finetune-bundled-law": finetune(LAW, physics="mixture", folds=2),
-    "finetune-orbit-set": finetune(THREE, *SCRATCH, "orbit-set", **OF_THREE, hide=0.3),
-    "finetune-orbit-set-law": finetune(LAW, *SCRATCH, "orbit-set", physics="debye", folds=2),
-    "finetune-cloud": finetune(THREE, *SCRATCH, "cloud", **OF_THREE),
-    "finetune-roost": finetune(THREE, *SCRATCH, "roost", **OF_THREE),
+    "finetune-bundled": finetune(THREE, {**OF_THREE, "members=2": "--members 2"}),
+    "finetune-bundled-law": finetune(LAW, MIXTURE),
+    "finetune-orbit-set": finetune(
+        THREE, {**OF_THREE, "hide=0.3": "--hide 0.3"}, *FRESH, "orbit-set"
+    ),
+    "finetune-orbit-set-law": finetune(LAW, DEBYE, *FRESH, "orbit-set"),
+    "finetune-cloud": finetune(THREE, OF_THREE, *FRESH, "cloud"),
+    "finetune-roost": finetune(THREE, OF_THREE, *FRESH, "roost"),
 }
 
 
