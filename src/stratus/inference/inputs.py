@@ -20,7 +20,7 @@ from stratus.corpora.encoding.stream import default_work, processors
 from stratus.corpora.encoding.workers import WorkerPool, run_here
 from stratus.corpora.tables.strings import Strings
 from stratus.crystals.entry import Reject
-from stratus.crystals.reading import ReadOptions, Record, parse
+from stratus.crystals.reading import ReadOptions, Record
 from stratus.crystals.reading.file_names import FileNames
 from stratus.crystals.reading.sources import file_names
 from stratus.crystals.symmetry import DEFAULT_SYMPREC
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from stratus.corpora.encoding.chunks import Chunk
     from stratus.corpora.encoding.rows import ChunkResult
-    from stratus.crystals.entry import Entry
 
 
 class PredictOptions(BaseModel):
@@ -143,13 +142,12 @@ class _Encoder:
 
     def __init__(self, reader: InputReader, options: PredictOptions) -> None:
         encode = EncodeOptions(
-            read=reader.read,
+            read=reader.read.model_copy(update={"labels": options.keep_columns}),
             scope=ScopeOptions.model_validate(
                 {"dialect": reader.dialect, "symprec": options.symprec}
             ),
         )
-        work = default_work(encode)
-        self._work = work if options.keep_columns else replace(work, parse=parse_without_labels)
+        self._work = default_work(encode)
         self._keep = options.keep_columns
         self._size = encode.chunk_rows
         self._workers = processors() if options.workers is None else options.workers
@@ -204,12 +202,6 @@ class _Piece(NamedTuple):
     place: int
     note: str
     spread: bool
-
-
-def parse_without_labels(record: Record, options: ReadOptions) -> Iterator[Entry | Reject]:
-    """Yield the crystals of a record without the other columns of their table."""
-    for outcome in parse(record, options):
-        yield replace(outcome, labels={}) if outcome.labels else outcome
 
 
 def _in_order(result: ChunkResult, *, keep: bool) -> Iterator[Row]:

@@ -147,7 +147,7 @@ def crystal_of_row(
         frac_coords=fractional(positions.reshape(-1, 3), matrix),
         options=options,
         labels=labels,
-        notes=notes,
+        left_out=notes,
         columns=columns,
         frame=frame,
         periodic=periodicity(pbc),

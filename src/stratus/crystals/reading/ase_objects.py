@@ -62,7 +62,7 @@ def entry_of_atoms(
         frac_coords=coords,
         options=options,
         labels=labels,
-        notes=tuple(notes),
+        left_out=notes,
         columns=columns,
         periodic=periodicity(atoms.pbc),
         frame=ASE_SOURCE,

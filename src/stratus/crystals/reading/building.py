@@ -39,6 +39,7 @@ def build(  # noqa: PLR0913 - the fields of an entry
     columns: Mapping[str, Any] | None = None,
     periodic: Periodicity = PERIODIC,
     frame: FrameSource = PLAIN,
+    left_out: Sequence[str] = (),
 ) -> Entry | Reject:
     """Make an entry, right-handed and checked, with its labels and arrays in the right places.
 
@@ -55,6 +56,7 @@ def build(  # noqa: PLR0913 - the fields of an entry
         columns: what is said of the atoms, as it was read, in the order of the sites.
         periodic: along which axes it is periodic.
         frame: what is known of its source.
+        left_out: what was left out of labels and columns on the way, one sentence each.
 
     Returns:
         The entry, or why it is no crystal.
@@ -67,7 +69,7 @@ def build(  # noqa: PLR0913 - the fields of an entry
         source=source,
         labels=labels if labels is not None else {},
         species=species,
-        notes=notes + periodic.notes if periodic.notes else notes,
+        notes=(*notes, *(left_out if options.labels else ()), *periodic.notes),
         pbc=periodic.axes,
     )
     if _left_handed(lattice):
@@ -103,10 +105,10 @@ def build_all(
                 reject = _unwanted(entry, options)
             if reject is not None:
                 outcome = replace(reject, labels=draft.labels)
-            elif frame is None:
+            elif frame is None and options.labels:
                 outcome = entry
             else:
-                outcome = _with_values(entry, None, options, frame)
+                outcome = _with_values(entry, None, options, frame or PLAIN)
         outcomes.append(outcome)
     return outcomes
 
@@ -194,9 +196,11 @@ def _unwanted(entry: Entry, options: ReadOptions) -> Reject | None:
 def _with_values(
     entry: Entry, columns: Mapping[str, Any] | None, options: ReadOptions, frame: FrameSource
 ) -> Entry:
-    """Return an entry whose labels and arrays are sorted out."""
+    """Return an entry whose labels and arrays are sorted out, or that has none if so wanted."""
     if not columns and not entry.labels:
         return entry
+    if not options.labels:
+        return replace(entry, labels={})
     found = frame_values(
         entry.labels,
         columns,

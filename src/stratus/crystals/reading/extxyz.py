@@ -90,7 +90,7 @@ def parse_extxyz(
     if len(kinds) != len(places):
         raise Refusal(Code.UNREADABLE, f"a line of an atom does not hold {properties}")
     coords = fractional(places, lattice)
-    columns, notes = _arrays(rows, others, properties)
+    columns, left_out = _arrays(rows, others, properties)
     return build(
         id=id,
         source=source,
@@ -99,7 +99,8 @@ def parse_extxyz(
         frac_coords=coords,
         options=options,
         labels=info,
-        notes=(*notes, *deuterium_note(kinds)),
+        notes=deuterium_note(kinds),
+        left_out=left_out,
         columns=columns,
         periodic=periodic,
         frame=ASE_SOURCE,

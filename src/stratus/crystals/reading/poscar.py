@@ -94,8 +94,9 @@ def parse_poscar(
     if selective:
         flags = [_FLAGS.get(word.upper()) for _, words in rows for word in words[:3]]
         columns["selective_dynamics"] = _flags(flags, total)
+    left_out = list[str]()
     if _has_velocities(lines[at + 1 + total :]):
-        notes += ("velocities left out: they are not read from a POSCAR",)
+        left_out.append("velocities left out: they are not read from a POSCAR")
     numbers = [
         NUMBERS["H" if name == "D" else name]
         for name, count in zip(names, counts, strict=True)
@@ -111,6 +112,7 @@ def parse_poscar(
         labels=labels,
         notes=notes,
         columns=columns,
+        left_out=left_out,
     )
 
 

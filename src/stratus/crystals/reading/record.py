@@ -23,6 +23,9 @@ class ReadOptions(BaseModel):
         512, ge=1, description="Largest decompressed file inside an archive, in MiB."
     )
     max_archive_depth: int = Field(2, ge=1, description="Archives inside archives, in levels.")
+    labels: bool = Field(
+        default=True, description="Read labels and values of atoms too; else crystals alone."
+    )
     not_periodic: Literal["note", "reject"] = Field(
         "note",
         description="What is periodic along fewer than three axes: read, with a note, or a reject.",

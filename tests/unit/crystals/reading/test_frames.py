@@ -269,3 +269,14 @@ def test_constraints_hold_atoms_along_lattice_vectors_or_are_said(constraint, ex
         )
     else:
         assert entry.arrays["fixed"].tolist() == expected
+
+
+def test_where_labels_are_not_wanted_nothing_is_said_of_them(tmp_path) -> None:
+    atoms = finished()
+    atoms.info["odd"] = {"a": 1}
+    write(tmp_path / "a.extxyz", atoms)
+    for source in ([atoms], tmp_path / "a.extxyz"):
+        entry = one(source, labels=False)
+        assert (dict(entry.labels), dict(entry.arrays), entry.notes) == ({}, {}, ())
+    entry = parsed(lmdb_row(forces=[], constraints=[{"name": "Odd"}]), labels=False)
+    assert (dict(entry.labels), dict(entry.arrays), entry.notes) == ({}, {}, ())
