@@ -128,6 +128,8 @@ class Report:
             if task in of_law:
                 continue
             self._console.print(_scores(result, task))
+            if result.shares:
+                self._console.print(_shares(result, task))
             self._footnotes(result, [task])
             for line in _coverage(result, task):
                 self._console.print(line, markup=False)
@@ -186,6 +188,35 @@ def _law(result: FinetuneResult, tasks: Sequence[Task]) -> RichTable:
             "" if ours.standard_deviation is None else f"{ours.standard_deviation:.2g}",
             "" if simple is None else f"{found[simple].mean:.4g} ({simple})",
             "" if inside is None else f"{inside.coverage[inside.levels.index(LEVEL)]:.1%}",
+        )
+    return table
+
+
+def _shares(result: FinetuneResult, task: Task) -> RichTable:
+    """Return the learning curve of a task: its metric by the share of the training rows."""
+    metric = METRICS[task.metric]
+    unit = metric.unit_for(task.unit)
+    table = RichTable(title=f"{escape(task.name)} by the share of the training rows")
+    heading = f"{metric.label} ({escape(unit)})" if unit else metric.label
+    for column in ("share", "rows a fold", heading, "spread", "best simple model"):
+        table.add_column(column, justify="right")
+    best = min if metric.lower_is_better else max
+    for one in result.shares:
+        found = {
+            method: of_method[task.metric]
+            for method, of_method in one.tasks[task.name].items()
+            if task.metric in of_method
+        }
+        ours = found.pop(MODEL, None)
+        if ours is None:
+            continue
+        simple = best(found, key=lambda method: found[method].mean, default=None)
+        table.add_row(
+            f"{one.share:.3g}",
+            f"{round(sum(one.rows) / len(one.rows)):,}",
+            f"{ours.mean:.4g}",
+            "" if ours.standard_deviation is None else f"{ours.standard_deviation:.2g}",
+            "" if simple is None else f"{found[simple].mean:.4g} ({simple})",
         )
     return table
 

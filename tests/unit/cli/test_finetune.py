@@ -109,6 +109,18 @@ def test_a_column_of_splits_is_taken_and_a_model_is_learned_from_again(table, co
     assert {member.heads["heat"].normaliser for member in model.members} == {before}
 
 
+def test_several_shares_of_the_training_rows_are_a_learning_curve(table, config, tmp_path):
+    words = [table, "--target", "heat", "--split", "set", "--epochs", 1, "--config", config]
+    done = stratus(*words, "-o", tmp_path / "one", "--set", "train_share=[0.5, 1]")
+    assert done.exit_code == 0, done.output
+    assert "fold official (0.5 of the rows): train 11" in done.output
+    assert "heat by the share of the training rows" in done.output
+    curve = json.loads((tmp_path / "one/metrics.json").read_text())["shares"]
+    assert [(one["share"], one["rows"]) for one in curve] == [(0.5, [11]), (1, [22])]
+    for one in curve:
+        assert f"{one['tasks']['heat']['model']['mae']['mean']:.4g}" in done.output
+
+
 CIF = (
     "data_x\n_cell_length_a 5\n_cell_length_b 5\n_cell_length_c 5\n_cell_angle_alpha 90\n"
     "_cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_IT_number 1\nloop_\n"

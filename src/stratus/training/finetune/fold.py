@@ -62,6 +62,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
     tell: OnProgress,
     kept: KeptNets | None = None,
     nets_after: int = 0,
+    share: float | None = None,
 ) -> FoldResult:
     """Learn a fold.
 
@@ -76,6 +77,8 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         tell: called with what happens.
         kept: keeps each net that is finished, and has those of before an interruption.
         nets_after: nets that are learned after this fold.
+        share: of the training rows, where the fold is learned with others too; its nets are kept
+            apart. None: where it is learned once, or last.
 
     Raises:
         stratus.errors.InputError: a task has no label to learn from or to choose with.
@@ -85,11 +88,12 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
     rows = fold_rows(table, fold, tasks, start.view, seen, start.normalisers(tasks))
     counts = {"train": len(rows.train), "validation": len(rows.validation), "test": len(rows.test)}
     nets, fitted = [], []
+    label = fold.name if share is None else f"{fold.name} ({share:.3g} of the rows)"
     for member in range(options.members):
         seed = seed_of_member(options.seed, fold.name, member)
         net = start.make_net(tasks, rows.normalisers, seed, member, fold.name)
         if member == 0:
-            tell(_started(fold.name, net, counts, start, options))
+            tell(_started(label, net, counts, start, options))
         learn = partial(
             fit,
             net,
@@ -100,11 +104,15 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
             seed=seed,
             dropout_key=partial(_dropout_key, seed),
             on_event=_teller(
-                tell, fold.name, member, nets_after + options.members - 1 - member, options
+                tell, label, member, nets_after + options.members - 1 - member, options
             ),
         )
-        name = f"{fold.name}-{member}"
-        fitted.append(learn() if kept is None else kept.learned(net, seed, name, learn))
+        if share is None:
+            own, name = seed, f"{fold.name}-{member}"
+        else:
+            own = seed_of_member(options.seed, f"{fold.name}|share {share!r}", member)
+            name = f"{fold.name}-{member}-share-{share!r}"
+        fitted.append(learn() if kept is None else kept.learned(net, own, name, learn))
         nets.append(net)
     atoms = {task.name: of_rows(atoms_of(table, task), fold.test) for task in tasks}
     with on_device(*nets):
@@ -130,7 +138,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
     )
     tell(
         FoldEnded(
-            fold.name,
+            label,
             tuple(each.best_epoch for each in fitted),
             tuple(each.validation_loss for each in fitted),
             measured,

@@ -12,6 +12,7 @@ from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.card import make_card
 from stratus.training.finetune.fold_results import FoldResults, plain_coverage
 from stratus.training.finetune.result_files import options_yaml, predictions_csv
+from stratus.training.finetune.share_scores import ShareScores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,23 @@ LEVEL: Final = 0.9
 
 @dataclass(frozen=True, eq=False)
 class FinetuneResult(FoldResults):
-    """What a fine-tuning came to, ready to be saved as one bundle."""
+    """What a fine-tuning came to, ready to be saved as one bundle.
+
+    Attributes:
+        smaller: scores of smaller shares of the training rows, if ``train_share`` is a list.
+    """
+
+    smaller: tuple[ShareScores, ...] = ()
+
+    @property
+    def shares(self) -> tuple[ShareScores, ...]:
+        """Scores by share of the training rows, the smallest first; nothing of one share."""
+        if not self.smaller:
+            return ()
+        return (
+            *self.smaller,
+            ShareScores.of(self.options.train_shares[-1], self.tasks, self.folds),
+        )
 
     @property
     def members(self) -> tuple[Net, ...]:
@@ -94,7 +111,7 @@ class FinetuneResult(FoldResults):
                 for task in self.tasks
             },
             "curves": [curve for fold in self.folds for curve in fold.curves()],
-        }
+        } | ({"shares": [one.summary() for one in self.shares]} if self.smaller else {})
 
     def save(
         self,

@@ -15,6 +15,7 @@ from stratus.training.finetune.learned import count_formulas, learned_by, seen_b
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.result import FinetuneResult
 from stratus.training.finetune.served import check_served
+from stratus.training.finetune.share_scores import ShareScores
 from stratus.training.finetune.start import make_start
 from stratus.training.fit import check_devices
 
@@ -57,7 +58,8 @@ def finetune(
             bit as if it had not been interrupted.
 
     Returns:
-        What was learned and measured; the same in each process of a run on several devices, of
+        What was learned and measured, of several shares of the training rows the largest, with the
+        scores of the others; the same in each process of a run on several devices, of
         which the first should save it.
 
     Raises:
@@ -77,44 +79,56 @@ def finetune(
     check_served(tasks, start.architecture)
     check_tasks(table, tasks)
     _check_folds(folds)
-    used = [_with_shares(fold, table, options) for fold in folds]
-    overlaps = [check_disjoint(fold, table, needs_test=False) for fold in used]
+    shares, left = options.train_shares, len(options.train_shares) * len(folds)
+    by_share = [[_with_shares(fold, table, options, share) for fold in folds] for share in shares]
+    used = by_share[-1]
+    overlaps = [
+        [check_disjoint(fold, table, needs_test=False) for fold in of_share]
+        for of_share in by_share
+    ]
     if kept is not None:
         digests = [digest(fold, table) for fold in used]
-        kept.begin(run_of(table, digests, tasks, options, start), len(used) * options.members)
+        kept.begin(run_of(table, digests, tasks, options, start), left * options.members)
     seen = read_samples(table, start.view)
-    results = []
-    for number, (fold, overlap) in enumerate(zip(used, overlaps, strict=True), start=1):
-        result = learn_fold(
-            table=table,
-            fold=fold,
-            overlap=overlap,
-            tasks=tasks,
-            start=start,
-            options=options,
-            seen=seen,
-            tell=tell,
-            kept=kept,
-            nets_after=(len(used) - number) * options.members,
-        )
-        results.append(result)
+    smaller: list[ShareScores] = []
+    for share, of_share, shared in zip(shares, by_share, overlaps, strict=True):
+        results = []
+        for fold, overlap in zip(of_share, shared, strict=True):
+            left -= 1
+            result = learn_fold(
+                table=table,
+                fold=fold,
+                overlap=overlap,
+                tasks=tasks,
+                start=start,
+                options=options,
+                seen=seen,
+                tell=tell,
+                kept=kept,
+                nets_after=left * options.members,
+                share=None if of_share is used else share,
+            )
+            results.append(result)
+        if of_share is not used:
+            smaller.append(ShareScores.of(share, tasks, results))
     return FinetuneResult(
         tasks,
         options,
         start,
         tuple(results),
+        smaller=tuple(smaller),
         domain=learned_by(table, used, tasks, start),
         seen=seen_by(table, used, start),
         formulas=count_formulas(table, start),
     )
 
 
-def _with_shares(fold: Fold, table: Table, options: FinetuneOptions) -> Fold:
-    """Return a fold with the shares of validation and training rows that the options say."""
+def _with_shares(fold: Fold, table: Table, options: FinetuneOptions, share: float) -> Fold:
+    """Return a fold with the share of validation rows of the options and one of training rows."""
     if options.validation_share is not None:
         fold = with_validation_share(fold, table, options.validation_share, options.seed)
-    if options.train_share < 1:
-        fold = with_share(fold, table, options.train_share, options.seed)
+    if share < 1:
+        fold = with_share(fold, table, share, options.seed)
     return fold
 
 
