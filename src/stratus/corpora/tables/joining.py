@@ -67,6 +67,7 @@ def join_tables(tables: Mapping[str, Table]) -> Table:
         splits=_splits(tables),
         rejects=tuple(reject for table in parts for reject in table.rejects),
         dialect=dialects.pop(),
+        sources=tuple(name for name, table in tables.items() for _ in range(len(table))),
     )
 
 

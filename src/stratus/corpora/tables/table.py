@@ -53,6 +53,7 @@ class Table:
             named.
         rejects: what could not be used, with the reasons.
         dialect: of the strings.
+        sources: the name of the table that each row is of, where several were joined; else empty.
     """
 
     ids: tuple[str, ...]
@@ -65,6 +66,7 @@ class Table:
     splits: tuple[str | None, ...] | None = None
     rejects: tuple[Reject, ...] = ()
     dialect: Dialect = Dialect.ORBIT
+    sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rows = len(self.ids)
@@ -74,6 +76,7 @@ class Table:
             "labels": (self.labels.shape, (rows, len(self.targets))),
             "kinds": (len(self.kinds), len(self.targets)),
             "splits": (rows if self.splits is None else len(self.splits), rows),
+            "sources": (len(self.sources) or rows, rows),
         }
         for name, (found, expected) in shapes.items():
             if found != expected:
@@ -169,6 +172,7 @@ class Table:
             n_atoms=self.n_atoms[kept],
             labels=self.labels[kept],
             splits=None if self.splits is None else tuple(self.splits[row] for row in kept),
+            sources=tuple(self.sources[row] for row in kept) if self.sources else (),
         )
 
     def fractions(self) -> npt.NDArray[np.float64]:

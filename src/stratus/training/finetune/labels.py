@@ -6,7 +6,7 @@ theirs; test rows have none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,8 +55,8 @@ def check_tasks(table: Table, tasks: Sequence[Task]) -> None:
 
     Raises:
         stratus.errors.InputError: there is no task, two have one name, tasks have different laws,
-            a column is not among the targets or of another kind or has other classes, or a label
-            is of a cell or formula unit whose atoms are unknown.
+            a dataset is no table, a column is not among the targets or of another kind or has
+            other classes, or a label is of a cell or formula unit whose atoms are unknown.
     """
     check_together(tasks)
     law_of(tasks)
@@ -74,15 +74,21 @@ def check_tasks(table: Table, tasks: Sequence[Task]) -> None:
                 f"{task.name} has the classes {', '.join(task.classes)}, but the table "
                 f"{', '.join(classes)}; give the task those of the table, in their order"
             )
+        _check_datasets(table, task)
         if task.atoms is not None:
             _check_atoms(table, task, pick(kinds, task.atoms, "column of the table"))
         elif atoms_of(table, task) is not None:
-            table.require_atoms(task.column, task.per)
+            own = table.labels.copy()
+            own[:, table.targets.index(task.column)] = labels_of(table, task)
+            replace(table, labels=own).require_atoms(task.column, task.per)
 
 
 def labels_of(table: Table, task: Task) -> npt.NDArray[np.float64]:
-    """Return the labels of a task, ``[n]``, NaN where absent."""
-    return table.labels[:, table.targets.index(task.column)]
+    """Return the labels of a task, ``[n]``, NaN where absent: those of its datasets alone."""
+    labels = table.labels[:, table.targets.index(task.column)]
+    return (
+        np.where(np.isin(table.sources, task.datasets), labels, np.nan) if task.datasets else labels
+    )
 
 
 def atoms_of(table: Table, task: Task) -> Indices | None:
@@ -180,6 +186,21 @@ def fold_rows(
         test=part(fold.test, labelled=False),
         normalisers=normalisers,
     )
+
+
+def _check_datasets(table: Table, task: Task) -> None:
+    """Refuse datasets that are no tables of the run."""
+    if not task.datasets:
+        return
+    if not table.sources:
+        raise InputError(
+            f"{task.name} is to have the labels of {', '.join(task.datasets)} alone, but the rows "
+            "are of one table; leave datasets out, or read several tables"
+        )
+    for name in task.datasets:
+        pick(dict.fromkeys(table.sources), name, f"table with labels of {task.name}")
+    if np.isnan(labels_of(table, task)).all():
+        raise InputError(f"{', '.join(task.datasets)} has no label of {task.name}")
 
 
 def _check_atoms(table: Table, task: Task, kind: str) -> None:

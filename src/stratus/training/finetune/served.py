@@ -24,8 +24,8 @@ def check_served(tasks: Iterable[Task], encoder: str) -> None:
         encoder: name of the architecture.
 
     Raises:
-        stratus.errors.InputError: a task is a gradient, of atoms, no single number, with references
-            of elements, or of some tables only; the message names task and encoder.
+        stratus.errors.InputError: a task is a gradient, of atoms, no single number, or with
+            references of elements; the message names task and encoder.
     """
     for task in tasks:
         reason = _reason(task)
@@ -53,11 +53,5 @@ def _reason(task: Task) -> str | None:
         return (
             "references of elements are not fitted yet; subtract them from the labels and say "
             "references: mean"
-        )
-    if task.datasets:
-        return (
-            f"its labels are to be those of {', '.join(task.datasets)} alone, and the rows of all "
-            "tables are one table here; give those labels a column of their own and leave datasets "
-            "out"
         )
     return None

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from stratus.corpora.tables.folds import Fold
+from stratus.corpora.tables.joining import join_tables
 from stratus.errors import InputError
 from stratus.scope import Dialect
 from stratus.scope.partial import Known, hide
 from stratus.tasks.task import make_task
-from stratus.training.finetune.labels import check_tasks, fold_rows, read_samples
+from stratus.training.finetune.labels import check_tasks, fold_rows, labels_of, read_samples
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.start import make_start
 from stratus.views.table import VIEWS
@@ -111,3 +112,32 @@ def test_labels_of_a_formula_unit_need_strings_that_tell_it(made):
     paper = dataclasses.replace(made, scopes=(text,) * len(made), dialect=Dialect.PAPER)
     with pytest.raises(InputError, match="gap is a target per formula, but of row 1"):
         check_tasks(paper, [task])
+
+
+def test_a_task_has_the_labels_of_its_datasets_alone(made):
+    first = np.arange(40, dtype=np.int64)
+    parts = {"pbe": made.take(first), "scan": made.take(np.arange(40, len(made), dtype=np.int64))}
+    joined = join_tables(parts)
+    tasks = [
+        make_task({"name": name, "column": "gap", "datasets": (name,)}) for name in ("pbe", "scan")
+    ]
+    check_tasks(joined, tasks)
+    pbe, scan = (labels_of(joined, task) for task in tasks)
+    every = labels_of(joined, make_task({"column": "gap"}))
+    assert np.isnan(pbe[40:]).all()
+    assert np.isnan(scan[:40]).all()
+    np.testing.assert_array_equal(np.where(np.isnan(pbe), scan, pbe), every)
+    assert joined.take(first[:5]).sources == ("pbe",) * 5
+    with pytest.raises(InputError, match="no table with labels of x 'scam'; did you mean scan"):
+        check_tasks(joined, [make_task({"name": "x", "column": "gap", "datasets": ("scam",)})])
+    with pytest.raises(InputError, match="but the rows are of one table; leave datasets out"):
+        check_tasks(made, tasks)
+
+
+def test_atoms_are_asked_for_where_a_task_has_labels(made):
+    unknown = dataclasses.replace(made, n_atoms=np.zeros_like(made.n_atoms))
+    joined = join_tables({"whole": made, "other": unknown})
+    heat = {"column": "heat", "per": "cell"}
+    check_tasks(joined, [make_task(heat | {"datasets": ("whole",)})])
+    with pytest.raises(InputError, match="heat"):
+        check_tasks(joined, [make_task(heat)])

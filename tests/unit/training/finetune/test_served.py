@@ -19,7 +19,6 @@ GRADIENT = {"by": {"of": "energy", "to": "positions"}, "of": "atom", "shape": (3
         ({"of": "atom"}, "each atom has a label"),
         ({"shape": (3, 3)}, "a label has the shape [3, 3]"),
         ({"references": "elements"}, "references of elements are not fitted yet"),
-        ({"datasets": ("oqmd",)}, "its labels are to be those of oqmd alone"),
     ],
 )
 def test_a_task_without_a_head_is_refused(settings, said):
