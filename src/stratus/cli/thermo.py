@@ -71,10 +71,10 @@ def thermo(  # noqa: PLR0917 - one parameter for each flag
     """
     with reported(lambda: "Nothing was written."):
         from stratus.cli.thermo_report import Report
+        from stratus.inference.curves import require_law
         from stratus.inference.jobs.thermo import temperature_range, thermo_corpus
         from stratus.inference.predictor import load
         from stratus.inference.writing import check_output
-        from stratus.models.thermo import require_law
 
         temperatures = temperature_range(t_min, t_max, step)
         if plot is not None:

@@ -11,8 +11,8 @@ from stratus.cli.console import Console
 from stratus.cli.crystal_bar import CrystalBar, print_end
 from stratus.cli.wide_table import print_wide
 from stratus.errors import InputError
+from stratus.inference.thermo_curves import UNITS
 from stratus.models.functionals import functional_of
-from stratus.models.thermo import UNITS
 from stratus.names import pick
 from stratus.physics.amounts import PER
 from stratus.physics.quantities import GAS_CONSTANT, QUANTITIES
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.inference.jobs.thermo import ThermoSummary
+    from stratus.inference.thermo_curves import ThermoCurves
     from stratus.inference.windows import ThermoWindow
     from stratus.models.model import Model
-    from stratus.models.thermo import ThermoCurves
     from stratus.scope.crystal_text import CrystalText
 
     Floats = NDArray[np.float64]

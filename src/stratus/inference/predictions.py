@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from importlib.metadata import version
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from stratus.inference.columns import ENDS, OWN, cells, header
-from stratus.inference.windows import Window
-from stratus.models.predicting import predict_samples
+from stratus.inference.columns import OWN, cells, header
+from stratus.inference.data_frame import data_frame
+from stratus.inference.properties import predict_samples
+from stratus.inference.windows import Window, rows_with_notes
 from stratus.tasks.predicted import Predicted, joined, placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
-    from numpy.typing import NDArray
 
     from stratus.crystals.entry import Reject
-    from stratus.inference.columns import Cell, Column
+    from stratus.inference.columns import Cell
     from stratus.inference.row import Row
     from stratus.models.model import Model
 
@@ -35,7 +33,7 @@ class Predictions(Mapping[str, Predicted]):
     """Predictions by target, a row for each crystal of the inputs, in their order.
 
     Args:
-        window: all crystals with what is predicted for those that could be read.
+        window: all crystals with what is predicted for each, NaN for rejects.
         model: what predicted.
         interval: share of crystals that the intervals are to hold; None for no intervals.
     """
@@ -44,9 +42,6 @@ class Predictions(Mapping[str, Predicted]):
         self._window = window
         self._model = model
         self._interval = interval
-        self._by_target = {
-            name: placed(found, window.where) for name, found in window.predicted.items()
-        }
 
     @classmethod
     def of(cls, windows: Iterable[Window], model: Model, interval: float | None) -> Self:
@@ -61,33 +56,27 @@ class Predictions(Mapping[str, Predicted]):
         if not parts:
             nothing = predict_samples(model, [], [], level=interval)
             parts = [Window([], np.empty(0, np.int64), nothing)]
-        where: list[NDArray[np.int64]] = []
-        notes: dict[int, tuple[str, ...]] = {}
-        taken = first = 0
-        for part in parts:
-            where.append(np.where(part.where < 0, -1, part.where + taken))
-            notes |= {first + number: said for number, said in part.notes.items()}
-            taken += int((part.where >= 0).sum())
-            first += len(part.rows)
-        whole = Window(
-            list(chain.from_iterable(part.rows for part in parts)),
-            np.concatenate(where),
-            joined([part.predicted for part in parts]),
-            notes,
+        rows, notes = rows_with_notes(parts)
+        where = np.array([-1 if row.reject else k for k, row in enumerate(rows)], np.int64)
+        predicted = joined(
+            [
+                {name: placed(found, part.where) for name, found in part.predicted.items()}
+                for part in parts
+            ]
         )
-        return cls(whole, model, interval)
+        return cls(Window(rows, where, predicted, notes), model, interval)
 
     def __getitem__(self, target: str) -> Predicted:
         """Return what is predicted of a target, NaN for rejects."""
-        return self._by_target[target]
+        return self._window.predicted[target]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the targets."""
-        return iter(self._by_target)
+        return iter(self._window.predicted)
 
     def __len__(self) -> int:
         """Return the number of targets."""
-        return len(self._by_target)
+        return len(self._window.predicted)
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -127,26 +116,9 @@ class Predictions(Mapping[str, Predicted]):
             a row for each crystal, rejects with NaN; ``attrs`` holds ``model``, ``interval``,
             and by column ``units`` and ``functionals``.
         """
-        import pandas as pd
-
         columns = header(self._model, units=units)
-        lines = [line for _, line in cells(self._window, self._model.tasks, units=units)]
-        taken = [
-            place
-            for place, column in enumerate(columns)
-            if self._interval is not None or column.part not in ENDS
-        ]
-        data = {columns[k].name: _series(columns[k], lines, k) for k in taken[1:]}
-        frame = pd.DataFrame(data, index=pd.Index(self.ids, name="id", dtype=object))
-        here = [columns[k] for k in taken]
-        frame.attrs = {
-            "stratus": version("stratus-crystals"),
-            "model": self._model.card.name,
-            "interval": self._interval,
-            "units": {column.name: column.unit for column in here if column.unit},
-            "functionals": {column.name: column.functional for column in here if column.functional},
-        }
-        return frame
+        lines = (line for _, line in cells(self._window, self._model.tasks, units=units))
+        return data_frame(columns, lines, self._model, self._interval)
 
     def _repr_html_(self) -> str:
         """Return a small table for a notebook: the first crystals and targets, with units."""
@@ -179,17 +151,6 @@ class Predictions(Mapping[str, Predicted]):
         end = f"<p>and {' and '.join(more)}</p>" if more else ""
         table = f"<tr><th>id</th>{heads}</tr>{''.join(body)}"
         return f"<table><caption>{_text(self._model.card.name)}</caption>{table}</table>{end}"
-
-
-def _series(column: Column, lines: Sequence[Sequence[Cell]], place: int) -> Any:
-    values = [line[place] for line in lines]
-    if column.kind == "number":
-        return np.array([np.nan if value is None else value for value in values], np.float64)
-    if column.kind == "whole":
-        import pandas as pd
-
-        return pd.array(values, dtype="Int64")
-    return np.array(["" if value is None else value for value in values], dtype=object)
 
 
 def _number(cell: Cell) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
 from stratus.errors import InputError
+from stratus.inference.crystal_curves import CrystalCurves
+from stratus.inference.curves import check_temperatures, require_law, thermo_samples
 from stratus.inference.inputs import PredictOptions, rows
 from stratus.inference.predictions import Predictions
+from stratus.inference.properties import require_tasks
 from stratus.inference.row import in_words
 from stratus.inference.samples import seen_rows
+from stratus.inference.thermo_curves import ThermoPer
 from stratus.inference.windows import (
     ThermoWindow,
     Window,
@@ -20,17 +23,7 @@ from stratus.inference.windows import (
 )
 from stratus.models.loading import load_model
 from stratus.models.net import Net
-from stratus.models.predicting import require_tasks
 from stratus.models.run_over import run_over
-from stratus.models.thermo import (
-    ThermoCurves,
-    ThermoPer,
-    check_temperatures,
-    joined_curves,
-    placed_curves,
-    require_law,
-    thermo_samples,
-)
 from stratus.names import pick
 from stratus.tasks.conformal import check_level
 
@@ -207,7 +200,7 @@ class Predictor:
         imposed: bool = True,
         batch_size: int = 256,
         options: PredictOptions = HERE,
-    ) -> ThermoCurves:
+    ) -> CrystalCurves:
         """Give heat capacity, internal energy, entropy and free energy over temperature.
 
         They are of a crystal of fixed volume that vibrates harmonically: C_v, not C_p, and no
@@ -241,13 +234,9 @@ class Predictor:
             )
         )
         if not windows:
-            return thermo_samples(self.model, [], [], at, per=of, level=interval)
-        found = [row for window in windows for row in window.rows]
-        return replace(
-            joined_curves([placed_curves(window.curves, window.where) for window in windows]),
-            ids=tuple(row.id for row in found),
-            rejects=tuple(row.reject for row in found if row.reject is not None),
-        )
+            nothing = thermo_samples(self.model, [], [], at, per=of, level=interval)
+            windows = [ThermoWindow([], np.empty(0, np.int64), [], nothing)]
+        return CrystalCurves.of(windows, self.model, interval)
 
     def stream_curves(
         self,

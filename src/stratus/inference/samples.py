@@ -9,7 +9,6 @@ import numpy as np
 
 from stratus.crystals.entry import Code, Reject, Stage
 from stratus.errors import ScopeSyntaxError, StratusError
-from stratus.models.predicting import sample_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +19,19 @@ if TYPE_CHECKING:
     from stratus.models.model import Model
     from stratus.scope.crystal_text import CrystalText
     from stratus.views.view import Sample
+
+
+def sample_of(model: Model, text: str) -> Sample:
+    """Return the tokens of a string.
+
+    Raises:
+        stratus.errors.InputError: a word is no token, or the crystal is too long for the model.
+    """
+    view = model.view
+    sample = view.tokens(text)
+    if view.length(len(sample)) > view.max_length:
+        view.collate([sample])  # says what is too long; a length may be an upper bound
+    return sample
 
 
 class Seen(NamedTuple):

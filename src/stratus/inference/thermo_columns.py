@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stratus.inference.columns import OWN, Column, own_cells
+from stratus.inference.thermo_curves import UNITS
 from stratus.models.functionals import functional_of
-from stratus.models.thermo import UNITS
 from stratus.physics.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ _ENDS: Final = ("", "_lo", "_hi")
 HEADER: Final = (
     *OWN,
     Column("temperature_k", "number", "K"),
-    *(Column(f"{name}{end}", "number", UNITS[name]) for name in QUANTITIES for end in _ENDS),
+    *(
+        Column(f"{name}{end}", "number", UNITS[name], part=end)
+        for name in QUANTITIES
+        for end in _ENDS
+    ),
     Column("theta_k", "number", "K"),
 )
 """The columns."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stratus.models.predicting import predict_samples
-from stratus.models.thermo import ThermoCurves, ThermoPer, thermo_samples
+from stratus.inference.curves import thermo_samples
+from stratus.inference.properties import predict_samples
 from stratus.tasks.predicted import notes_on
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stratus.inference.row import Row
     from stratus.inference.samples import Seen
+    from stratus.inference.thermo_curves import ThermoCurves, ThermoPer
     from stratus.models.model import Model
     from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.predicted import Predicted
@@ -72,6 +73,18 @@ def predicted_windows(
             if place >= 0 and (said := notes_on(predicted, place))
         }
         yield Window(seen.rows, seen.where, predicted, notes)
+
+
+def rows_with_notes(
+    windows: Sequence[Window] | Sequence[ThermoWindow],
+) -> tuple[list[Row], dict[int, tuple[str, ...]]]:
+    """Return the rows of windows after one another, and the notes by the number of the row."""
+    rows: list[Row] = []
+    notes: dict[int, tuple[str, ...]] = {}
+    for window in windows:
+        notes |= {len(rows) + number: said for number, said in window.notes.items()}
+        rows += window.rows
+    return rows, notes
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.task import Task
 
 
@@ -21,6 +25,14 @@ class AtomCounts(NamedTuple):
 
     cell: NDArray[np.int64]
     formula: NDArray[np.int64]
+
+    @classmethod
+    def of_crystals(cls, crystals: Sequence[CrystalText]) -> Self:
+        """Return the atoms of crystals that are told by strings."""
+        return cls(
+            cell=np.array([one.n_atoms for one in crystals], np.int64),
+            formula=np.array([one.formula_atoms for one in crystals], np.int64),
+        )
 
     def of(self, task: Task) -> NDArray[np.int64] | None:
         """Return the atoms that values of a task are of; None where they are of no number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import stratus
 from stratus.cli.app import app
 from stratus.inference.jobs.thermo import ThermoSummary
+from stratus.models.net import Net
 
 
 def run(*words: object, code: int = 0) -> str:
@@ -107,11 +109,10 @@ def test_a_wrong_flag_is_refused_with_a_sentence(law_bundle, crystals, tmp_path,
 def test_a_model_without_a_law_is_refused_with_a_sentence(crystals, tmp_path, monkeypatch):
     from stratus.inference import predictor
 
-    model = stratus.load("bundled")
-    for member in model.model.members:
-        for law in ("debye", "mixture"):
-            member.heads.pop(law, None)
-    monkeypatch.setattr(predictor, "load", lambda _: model)
+    model = stratus.load("bundled").model
+    bare = tuple(Net(one.encoder, {"gap": one.heads["band_gap"]}) for one in model.members)
+    lawless = predictor.Predictor(replace(model, members=bare))
+    monkeypatch.setattr(predictor, "load", lambda _: lawless)
     found = run(crystals, "-o", tmp_path / "out.csv", code=2)
     assert "has no head of a thermodynamic law" in found
     assert "stratus finetune TABLE --set law=mixture" in found

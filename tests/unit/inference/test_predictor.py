@@ -189,6 +189,24 @@ def test_vectors_and_curves_take_the_same(model, salt, law_bundle):
         law.curves([salt, "Xx"], [300])
 
 
+def test_a_table_of_curves_is_that_of_the_command_line(law_bundle, salt, tmp_path):
+    inputs = [salt, salt.with_name("silicon-germanium.cif"), salt.with_name("corundum.cif")]
+    law = stratus.load(law_bundle)
+    curves = law.curves(inputs, [0, 100, 200], errors="coerce", interval=0.9, per="formula")
+    words = ["thermo", *inputs, "-o", tmp_path / "out.csv", "--model", law_bundle, "-q"]
+    words += ["--per", "formula", "--t-max", "200", "--step", "100", "--workers", "0"]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    frame = curves.to_pandas()
+    assert_same_rows(frame, rows)
+    assert len(frame) == 7
+    assert (frame.attrs["per"], frame.attrs["units"]["cv_hi"]) == ("formula", "J/(mol K)")
+    assert "cv_lo" not in law.curves(salt, [0]).to_pandas().columns
+    assert law.curves([], [0]).to_pandas().empty
+
+
 def test_a_file_that_is_called_like_a_formula_is_read_with_a_note(
     model, structure, tmp_path, monkeypatch
 ):

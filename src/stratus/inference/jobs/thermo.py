@@ -10,11 +10,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from stratus.errors import InputError
+from stratus.inference.curves import check_temperatures
 from stratus.inference.input_kinds import require_inputs
 from stratus.inference.inputs import PredictOptions
 from stratus.inference.thermo_columns import cells, header
 from stratus.inference.writing import WriteOptions, about_table, check_files, write_windows
-from stratus.models.thermo import check_temperatures
 
 if TYPE_CHECKING:
     import os

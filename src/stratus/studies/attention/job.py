@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from stratus.errors import InputError, StratusError
 from stratus.files.whole import whole_file
 from stratus.inference.inputs import PredictOptions, rows
-from stratus.models.predicting import sample_of
+from stratus.inference.samples import sample_of
 from stratus.plots.attention_picture import attention_picture
 from stratus.plots.figure import save_figure
 from stratus.studies.attention.part_scores import METHODS

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import rankdata
 
 from stratus.errors import InputError
-from stratus.models.predicting import sample_of
+from stratus.inference.samples import sample_of
 from stratus.studies.attention.nulls import Scored, TopK, top_k
 from stratus.studies.attention.part_scores import (
     ATTENTION,

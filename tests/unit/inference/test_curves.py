@@ -11,10 +11,10 @@ from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError
 from stratus.heads.table import make_heads
 from stratus.inference.predictor import Predictor
+from stratus.inference.thermo_curves import UNITS, joined_curves
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net
-from stratus.models.thermo import UNITS, joined_curves
 from stratus.physics import debye
 from stratus.physics.bounds import harmonic_bounds
 from stratus.physics.quantities import GAS_CONSTANT

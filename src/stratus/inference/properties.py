@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stratus.errors import InputError
-from stratus.models.given import atoms_of
 from stratus.models.values import predict_nets
 from stratus.physics.bounds import STIFFEST_IS, stiffest
+from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.by import ByLaw
 from stratus.tasks.conformal import check_level, intervals, moments
 from stratus.tasks.contents import contents_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from stratus.models.model import Model
     from stratus.scope.crystal_text import CrystalText
     from stratus.scope.partial import Known
-    from stratus.tasks.atom_counts import AtomCounts
     from stratus.tasks.task import Task
     from stratus.views.view import Sample
 
@@ -53,23 +52,10 @@ def require_tasks(model: Model) -> dict[str, Task]:
     return tasks
 
 
-def sample_of(model: Model, text: str) -> Sample:
-    """Return the tokens of a string.
-
-    Raises:
-        stratus.errors.InputError: a word is no token, or the crystal is too long for the model.
-    """
-    view = model.view
-    sample = view.tokens(text)
-    if view.length(len(sample)) > view.max_length:
-        view.collate([sample])  # says what is too long; a length may be an upper bound
-    return sample
-
-
 def predict_samples(
     model: Model,
     samples: Sequence[Sample],
-    given: Sequence[CrystalText],
+    crystals: Sequence[CrystalText],
     *,
     level: float | None = None,
     batch_size: int = 256,
@@ -85,7 +71,7 @@ def predict_samples(
     Args:
         model: one with property heads.
         samples: n crystals as the view of the model gives them.
-        given: ``[n]``, what is known of each.
+        crystals: ``[n]``, what is known of each.
         level: share of crystals that the intervals are to hold; no intervals if None.
         batch_size: crystals that go through an encoder together.
         imposed: whether any of this is done; False gives what the heads give.
@@ -96,12 +82,12 @@ def predict_samples(
     Raises:
         stratus.errors.InputError: the model predicts nothing, or the level cannot be.
     """
-    atoms, kinds = atoms_of(given), [one.known for one in given]
+    atoms, kinds = AtomCounts.of_crystals(crystals), [one.known for one in crystals]
     values, found = _by_heads(model, samples, atoms, kinds, level, batch_size)
     if not imposed:
         return found
     tasks, domain = model.tasks, model.domain or Domain()
-    contents = contents_of([one.text for one in given], kinds, model.dialect)
+    contents = contents_of([one.text for one in crystals], kinds, model.dialect)
     found = widened(found, tasks, contents, domain)
     if tells_reach(model):
         reach = reach_of(model, values[FREQUENCY], kinds)

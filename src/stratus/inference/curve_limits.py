@@ -40,21 +40,25 @@ class CurveLimits(NamedTuple):
 
     @classmethod
     def of(
-        cls, domain: Domain | None, dialect: str, given: Sequence[CrystalText], reach_per_cm: Floats
+        cls,
+        domain: Domain | None,
+        dialect: str,
+        crystals: Sequence[CrystalText],
+        reach_per_cm: Floats,
     ) -> Self:
         """Look at crystals.
 
         Args:
             domain: what the model that predicts them learned from; None where it does not say.
             dialect: of its strings.
-            given: ``[n]``, what is known of each.
+            crystals: ``[n]``, what is known of each.
             reach_per_cm: ``[n]``, how high their modes may reach; NaN where nothing tells.
         """
-        domain, places = domain or Domain(), np.arange(len(given))
+        domain, places = domain or Domain(), np.arange(len(crystals))
         reasons = too_stiff(reach_per_cm, domain)
         outs: dict[int, Out] = {}
         if domain.law is not None:
-            texts, known = [one.text for one in given], [one.known for one in given]
+            texts, known = [one.text for one in crystals], [one.known for one in crystals]
             outs = domain.out(domain.law, contents_of(texts, known, dialect), None)
         said = {place: out.note for place, out in outs.items()}
         why = ["; ".join(part[k] for part in (said, reasons) if k in part) for k in places.tolist()]
