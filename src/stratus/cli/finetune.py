@@ -19,6 +19,7 @@ from stratus.cli.flags import (
     FormulaColumn,
     IdColumn,
     LearningRate,
+    Overfit,
     Preset,
     Quiet,
     Resume,
@@ -46,8 +47,9 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         typer.Argument(metavar="TABLE...", help="Crystals, SCOPE strings or formulas with labels."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="BUNDLE", help="Folder of the model, new.")
-    ],
+        Path | None,
+        typer.Option("--output", "-o", metavar="BUNDLE", help="Folder of the model, new."),
+    ] = None,
     target: Targets = None,
     split: Split = None,
     folds: Folds = None,
@@ -72,6 +74,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         Path | None,
         typer.Option(metavar="FILE.yaml", help="What the models' cards say: licences, data, use."),
     ] = None,
+    overfit: Overfit = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -103,11 +106,14 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
 
         if folds is not None and split is not None:
             raise InputError("give --folds or --split, not both")
-        check_new(output)
+        if (output is None) == (overfit is None):
+            raise InputError("name the folder of the model with -o; with --overfit there is none")
+        if output is not None:
+            check_new(output)
         options = make_finetune_options(*option_layers(config, flags, settings))
         card_values = read_options(card) if card else None
         check_card(card_values)
-        kept = stack.enter_context(kept_nets(output, resume=resume))
+        kept = stack.enter_context(kept_nets(output, resume=resume)) if output else None
 
         from stratus.cli.finetune_report import Report
         from stratus.corpora.splits.files import is_split_file, with_split
@@ -132,6 +138,17 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             space_group_column=space_group,
             scope_options=ScopeOptions.model_validate({"dialect": str(dialect or reads)}),
         )
+        if overfit is not None:
+            from stratus.cli.overfit_report import shown, verdict
+            from stratus.training.finetune.overfit import overfit_labels
+
+            report.table(read)
+            events = shown(quiet=quiet)
+            verdict(
+                overfit_labels(read, tasks, overfit, options, model=loaded, on_event=events),
+                quiet=quiet,
+            )
+            return
         if split_file is not None:
             read = with_split(read, split_file)
         made = (
@@ -143,7 +160,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         if loaded is not None:
             report.seen(read, loaded)
         result = run(read, made, tasks, options, model=loaded, on_progress=report.show, kept=kept)
-        if is_first_process():
+        if is_first_process() and output is not None and kept is not None:
             result.save(output, card=card_values)
             kept.remove()
             report.finish(result, output)
@@ -172,7 +189,9 @@ def _start(
     return default_model(options, Way(str(dialect or Dialect.ORBIT)))
 
 
-def _hint(output: Path) -> str:
+def _hint(output: Path | None) -> str:
+    if output is None:
+        return ""
     from stratus.training.finetune.kept import KeptNets
 
     return KeptNets(output, resume=True).hint()

@@ -112,6 +112,12 @@ Epochs = Annotated[int | None, typer.Option(help="Times each crystal is seen at 
 BatchSize = Annotated[int | None, typer.Option(help="Crystals in a step on average.")]
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
 Seed = Annotated[int | None, typer.Option(help="Of whatever is drawn by chance.  [default: 0]")]
+Overfit = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="Learn N rows by heart, as a check; no model is written."
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(metavar="FILE.yaml", help="Options; those of the command line win.")
 ]

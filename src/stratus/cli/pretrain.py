@@ -14,6 +14,7 @@ from stratus.cli.flags import (
     Encoder,
     Epochs,
     LearningRate,
+    Overfit,
     Preset,
     Quiet,
     Resume,
@@ -31,9 +32,9 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
         ),
     ],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option("--output", "-o", metavar="RUN", help="Folder of the run, new or resumed."),
-    ],
+    ] = None,
     encoder: Encoder = None,
     preset: Preset = None,
     epochs: Epochs = None,
@@ -42,6 +43,7 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     seed: Seed = None,
     config: Config = None,
     settings: Settings = None,
+    overfit: Overfit = None,
     resume: Resume = False,
     card: Annotated[
         Path | None,
@@ -69,10 +71,20 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
         "seed": seed,
     }
     with reported(lambda: _hint(output)):
+        from stratus.errors import InputError
         from stratus.training.options import make_options, read_options
 
         options = make_options(*option_layers(config, flags, settings))
         card_values = read_options(card) if card else None
+        if overfit is not None and output is None:
+            from stratus.cli.overfit_report import shown, verdict
+            from stratus.training.pretrain import overfit_masked
+
+            events = shown(quiet=quiet)
+            verdict(overfit_masked(corpus, overfit, options, on_event=events), quiet=quiet)
+            return
+        if output is None or overfit is not None:
+            raise InputError("name the folder of the run with -o; with --overfit there is none")
 
         from stratus.cli.pretrain_report import Report
         from stratus.training.pretrain import pretrain as run
@@ -90,7 +102,9 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
             report.finish(summary)
 
 
-def _hint(run: Path) -> str:
+def _hint(run: Path | None) -> str:
+    if run is None:
+        return ""
     if any((run / "checkpoints").glob("step-*")):
         return f"Checkpoints are in {run}: repeat the command with --resume to go on."
     if (run / "options.yaml").exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -23,6 +24,7 @@ from stratus.training.fit import FitFolder, check_devices, fit
 from stratus.training.mixture import Mixture
 from stratus.training.operations import cost_of
 from stratus.training.options import PretrainOptions
+from stratus.training.overfit import choose_rows, overfit
 from stratus.training.run_folder import RunFolder
 from stratus.views.table import view as make_view
 
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
     from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
     from stratus.corpora.tokens.info import CorpusInfo
-    from stratus.training.events import FitEvent
+    from stratus.training.events import FitEvent, OnFitEvent
+    from stratus.training.overfit import Overfitted
     from stratus.views.view import View
 
 
@@ -100,6 +103,42 @@ def pretrain(
     with sole_writer(Path(run_folder)) if is_first_process() else nullcontext():
         setup = _set_up(tables, Path(run_folder), options, resume=resume)
         return _run(setup, card, on_progress or _ignore, resume=resume)
+
+
+def overfit_masked(
+    tables: Sequence[str | Path],
+    count: int,
+    options: PretrainOptions | None = None,
+    *,
+    on_event: OnFitEvent | None = None,
+) -> Overfitted:
+    """Let a fresh net learn the masked tokens of some training crystals by heart.
+
+    All epochs mask the same tokens, and these are scored.
+
+    Args:
+        tables: as of :func:`pretrain`.
+        count: how many crystals; the seed decides which.
+        options: of the run; without early stopping.
+        on_event: called with what happens.
+
+    Raises:
+        stratus.errors.InputError: a table or an option cannot be used, or there are not so many.
+        stratus.errors.StratusError: a loss is not finite.
+    """
+    options = options or PretrainOptions()
+    with TemporaryDirectory(prefix="stratus-overfit-") as folder:
+        setup = _set_up([Path(table) for table in tables], Path(folder), options, resume=False)
+        rows = setup.rows(setup.corpora.train)
+        return overfit(
+            setup.net,
+            MaskedTokens(),
+            rows,
+            choose_rows(count, len(rows), options.seed),
+            options,
+            dropout_key=lambda rank, step: (options.seed, rank, step),
+            on_event=on_event,
+        )
 
 
 def _run(
