@@ -26,6 +26,7 @@ from stratus.models.net import Net
 from stratus.scope import Scope, encode, vocabulary
 from stratus.scope.partial import partial_scope
 from stratus.tasks.normalise import Normaliser
+from stratus.tasks.predictions import predict
 from stratus.tasks.task import make_task
 from stratus.views.keys import MASK
 from stratus.views.table import view
@@ -125,8 +126,9 @@ def with_torch(model: Model, texts: list[str], atoms: list[int]) -> dict[str, np
         for member in model.members:
             crystal = member.encoder(batch).crystal
             found.setdefault("crystal", []).append(crystal.numpy())
-            for name, head in member.heads.items():
-                values = head.eval().values(head(crystal), np.array(atoms)).values
+            for name, numbers in member.eval()(batch).items():
+                task, normaliser = member.tasks[name], member.normalisers[name]
+                values = predict(task, normaliser, numbers, np.array(atoms)).values
                 found.setdefault(name, []).append(values)
     return {"crystal": found.pop("crystal")[0]} | {k: np.mean(v, axis=0) for k, v in found.items()}
 

@@ -17,6 +17,7 @@ from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
 from stratus.tasks.measurements import measure
+from stratus.tasks.predictions import predict
 from stratus.tasks.task import make_task
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
 from stratus.training.finetune.options import make_finetune_options
@@ -194,7 +195,8 @@ def test_a_saved_model_has_the_nets_of_all_folds_with_heads_and_normalisers(two_
             assert head.task == fold.nets[0].heads[name].task
             assert head.normaliser == fold.normalisers[name]
             with torch.no_grad():
-                found = head.values(head(vectors), TABLE.n_atoms[split.test])
+                raw = head.raw(vectors)
+                found = predict(head.task, head.normaliser, raw, TABLE.n_atoms[split.test])
             assert found.values == pytest.approx(fold.predictions[name].values, rel=1e-4, abs=1e-4)
         assert fold.digest in model.card.data[0].origin
     assert model.card.name == "mine"
