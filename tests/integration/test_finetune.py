@@ -16,6 +16,7 @@ from stratus.corpora.tables.folds import kfold
 from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
+from stratus.inference.predictor import Predictor
 from stratus.tasks.measurements import measure
 from stratus.tasks.predictions import predict
 from stratus.tasks.task import make_task
@@ -188,7 +189,7 @@ def test_a_saved_model_has_the_nets_of_all_folds_with_heads_and_normalisers(two_
     assert [member.group for member in model.model.members] == ["0", "1"]
     for fold, member, split in zip(result.folds, model.model.members, FOLDS, strict=False):
         assert set(member.heads) == {"gap", "heat", "metal"}
-        alone = dataclasses.replace(model, members=(member,))
+        alone = Predictor(dataclasses.replace(model.model, members=(member,)))
         texts = [TABLE.scopes[row] for row in split.test]
         vectors = torch.from_numpy(alone.embed(texts))
         for name, head in member.heads.items():
