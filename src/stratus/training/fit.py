@@ -278,9 +278,7 @@ def _strategy(options: FitOptions) -> Any:
         from stratus.encoders.transformer import Block
 
         return FSDPStrategy(auto_wrap_policy={Block}, state_dict_type="full", use_orig_params=True)
-    if options.world == 1 and options.strategy == "auto":
-        return "auto"
-    return "ddp_find_unused_parameters_true" if options.freeze_epochs else "ddp"
+    return "ddp" if options.world > 1 or options.strategy == "ddp" else "auto"
 
 
 def _started(

@@ -90,9 +90,15 @@ class Learner(LightningModule):
     def on_train_batch_start(self, _step: object, _index: int) -> None:
         """Freeze or thaw the encoder; let dropout depend on a key alone."""
         step = self.trainer.global_step
-        if self._frozen_steps:
+        if self._frozen_steps and self.trainer.world_size == 1:
             self.net.get_submodule("encoder").requires_grad_(step >= self._frozen_steps)
         seed_dropout(*self._dropout_key(self.trainer.global_rank, step))
+
+    def on_after_backward(self) -> None:
+        """Drop the gradients of a frozen encoder where DDP, which counts on all, has made them."""
+        if self.trainer.global_step < self._frozen_steps and self.trainer.world_size > 1:
+            for weight in self.net.get_submodule("encoder").parameters():
+                weight.grad = None
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and the schedule of each step."""

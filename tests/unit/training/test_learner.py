@@ -42,3 +42,15 @@ def test_all_else_is_left_to_lightning(module, monkeypatch, fused, bound):
     module.configure_gradient_clipping(optimizer, bound, "norm")
     assert told == [(bound, "norm")]
     assert slopes(module) == [3.0, 4.0]
+
+
+def test_a_trainer_and_an_optimiser_are_made_in_one_file_of_the_package(repo_root):
+    package = repo_root / "src/stratus"
+    made = {"Trainer(": [], "AdamW(": [], "optimizer.step": []}
+    for path in sorted(package.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for words, files in made.items():
+            if words in text:
+                files.append(path.relative_to(package).as_posix())
+    one = ["training/fit.py"]
+    assert made == {"Trainer(": one, "AdamW(": one, "optimizer.step": []}  # Lightning steps

@@ -48,6 +48,19 @@ def table(tmp_path_factory, example_cifs) -> Path:
 
 
 @pytest.fixture(scope="session")
+def labels(table, tmp_path_factory) -> Path:
+    """Some of the strings with a label: how many words they have."""
+    import csv
+
+    path = tmp_path_factory.mktemp("labels") / "labels.csv"
+    scopes = pq.read_table(table)["scope"].to_pylist()[:80]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = [(f"m{k}", text, len(text.split())) for k, text in enumerate(scopes)]
+        csv.writer(file).writerows([("id", "scope", "size"), *rows])
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny() -> dict[str, object]:
     """Options: 2 epochs of 6 steps, dropout on, a checkpoint every 4 steps."""
     return {
