@@ -44,7 +44,8 @@ def predict(  # noqa: PLR0917 - one parameter for each flag
         list[str] | None,
         typer.Argument(
             metavar="INPUT...",
-            help="Crystal files, tables, archives or folders of them; - reads standard input.",
+            help="Crystal files, tables, archives or folders of them, SCOPE strings or formulas; "
+            "- reads standard input.",
         ),
     ] = None,
     output: OutputTable = None,

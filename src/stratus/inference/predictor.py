@@ -13,7 +13,7 @@ from stratus.inference.inputs import PredictOptions, rows
 from stratus.inference.predictions import Predictions
 from stratus.inference.properties import require_tasks
 from stratus.inference.row import in_words
-from stratus.inference.samples import seen_rows
+from stratus.inference.samples import sample_windows
 from stratus.inference.thermo_curves import ThermoPer
 from stratus.inference.windows import (
     ThermoWindow,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.inference.row import Row
-    from stratus.inference.samples import Seen
+    from stratus.inference.samples import SampleWindow
     from stratus.models.card import Card
     from stratus.models.model import Model
     from stratus.tasks.task import Task
@@ -135,7 +135,7 @@ class Predictor:
         """
         self._check(batch_size, interval)
         require_tasks(self.model)
-        stream = self._seen(inputs, errors, _WINDOW * batch_size, options)
+        stream = self._windows(inputs, errors, _WINDOW * batch_size, options)
         windows = predicted_windows(
             stream, self.model, interval, imposed=imposed, batch_size=batch_size
         )
@@ -186,8 +186,10 @@ class Predictor:
         """Predict for rows that were read, a window at a time; see :meth:`stream`."""
         self._check(batch_size, interval)
         require_tasks(self.model)
-        seen = seen_rows(stream, self.model, _STREAMED * batch_size)
-        return predicted_windows(seen, self.model, interval, imposed=imposed, batch_size=batch_size)
+        windows = sample_windows(stream, self.model, _STREAMED * batch_size)
+        return predicted_windows(
+            windows, self.model, interval, imposed=imposed, batch_size=batch_size
+        )
 
     def curves(
         self,
@@ -227,7 +229,7 @@ class Predictor:
                 temperatures or ``per`` cannot be.
         """
         at, of = self._asked(temperatures_k, per, batch_size, interval)
-        stream = self._seen(inputs, errors, _WINDOW * batch_size, options)
+        stream = self._windows(inputs, errors, _WINDOW * batch_size, options)
         windows = list(
             curve_windows(
                 stream, self.model, at, of, interval, imposed=imposed, batch_size=batch_size
@@ -271,7 +273,7 @@ class Predictor:
         at, of = self._asked(temperatures_k, per, batch_size, interval)
         batch = max(1, min(batch_size, _POINTS // len(at)))
         found = rows(inputs, self.model.dialect, options or PredictOptions())
-        stream = seen_rows(found, self.model, _STREAMED * batch)
+        stream = sample_windows(found, self.model, _STREAMED * batch)
         return curve_windows(
             stream, self.model, at, of, interval, imposed=imposed, batch_size=batch
         )
@@ -327,21 +329,21 @@ class Predictor:
     ) -> Iterator[tuple[Sequence[Row], NDArray[np.float32]]]:
         """Yield rows with their vectors, ``32 * batch_size`` at a time; see :meth:`embed`."""
         self._check(batch_size)
-        stream = self._seen(inputs, errors, _WINDOW * batch_size, options)
+        stream = self._windows(inputs, errors, _WINDOW * batch_size, options)
         return self._embedded(stream, batch_size)
 
     def _embedded(
-        self, stream: Iterator[Seen], batch_size: int
+        self, stream: Iterator[SampleWindow], batch_size: int
     ) -> Iterator[tuple[Sequence[Row], NDArray[np.float32]]]:
         first = self.model.members[:1]
-        for seen in stream:
-            vectors = np.full((len(seen.rows), self.width), np.nan, np.float32)
-            places = np.flatnonzero(seen.where >= 0)
+        for window in stream:
+            vectors = np.full((len(window.rows), self.width), np.nan, np.float32)
+            places = np.flatnonzero(window.where >= 0)
             for own, [encoding] in run_over(
-                first, self.model.view, seen.samples, batch_size=batch_size, read=Net.encode
+                first, self.model.view, window.samples, batch_size=batch_size, read=Net.encode
             ):
                 vectors[places[own]] = encoding.crystal.float().cpu().numpy()
-            yield seen.rows, vectors
+            yield window.rows, vectors
 
     def _check(self, batch_size: int, interval: float | None = None) -> None:
         if batch_size < 1:
@@ -349,19 +351,21 @@ class Predictor:
         if interval is not None:
             check_level(interval)
 
-    def _seen(self, inputs: Any, errors: str, size: int, options: PredictOptions) -> Iterator[Seen]:
+    def _windows(
+        self, inputs: Any, errors: str, size: int, options: PredictOptions
+    ) -> Iterator[SampleWindow]:
         """Yield what the model sees of some inputs; with ``raise`` no reject is among them."""
         wanted = pick({name: name for name in get_args(Errors)}, errors, "value of errors")
         stream = rows(inputs, self.model.dialect, options)
-        return self._passed(seen_rows(stream, self.model, size), strict=wanted == "raise")
+        return self._passed(sample_windows(stream, self.model, size), strict=wanted == "raise")
 
     @staticmethod
-    def _passed(windows: Iterator[Seen], *, strict: bool) -> Iterator[Seen]:
-        for seen in windows:
-            for row in seen.rows if strict else ():
+    def _passed(windows: Iterator[SampleWindow], *, strict: bool) -> Iterator[SampleWindow]:
+        for window in windows:
+            for row in window.rows if strict else ():
                 if row.reject is not None:
                     raise InputError(in_words(row))
-            yield seen
+            yield window
 
 
 def load(where: str | os.PathLike[str]) -> Predictor:

@@ -34,7 +34,7 @@ def sample_of(model: Model, text: str) -> Sample:
     return sample
 
 
-class Seen(NamedTuple):
+class SampleWindow(NamedTuple):
     """Some rows of a stream as a model sees them.
 
     Attributes:
@@ -50,7 +50,7 @@ class Seen(NamedTuple):
     crystals: list[CrystalText]
 
 
-def seen_rows(stream: Iterable[Row], model: Model, size: int) -> Iterator[Seen]:
+def sample_windows(stream: Iterable[Row], model: Model, size: int) -> Iterator[SampleWindow]:
     """Yield the rows of a stream, up to ``size`` at a time.
 
     A crystal that is too long for the model, or has a word that it does not know, becomes a reject.
@@ -61,15 +61,17 @@ def seen_rows(stream: Iterable[Row], model: Model, size: int) -> Iterator[Seen]:
         rows: list[Row] = []
         where = np.full(len(window), -1, np.int64)
         for place, row in enumerate(window):
-            fate, sample = _seen(row, model)
+            fate, sample = _sampled(row, model)
             rows.append(fate)
             if sample is not None:
                 where[place] = len(samples)
                 samples.append(sample)
-        yield Seen(rows, where, samples, [row.crystal for row in rows if row.crystal is not None])
+        yield SampleWindow(
+            rows, where, samples, [row.crystal for row in rows if row.crystal is not None]
+        )
 
 
-def _seen(row: Row, model: Model) -> tuple[Row, Sample | None]:
+def _sampled(row: Row, model: Model) -> tuple[Row, Sample | None]:
     """Return a row with its sample, or as a reject if the model cannot take it."""
     if row.crystal is None:
         return row, None

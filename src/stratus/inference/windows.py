@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.inference.row import Row
-    from stratus.inference.samples import Seen
+    from stratus.inference.samples import SampleWindow
     from stratus.inference.thermo_curves import ThermoCurves, ThermoPer
     from stratus.models.model import Model
     from stratus.scope.crystal_text import CrystalText
@@ -42,7 +42,7 @@ class Window:
 
 
 def predicted_windows(
-    stream: Iterable[Seen],
+    stream: Iterable[SampleWindow],
     model: Model,
     interval: float | None,
     *,
@@ -58,21 +58,21 @@ def predicted_windows(
         imposed: whether identities are imposed.
         batch_size: crystals that go through an encoder together.
     """
-    for seen in stream:
+    for window in stream:
         predicted = predict_samples(
             model,
-            seen.samples,
-            seen.crystals,
+            window.samples,
+            window.crystals,
             level=interval,
             batch_size=batch_size,
             imposed=imposed,
         )
         notes = {
             number: said
-            for number, place in enumerate(seen.where.tolist())
+            for number, place in enumerate(window.where.tolist())
             if place >= 0 and (said := notes_on(predicted, place))
         }
-        yield Window(seen.rows, seen.where, predicted, notes)
+        yield Window(window.rows, window.where, predicted, notes)
 
 
 def rows_with_notes(
@@ -108,7 +108,7 @@ class ThermoWindow:
 
 
 def curve_windows(
-    stream: Iterable[Seen],
+    stream: Iterable[SampleWindow],
     model: Model,
     temperatures_k: NDArray[np.float64],
     per: ThermoPer,
@@ -128,11 +128,11 @@ def curve_windows(
         imposed: whether intervals are kept within what can be.
         batch_size: crystals that go through an encoder together.
     """
-    for seen in stream:
+    for window in stream:
         curves = thermo_samples(
             model,
-            seen.samples,
-            seen.crystals,
+            window.samples,
+            window.crystals,
             temperatures_k,
             per=per,
             level=interval,
@@ -141,7 +141,7 @@ def curve_windows(
         )
         notes = {
             number: (f"The curves are {why}.",)
-            for number, place in enumerate(seen.where.tolist())
+            for number, place in enumerate(window.where.tolist())
             if place >= 0 and (why := curves.notes[place] if curves.notes else "")
         }
-        yield ThermoWindow(seen.rows, seen.where, seen.crystals, curves, notes)
+        yield ThermoWindow(window.rows, window.where, window.crystals, curves, notes)
