@@ -43,6 +43,14 @@ class Predicted:
         """Return the values, so that NumPy takes predictions for numbers."""
         return np.array(self.value, dtype) if copy else np.asarray(self.value, dtype)
 
+    def __len__(self) -> int:
+        """Return the number of crystals."""
+        return len(self.value)
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return the value of a crystal, or those of several, as the array of values does."""
+        return self.value[place]
+
     def note(self, place: int) -> str:
         """Return what is to be said of the prediction for one crystal."""
         return self.notes[place] if self.notes else ""

@@ -238,6 +238,8 @@ def test_numpy_takes_predictions_for_their_values(model):
     np.testing.assert_array_equal(np.asarray(found["gap"]), found["gap"].value)
     assert np.asarray(found["gap"], dtype=np.float32).dtype == np.float32
     assert np.shape(found["use"]) == (2, 3)
+    assert found["gap"][1] == found["gap"].value[1]
+    np.testing.assert_array_equal(found["gap"] - found["gap"].value, [0, 0])
 
 
 def test_the_table_says_units_and_functionals_and_leaves_out_what_was_not_asked():
