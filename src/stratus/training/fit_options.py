@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,7 +11,7 @@ from stratus.training.schedule import Schedule, warmup_steps
 
 PEAK_RATE: Final = 5e-4
 
-FREE: Final = frozenset({"checkpoint_every", "checkpoint_seconds", "keep"})
+FREE: Final = frozenset({"checkpoint_every", "checkpoint_seconds", "keep", "sample_cache"})
 """Options that change nothing in the result, so a resumed run may have others."""
 
 
@@ -75,6 +76,9 @@ class FitOptions(BaseModel):
         0.0, ge=0, description="Seconds between checkpoints at least, but for the last."
     )
     keep: int = Field(2, ge=1, description="Newest checkpoints that stay.")
+    sample_cache: Path | None = Field(
+        None, description="Folder that keeps prepared samples for later runs; null: none."
+    )
     accelerator: Literal["auto", "cpu", "cuda"] = Field("auto", description="Kind of device.")
     devices: int = Field(1, ge=1, description="Devices of each machine.")
     nodes: int = Field(1, ge=1, description="Machines.")

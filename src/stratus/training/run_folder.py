@@ -8,6 +8,7 @@ import platform
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from stratus.corpora.tokens.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
+from stratus.scope.vocabulary import vocabulary
 from stratus.training.options import (
     PretrainOptions,
     check_same,
@@ -24,6 +26,7 @@ from stratus.training.options import (
     read_options,
     write_options,
 )
+from stratus.training.sample_cache import copy_cached, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,13 +157,21 @@ class RunFolder:
     def _build(
         self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
     ) -> TokenCorpora:
-        return build_tokens(
+        build = partial(
+            build_tokens,
             tables,
-            self.tokens,
             fractions=options.shares,
             salt=options.salt,
             max_tokens=max_tokens,
         )
+        if options.sample_cache is None:
+            return build(self.tokens)
+        words = vocabulary()
+        depends_on = [digest_of_tables(tables), words.sha256, str(options.shares), options.salt]
+        names = [path.name for path in tables]
+        name = f"tokens-{digest_of(*depends_on, str(max_tokens), *names)}"
+        copy_cached(options.sample_cache, name, self.tokens, build)
+        return open_tokens(self.tokens)
 
     def _write_versions(self, tables: Sequence[Path], digest: str) -> None:
         table_of = {"table": " + ".join(map(str, tables)), "table_sha256": digest}

@@ -18,9 +18,11 @@ from stratus.objectives.supervised import LabelledRows
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import check_together
+from stratus.training.sample_cache import cached_samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -113,18 +115,31 @@ def with_a_label(table: Table, rows: Indices, tasks: Sequence[Task]) -> Indices:
     return rows[columns.any(axis=0)]
 
 
-def read_samples(table: Table, view: View) -> tuple[list[Sample], Indices]:
+def read_samples(
+    table: Table, view: View, cache: Path | None = None
+) -> tuple[list[Sample], Indices]:
     """Return how a view sees each row, and the encoder rows of each.
 
+    Args:
+        table: all rows.
+        view: of the encoder.
+        cache: a folder that keeps the samples of a table for later runs; None: none.
+
     Raises:
-        stratus.errors.InputError: a crystal is too long or cannot be read; names its id.
+        stratus.errors.InputError: a crystal is too long or cannot be read (names its id), or the
+            samples of the cache are damaged.
     """
-    samples = []
-    for id_, text in zip(table.ids, table.scopes, strict=True):
-        try:
-            samples.append(view.tokens(text))
-        except InputError as error:
-            raise InputError(f"crystal {id_!r}: {error}") from error
+
+    def make() -> list[Sample]:
+        samples = []
+        for id_, text in zip(table.ids, table.scopes, strict=True):
+            try:
+                samples.append(view.tokens(text))
+            except InputError as error:
+                raise InputError(f"crystal {id_!r}: {error}") from error
+        return samples
+
+    samples = make() if cache is None else cached_samples(cache, view, table.scopes, make)
     lengths = view.lengths(samples)
     longest = int(np.argmax(lengths))
     try:

@@ -141,3 +141,12 @@ def test_atoms_are_asked_for_where_a_task_has_labels(made):
     check_tasks(joined, [make_task(heat | {"datasets": ("whole",)})])
     with pytest.raises(InputError, match="heat"):
         check_tasks(joined, [make_task(heat)])
+
+
+def test_samples_are_those_of_the_cache_once_they_are_in_it(made, tmp_path, monkeypatch):
+    plain, sizes = read_samples(made, VIEW)
+    read_samples(made, VIEW, tmp_path)
+    monkeypatch.setattr(type(VIEW), "tokens", None)
+    again, same = read_samples(made, VIEW, tmp_path)
+    assert [one.tolist() for one in again] == [list(one) for one in plain]
+    assert same.tolist() == sizes.tolist()

@@ -1,0 +1,137 @@
+"""Prepared samples on disk, so that a second run reads what a first one made.
+
+Each entry is a sealed folder, named by a digest of all that its content depends on. It is there
+whole or not at all, and every byte is checked before it is used; samples are then memory-mapped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from stratus.errors import InputError, StratusError
+from stratus.files.sealed import MANIFEST, SealError, is_sealed, sealing, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from stratus.views.view import Sample, View
+
+_FILE: Final = "samples.arrow"
+_FORMAT: Final = "1"
+_SCHEMA: Final = pa.schema([pa.field("tokens", pa.list_(pa.field("item", pa.uint16())))])
+
+
+def cached_samples(
+    cache: Path, view: View, texts: Sequence[str], make: Callable[[], Sequence[Sample]]
+) -> list[Sample]:
+    """Return the samples of strings from a cache; where they are not in it, they are made first.
+
+    Args:
+        cache: a folder, which may not be there yet.
+        view: how an encoder sees a crystal.
+        texts: the strings, in order.
+        make: makes their samples.
+
+    Returns:
+        uint16 arrays, which are views of the file.
+
+    Raises:
+        stratus.errors.InputError: what is in the cache is damaged; the text names the file.
+        stratus.errors.StratusError: it cannot be written.
+    """
+    parts = (view.name, str(view.max_length), view.vocabulary.sha256, *texts)
+    place = cache / f"samples-{digest_of(*parts)}"
+    if not is_sealed(place):
+        rows = pa.record_batch([pa.array(make(), type=_SCHEMA.field(0).type)], schema=_SCHEMA)
+
+        def write(draft: Path) -> None:
+            with pa.ipc.new_file(draft / _FILE, _SCHEMA) as writer:
+                writer.write_batch(rows)
+
+        _put(place, write)
+    return _read(place, len(texts))
+
+
+def copy_cached(cache: Path, name: str, target: Path, make: Callable[[Path], object]) -> None:
+    """Copy a sealed folder out of a cache; where it is not in it, it is made there first.
+
+    Args:
+        cache: a folder, which may not be there yet.
+        name: of the entry, with a digest of what it depends on.
+        target: the folder to be.
+        make: makes the sealed folder at a path.
+
+    Raises:
+        stratus.errors.InputError: what is in the cache is damaged; the text names the file.
+        stratus.errors.StratusError: it or the target cannot be written.
+    """
+    place = cache / name
+    if not is_sealed(place):
+        _in(cache)
+        make(place)
+    _verified(place)
+
+    def write(draft: Path) -> None:
+        for path in sorted(place.iterdir()):
+            if path.name != MANIFEST:
+                shutil.copyfile(path, draft / path.name)
+
+    _put(target, write)
+
+
+def digest_of(*parts: str) -> str:
+    """Return a digest of texts, of which none can run into the next."""
+    found = hashlib.blake2b(digest_size=16)
+    for part in (_FORMAT, *parts):
+        raw = part.encode()
+        found.update(len(raw).to_bytes(8, "big") + raw)
+    return found.hexdigest()
+
+
+def _in(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StratusError(f"{folder} cannot be made ({error}); name another folder") from error
+
+
+def _put(place: Path, write: Callable[[Path], None]) -> None:
+    """Write a sealed folder; one that another run has sealed meanwhile is as good."""
+    _in(place.parent)
+    try:
+        with sealing(place) as draft:
+            write(draft)
+    except SealError:
+        if not is_sealed(place):
+            raise
+    except OSError as error:
+        raise StratusError(f"{place} cannot be written ({error}); make room and repeat") from error
+
+
+def _verified(place: Path) -> None:
+    try:
+        verify(place)
+    except SealError as error:
+        raise InputError(f"{error}; delete {place}, and it is made anew") from None
+
+
+def _read(place: Path, count: int) -> list[Sample]:
+    _verified(place)
+    try:
+        with pa.memory_map(str(place / _FILE)) as file, pa.ipc.open_file(file) as reader:
+            rows = reader.get_batch(0)
+            if reader.schema != _SCHEMA or len(rows) != count:
+                raise InputError(f"{place} holds no such samples; delete it, and it is made anew")
+        rows.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{place} cannot be read ({reason}); delete it") from None
+    tokens = rows.column("tokens")
+    values, offsets = tokens.values.to_numpy(), tokens.offsets.to_numpy().tolist()
+    return [values[start:end] for start, end in pairwise(offsets)]

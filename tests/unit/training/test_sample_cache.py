@@ -1,0 +1,95 @@
+"""What a cache gives is what would be made; a second run makes nothing; damage is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stratus.corpora.tokens.corpus import open_tokens
+from stratus.errors import InputError
+from stratus.scope.vocabulary import vocabulary
+from stratus.training import run_folder
+from stratus.training.options import make_options
+from stratus.training.run_folder import RunFolder
+from stratus.training.sample_cache import cached_samples
+from stratus.views.table import view
+
+PAIRS = [(a, b) for a in ("Ti", "Sn", "Pb", "Ge", "Mn", "V", "Cr", "Ru") for b in ("O", "F", "S")]
+TEXTS = [f"i1 bOOO gDDD cDDD | {a} 2a {b} 4f | {b} 2 {a} 1 | 6" for a, b in PAIRS]
+VIEW = view("orbit-set", vocabulary(), 600)
+
+
+def make():
+    return [VIEW.tokens(text) for text in TEXTS]
+
+
+def nothing():
+    raise AssertionError("samples are made again")
+
+
+def test_samples_are_made_once_and_read_as_they_were(tmp_path):
+    cache = tmp_path / "deep" / "cache"
+    first = cached_samples(cache, VIEW, TEXTS, make)
+    again = cached_samples(cache, VIEW, TEXTS, nothing)
+    for one, other, made in zip(first, again, make(), strict=True):
+        assert one.dtype == other.dtype == np.uint16
+        assert one.tolist() == other.tolist() == list(made)
+    assert not again[0].flags.owndata  # a view of the file
+    assert not again[0].flags.writeable
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_another_view_another_order_and_other_strings_are_other_samples(tmp_path):
+    cached_samples(tmp_path, VIEW, TEXTS, make)
+    for look, texts in (
+        (view("sequence", vocabulary(), 600), TEXTS),
+        (view("orbit-set", vocabulary(), 601), TEXTS),
+        (VIEW, TEXTS[::-1]),
+        (VIEW, TEXTS[1:]),
+    ):
+        with pytest.raises(AssertionError, match="made again"):
+            cached_samples(tmp_path, look, texts, nothing)
+
+
+def test_damage_is_refused_and_says_what_to_delete(tmp_path):
+    cached_samples(tmp_path, VIEW, TEXTS, make)
+    [entry] = tmp_path.iterdir()
+    path = entry / "samples.arrow"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=rf"samples\.arrow.*delete {entry}"):
+        cached_samples(tmp_path, VIEW, TEXTS, make)
+
+
+def test_what_cannot_be_made_leaves_nothing(tmp_path):
+    with pytest.raises(AssertionError):
+        cached_samples(tmp_path / "cache", VIEW, TEXTS, nothing)
+    assert not list(tmp_path.glob("cache/*"))
+
+
+def test_pretraining_reads_its_token_corpus_from_the_cache(tmp_path, monkeypatch):
+    table = tmp_path / "strings.parquet"
+    columns = {"id": [str(k) for k in range(24)], "scope": TEXTS, "dialect": ["orbit"] * 24}
+    pq.write_table(pa.table(columns), table)
+    cache = tmp_path / "cache"
+    options = make_options({"fractions": [0.6, 0.2, 0.2], "sample_cache": str(cache)})
+    plain = make_options({"fractions": [0.6, 0.2, 0.2]})
+    RunFolder(tmp_path / "plain").begin([table], plain, 500)
+    RunFolder(tmp_path / "one").begin([table], options, 500)
+    monkeypatch.setattr(run_folder, "build_tokens", nothing)
+    RunFolder(tmp_path / "two").begin([table], options, 500)
+    files = sorted(path.name for path in (tmp_path / "plain/tokens").iterdir())
+    for run in ("one", "two"):
+        here = tmp_path / run / "tokens"
+        assert sorted(path.name for path in here.iterdir()) == files
+        for name in files:
+            assert (here / name).read_bytes() == (tmp_path / "plain/tokens" / name).read_bytes()
+        open_tokens(here)
+    [entry] = cache.iterdir()
+    shard = entry / "train-00000.arrow"
+    shard.write_bytes(shard.read_bytes()[:-8])
+    with pytest.raises(InputError, match=r"train-00000\.arrow.*delete"):
+        RunFolder(tmp_path / "three").begin([table], options, 500)
