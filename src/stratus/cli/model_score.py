@@ -14,9 +14,7 @@ from stratus.cli.flags import FormulaColumn, IdColumn, Quiet, SpaceGroupColumn, 
 def score(  # noqa: PLR0917 - one parameter for each flag
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL", help="Folder of a model, bundled, or a checkpoint of pretrain."
-        ),
+        typer.Argument(metavar="MODEL", help="Folder of a model, bundled, or a checkpoint."),
     ],
     table: Annotated[
         list[Path], typer.Argument(metavar="TABLE...", help="Crystals, with labels or without.")
@@ -40,8 +38,9 @@ def score(  # noqa: PLR0917 - one parameter for each flag
 ) -> None:
     """Measure a model on crystals, beside the best constant guess.
 
-    A model that predicts properties is measured on the labels of the table, by every metric; a
-    checkpoint of stratus pretrain, or its model, by how well it guesses masked tokens.
+    A model that predicts properties, or a checkpoint of stratus finetune, is measured on the labels
+    of the table, by every metric; a checkpoint of stratus pretrain, or its model, by how well it
+    guesses masked tokens.
     """
     with reported():
         from stratus.cli.model_score_report import print_labels, print_masked
@@ -49,10 +48,16 @@ def score(  # noqa: PLR0917 - one parameter for each flag
         from stratus.files.whole import write_whole
         from stratus.inference.labelled_scores import read_for_scores, score_labels
         from stratus.inference.masked_scores import score_masked
-        from stratus.inference.predictor import load
+        from stratus.inference.predictor import Predictor, load
+        from stratus.training.finetune.kept_checkpoint import is_kept, open_kept
         from stratus.training.run_checkpoints import is_checkpoint
 
-        predictor = None if is_checkpoint(Path(model)) else load(model)
+        if not is_checkpoint(Path(model)):
+            predictor = load(model)
+        elif is_kept(model):
+            predictor = Predictor(open_kept(model))
+        else:
+            predictor = None
         if predictor is not None and predictor.tasks:
             read = read_for_scores(
                 predictor,

@@ -104,23 +104,13 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
         stratus.errors.StratusError: the disk is full or may not be written.
     """
     folder = Path(folder)
-    kind = find_architecture(architecture)
     where = f"{folder} cannot be saved"
     members = tuple(members)
     check_alike(members, where)
     for name in carried:
         if name not in CARRIED:
             raise InputError(f"{where}: a bundle carries {' and '.join(CARRIED)}, not {name}")
-    description = Description(
-        architecture=architecture,
-        numerics=kind.numerics,
-        config=_plain(members[0].config),
-        view=kind.view,
-        dialect=_dialect(dialect),
-        max_length=max_length,
-        vocabulary_sha256=vocabulary.sha256,
-        members=[_describe(member) for member in members],
-    )
+    description = describe(members, architecture, dialect, vocabulary, max_length)
     skeleton = build_skeleton(description, vocabulary, where)
     check_layout(layout_of(members), layout_of(skeleton.members), where)
     if calibration is not None:
@@ -294,6 +284,38 @@ def _check_calibration(calibration: Calibration, members: Sequence[Net], where: 
                     f"{where}: {task} was calibrated for the group {group!r}, but no member is of "
                     "that group"
                 )
+
+
+def describe(
+    members: Sequence[Net],
+    architecture: str,
+    dialect: str,
+    vocabulary: Vocabulary,
+    max_length: int,
+) -> Description:
+    """Return what nets are, so that :func:`stratus.models.skeleton.build_skeleton` can build them.
+
+    Args:
+        members: nets of one architecture, all of one config.
+        architecture: its name in the table of architectures.
+        dialect: ``orbit`` or ``paper``.
+        vocabulary: what token ids mean.
+        max_length: most rows of the encoder that a crystal may have.
+
+    Raises:
+        stratus.errors.InputError: a name is unknown.
+    """
+    kind = find_architecture(architecture)
+    return Description(
+        architecture=architecture,
+        numerics=kind.numerics,
+        config=_plain(members[0].config),
+        view=kind.view,
+        dialect=_dialect(dialect),
+        max_length=max_length,
+        vocabulary_sha256=vocabulary.sha256,
+        members=[_describe(member) for member in members],
+    )
 
 
 def _describe(member: Net) -> MemberDescription:

@@ -25,6 +25,7 @@ from stratus.training.state_json import join, split
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     import torch
 
@@ -94,6 +95,18 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
             raise
         raise ResumeError(f"the checkpoint {folder} cannot be read ({error})") from None
     return state
+
+
+def net_weights(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return the weights of the net of a checkpoint; averaged ones where the run averages."""
+    tensors, prefix = state["state_dict"], "net."
+    if "averaged" in state:
+        tensors, prefix = state["averaged"], "module."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def newest(folder: Path) -> tuple[int, dict[str, Any]] | None:

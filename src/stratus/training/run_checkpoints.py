@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stratus.errors import InputError
-from stratus.training.checkpoints import STATE, read_checkpoint
+from stratus.training.checkpoints import STATE, net_weights, read_checkpoint
 from stratus.training.options import make_options, read_options
 from stratus.training.pretrain import make_net
 from stratus.training.run_folder import RunFolder
@@ -58,16 +58,8 @@ def open_checkpoint(folder: str | Path) -> RunCheckpoint:
     options = make_options(read_options(run.options))
     net, view, _ = make_net(options)
     state = read_checkpoint(folder)
-    tensors, prefix = state["state_dict"], "net."
-    if "averaged" in state:
-        tensors, prefix = state["averaged"], "module."
-    weights = {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
     try:
-        net.load_state_dict(weights)
+        net.load_state_dict(net_weights(state))
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{folder} holds no weights of this net ({reason})") from None

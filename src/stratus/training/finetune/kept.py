@@ -27,15 +27,15 @@ from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
 from stratus.training.checkpoints import CheckpointWriteError, read_checkpoint, write_checkpoint
 from stratus.training.device import is_first_process
+from stratus.training.finetune.kept_checkpoint import write_kept_description
 from stratus.training.fit import FitFolder, Fitted
 from stratus.training.fit_options import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from torch import nn
-
     from stratus.corpora.tables.table import Table
+    from stratus.models.net import Net
     from stratus.tasks.task import Task
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.start import Start
@@ -96,6 +96,7 @@ class KeptNets:
         self.logs = output.with_name(f"{output.name}.logs")
         self.refuge = _refuge(output)
         self._run, self._nets = "", 0
+        self._start: Start | None = None
         self._new = True
         self._order = (self.folder, self.refuge)
         for place in self._order if not resume else ():
@@ -129,22 +130,24 @@ class KeptNets:
         where = " and ".join(map(str, self.places))
         return f"{nets} kept in {where}: mend the cause and go on with --resume"
 
-    def begin(self, run: Mapping[str, Any], nets: int) -> None:
+    def begin(self, run: Mapping[str, Any], nets: int, start: Start) -> None:
         """Say what the nets depend on.
 
         Args:
             run: plain values.
             nets: how many there will be.
+            start: where they start, which says what is written of each net beside its weights.
 
         Raises:
             ResumeError: the nets that are there belong to another run.
         """
         self._run = json.dumps(run, indent=1, sort_keys=True)
         self._nets = nets
+        self._start = start
         for place in self.places:
             _check_same(place, json.loads(self._run))
 
-    def learned(self, net: nn.Module, seed: int, name: str, learn: Callable[..., Fitted]) -> Fitted:
+    def learned(self, net: Net, seed: int, name: str, learn: Callable[..., Fitted]) -> Fitted:
         """Give a net its weights: those that are kept, or those that it learns now.
 
         Args:
@@ -174,11 +177,11 @@ class KeptNets:
         logs = self.logs / re.sub(r"[^\w.-]", "_", name)
         if not is_first_process():
             return learn(run=FitFolder(place / unfinished, logs, required=False))
-        can_keep = self._open(place)
+        can_keep = self._open(place, net, seed)
         fitted = learn(
             run=FitFolder(place / unfinished if can_keep else None, logs, required=False)
         )
-        self._write(finished, {"weights": dict(net.state_dict()), "fitted": asdict(fitted)})
+        self._write(net, seed, {"weights": dict(net.state_dict()), "fitted": asdict(fitted)})
         shutil.rmtree(place / unfinished, ignore_errors=True)
         self._new = False
         return fitted
@@ -189,7 +192,7 @@ class KeptNets:
             if place == self.folder or _is_own(place):
                 shutil.rmtree(place, ignore_errors=True)
 
-    def _check_room(self, net: nn.Module) -> None:
+    def _check_room(self, net: Net) -> None:
         """Refuse before hours of work what there is no room for after them."""
         size = sum(value.numel() * value.element_size() for value in net.state_dict().values())
         need = size * self._nets
@@ -202,24 +205,30 @@ class KeptNets:
                 "free there; make room, or name another place"
             )
 
-    def _open(self, place: Path) -> bool:
-        """Make a place for nets, and say in it of which run; False where that cannot be."""
+    def _open(self, place: Path, net: Net, seed: int) -> bool:
+        """Make a place for nets, and say in it of which run, and what this net is.
+
+        Returns:
+            False where that cannot be.
+        """
         try:
             place.mkdir(mode=0o700 if place == self.refuge else 0o777, exist_ok=True)
             if place == self.refuge and not _is_own(place):
                 return False
             write_whole(place / RUN, self._run)
+            if self._start is not None:
+                write_kept_description(place, seed, net, self._start)
         except OSError as error:
             _log.warning("a net cannot be kept in %s (%s)", place, error)
             return False
         return True
 
-    def _write(self, name: str, state: dict[str, Any]) -> None:
+    def _write(self, net: Net, seed: int, state: dict[str, Any]) -> None:
         for place in self._order:
-            if not self._open(place):
+            if not self._open(place, net, seed):
                 continue
             try:
-                write_checkpoint(state, place / name)
+                write_checkpoint(state, place / f"net-{seed:014x}")
             except CheckpointWriteError as error:
                 _log.warning("a net cannot be kept in %s (%s)", place, error)
             else:

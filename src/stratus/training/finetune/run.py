@@ -88,7 +88,7 @@ def finetune(
     ]
     if kept is not None:
         digests = [digest(fold, table) for fold in used]
-        kept.begin(run_of(table, digests, tasks, options, start), left * options.members)
+        kept.begin(run_of(table, digests, tasks, options, start), left * options.members, start)
     seen = read_samples(table, start.view, options.sample_cache)
     smaller: list[ShareScores] = []
     for share, of_share, shared in zip(shares, by_share, overlaps, strict=True):
