@@ -14,11 +14,12 @@ from stratus.training.events import Stepped, Validated
 from stratus.training.pretrain import Started
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.progress import TaskID
 
-    from stratus.training.finish import PretrainSummary
+    from stratus.training.finish import MaskedShare, PretrainSummary
     from stratus.training.pretrain import Event
 
 
@@ -71,6 +72,8 @@ class Report:
             of_elements = "" if elements is None else f"{elements.accuracy:.4f}"
             table.add_row(name, f"{score.loss:.4f}", f"{score.accuracy:.4f}", of_elements)
         self._console.print(table)
+        if summary.shares:
+            self._console.print(_shares(summary.shares))
         self._console.print(f"Model: {self._run / 'bundle'}", markup=False)
 
     def _start(self, event: Started) -> None:
@@ -82,7 +85,7 @@ class Report:
             "splits      " + ", ".join(f"{name} {count:,}" for name, count in rows.items()),
             *(
                 f"{'' if k else 'tables':<12}{part.table}: {count:,} an epoch of {part.train:,}"
-                for k, (part, count) in enumerate(zip(corpus.parts, event.draws, strict=True))
+                for k, (part, count) in enumerate(zip(corpus.parts, event.draws, strict=False))
             ),
             f"parameters  {fit.parameters:,}",
             f"epoch       {event.tokens_per_epoch:,} tokens, {fit.steps_per_epoch:,} steps",
@@ -111,3 +114,16 @@ class Report:
         if "utilisation" in event.rates:
             text += f"  {event.rates['utilisation']:.0%} of peak"
         self._bar.update(self._task, completed=event.step, description=text)
+
+
+def _shares(shares: Sequence[MaskedShare]) -> Table:
+    """Return the learning curve: loss and accuracy by the share of the training crystals."""
+    table = Table(title="By the share of the training crystals: masked tokens of the test split")
+    for column in ("share", "crystals", "loss (nats)", "accuracy"):
+        table.add_column(column, justify="right")
+    for one in shares:
+        score = one.model
+        table.add_row(
+            f"{one.share:.3g}", f"{one.rows:,}", f"{score.loss:.4f}", f"{score.accuracy:.4f}"
+        )
+    return table

@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     BATCH_ORDER = 2
     HIDING = 3
     MIXTURE = 4
+    TRAIN_SHARE = 5
 
 
 def key(purpose: Purpose, seed: int, epoch: int | npt.NDArray[np.int64]) -> Words:

@@ -29,7 +29,7 @@ from stratus.training.run_folder import write_text
 from stratus.training.throughput import n_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
     from stratus.models.net import Net
@@ -38,6 +38,26 @@ if TYPE_CHECKING:
     from stratus.training.fit import Fitted
     from stratus.training.options import PretrainOptions
     from stratus.training.run_folder import RunFolder
+
+
+class MaskedShare(BaseModel):
+    """How good a net is that learned from a share of the training crystals.
+
+    Attributes:
+        share: of the training crystals.
+        rows: how many these are.
+        best_step: the step whose weights were scored.
+        validation_loss: of these weights.
+        model: score on the masked tokens of the test split.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float
+    rows: int
+    best_step: int
+    validation_loss: float
+    model: TokenScore
 
 
 class PretrainSummary(BaseModel):
@@ -53,6 +73,8 @@ class PretrainSummary(BaseModel):
         best_step: the step whose weights are in the bundle.
         model: score of the model on the masked tokens of the test split, in float32.
         baselines: scores on the same places, by the name of the baseline.
+        shares: of each share of the training crystals that was learned from, the smallest first;
+            empty where there is one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +88,7 @@ class PretrainSummary(BaseModel):
     best_step: int
     model: TokenScore
     baselines: dict[str, TokenScore]
+    shares: tuple[MaskedShare, ...] = ()
 
 
 def read_summary(run: RunFolder) -> PretrainSummary:
@@ -125,6 +148,7 @@ def finish(
     rows: Callable[[TokenCorpus], MaskedRows],
     corpora: TokenCorpora,
     fitted: Fitted,
+    smaller: Sequence[MaskedShare],
     card: Mapping[str, Any] | None,
 ) -> PretrainSummary:
     """Score the test split, save the model, and write the result.
@@ -134,8 +158,9 @@ def finish(
         net: with the best weights.
         options: of the run.
         rows: makes a source of a split; its masks are always the same.
-        corpora: the three splits.
+        corpora: the three splits; of the training split what was learned from.
         fitted: how the weights were found.
+        smaller: what smaller shares of the training split came to.
         card: what the owner says about the model.
     """
     info, words = corpora.info, vocabulary()
@@ -148,17 +173,23 @@ def finish(
     unigram, place = fit_baselines(corpora.train, words)
     copying = fit_copying(map(masked_batch, steps(rows(corpora.validation))), place, words)
     baselines = score_baselines([copying, place, unigram], map(masked_batch, test), words)
+    device = device_here(options.accelerator)
     summary = PretrainSummary(
         encoder=options.encoder,
         preset=options.preset,
         parameters=n_parameters(net),
-        rows={str(split): rows for split, rows in info.rows.items()},
+        rows={str(split): rows for split, rows in info.rows.items()}
+        | {"train": len(corpora.train)},
         duplicates=info.duplicates,
         too_long=info.too_long,
         best_step=fitted.best_step,
-        model=score_places(net, test, device_here(options.accelerator)),
+        model=score_places(net, test, device),
         baselines=baselines,
     )
+    if smaller:
+        last = share_score(options.train_shares[-1], fitted, corpora, summary.model)
+        summary = summary.model_copy(update={"shares": (*smaller, last)})
+    left_out = set() if smaller else {"shares"}
     save_bundle(
         run.bundle,
         members=[net],
@@ -173,13 +204,33 @@ def finish(
             rows=info.kept,
             digest=info.table_sha256,
         ),
-        metrics=summary.model_dump(mode="json"),
+        metrics=summary.model_dump(mode="json", exclude=left_out),
         replace=True,
     )
     if fitted.speed:
         write_text(run.throughput, json.dumps(dict(fitted.speed), indent=1) + "\n")
-    write_text(run.metrics, summary.model_dump_json(indent=1) + "\n")
+    write_text(run.metrics, summary.model_dump_json(indent=1, exclude=left_out) + "\n")
     return summary
+
+
+def share_score(
+    share: float, fitted: Fitted, corpora: TokenCorpora, model: TokenScore
+) -> MaskedShare:
+    """Return how good a net is that learned from a share of the training crystals.
+
+    Args:
+        share: of the training crystals.
+        fitted: how its weights were found.
+        corpora: the splits, of the training split what was learned from.
+        model: its score on the test split.
+    """
+    return MaskedShare(
+        share=share,
+        rows=len(corpora.train),
+        best_step=fitted.best_step,
+        validation_loss=fitted.validation_loss,
+        model=model,
+    )
 
 
 def score_places(net: Net, steps: Iterable[Step], device: torch.device) -> TokenScore:

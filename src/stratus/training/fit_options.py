@@ -57,6 +57,11 @@ class FitOptions(BaseModel):
         "auto", description="bf16 on GPUs that have it, else 32."
     )
     seed: int = Field(0, ge=0, description="Decides fresh weights, order and dropout.")
+    train_share: float | tuple[float, ...] = Field(
+        1.0,
+        description="Share of the training rows that are used; of a list each in turn, and the "
+        "model is that of the largest.",
+    )
     validation_share: float | None = Field(
         None,
         gt=0,
@@ -93,6 +98,22 @@ class FitOptions(BaseModel):
                 f"min_epochs {self.min_epochs} is more than epochs {self.epochs}; raise epochs"
             )
         return self
+
+    @model_validator(mode="after")
+    def _shares_are_of_a_whole(self) -> Self:
+        shares = self.train_shares
+        if not shares or len({*shares}) < len(shares) or not all(0 < x <= 1 for x in shares):
+            raise ValueError(
+                f"train_share cannot be {self.train_share}; give a number above 0 and at most 1, "
+                "or a list of different ones"
+            )
+        return self
+
+    @property
+    def train_shares(self) -> tuple[float, ...]:
+        """The shares of the training rows, the smallest first."""
+        shares = self.train_share
+        return tuple(sorted(shares)) if isinstance(shares, tuple) else (shares,)
 
     @property
     def peak_rate(self) -> float:

@@ -75,6 +75,15 @@ class PretrainOptions(FitOptions):
             )
         return self
 
+    @model_validator(mode="after")
+    def _shares_are_of_one_table(self) -> Self:
+        if self.mixture.is_set and self.train_shares != (1.0,):
+            raise ValueError(
+                "train_share takes rows of all tables alike, and mixture gives each table its own "
+                "share; leave one of them out"
+            )
+        return self
+
     @property
     def shares(self) -> tuple[float, float, float]:
         """Shares of train, validation and test; of ``fractions``, unless ``validation_share``."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import torch
 
 from stratus.encoders.table import architecture, configure, in_words
@@ -15,12 +17,21 @@ from stratus.errors import InputError
 from stratus.files.lock import sole_writer
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
 from stratus.models.net import Net
+from stratus.objectives.hash_rng import Purpose, key, permutation
 from stratus.objectives.masked_tokens import MaskedRows, MaskedTokens
 from stratus.scope.vocabulary import vocabulary
-from stratus.training.device import is_first_process
+from stratus.training.device import device_here, is_first_process
 from stratus.training.events import FitStarted
-from stratus.training.finish import PretrainSummary, finish, make_card, read_summary
+from stratus.training.finish import (
+    PretrainSummary,
+    finish,
+    make_card,
+    read_summary,
+    score_places,
+    share_score,
+)
 from stratus.training.fit import FitFolder, check_devices, fit
+from stratus.training.loader import Loader
 from stratus.training.mixture import Mixture
 from stratus.training.operations import cost_of
 from stratus.training.options import PretrainOptions
@@ -36,6 +47,7 @@ if TYPE_CHECKING:
     from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
     from stratus.corpora.tokens.info import CorpusInfo
     from stratus.training.events import FitEvent, OnFitEvent
+    from stratus.training.fit import Fitted
     from stratus.training.overfit import Overfitted
     from stratus.views.view import View
 
@@ -47,7 +59,8 @@ class Started:
     Attributes:
         encoder: architecture and sizes of the encoder.
         corpus: counts of the token corpus.
-        draws: training crystals of each table in an epoch; empty where there is one table.
+        draws: training crystals of each table in an epoch; empty where there is one table, or where
+            a share of them is learned from.
         tokens_per_epoch: real tokens of the training split, or of the first epoch of a mixture.
         fit: steps, device, and how many parameters.
     """
@@ -144,36 +157,52 @@ def overfit_masked(
 def _run(
     setup: _Setup, card: Mapping[str, Any] | None, on_progress: OnProgress, *, resume: bool
 ) -> PretrainSummary | None:
-    run, options, net = setup.run, setup.options, setup.net
+    run, options = setup.run, setup.options
     if resume and run.metrics.exists():
         return read_summary(run)
     if is_first_process():
         run.sweep()
-    train = setup.train()
-    fitted = fit(
-        net,
+    smaller = []
+    for share in options.train_shares[:-1]:
+        part = setup.with_share(share)
+        fitted = _fit(part, run.of_share(share), on_progress)
+        if is_first_process():
+            test = Loader(
+                part.rows(part.corpora.test), options.batch_size, options.seed, shuffle=False
+            )
+            scored = score_places(part.net, test, device_here(options.accelerator))
+            smaller.append(share_score(share, fitted, part.corpora, scored))
+    whole = setup.with_share(options.train_shares[-1])
+    fitted = _fit(whole, FitFolder(run.checkpoints, run.logs), on_progress)
+    if not is_first_process():
+        return None
+    return finish(
+        run,
+        whole.net,
+        options,
+        rows=whole.rows,
+        corpora=whole.corpora,
+        fitted=fitted,
+        smaller=smaller,
+        card=card,
+    )
+
+
+def _fit(setup: _Setup, folder: FitFolder, on_progress: OnProgress) -> Fitted:
+    options, train = setup.options, setup.train()
+    return fit(
+        setup.net,
         MaskedTokens(),
         train,
         setup.rows(setup.corpora.validation),
         options,
         seed=options.seed,
         dropout_key=lambda rank, step: (options.seed, rank, step),
-        run=FitFolder(run.checkpoints, run.logs),
-        flops=cost_of(net, train),
+        run=folder,
+        flops=cost_of(setup.net, train),
         on_event=lambda event: on_progress(
             _started(setup, train, event) if isinstance(event, FitStarted) else event
         ),
-    )
-    if not is_first_process():
-        return None
-    return finish(
-        run,
-        net,
-        options,
-        rows=setup.rows,
-        corpora=setup.corpora,
-        fitted=fitted,
-        card=card,
     )
 
 
@@ -185,6 +214,19 @@ class _Setup:
     config: BaseModel
     view: View
     net: Net
+
+    def with_share(self, share: float) -> _Setup:
+        """Return the same with a fresh net and a share of the training split.
+
+        What is in a share is in a larger one too.
+        """
+        if share == 1:
+            return self
+        whole = self.corpora.train
+        order = permutation(key(Purpose.TRAIN_SHARE, self.options.seed, 0), len(whole))
+        rows = np.sort(order[: math.ceil(share * len(whole))])
+        net, _, _ = make_net(self.options)
+        return replace(self, net=net, corpora=replace(self.corpora, train=whole.part(rows)))
 
     def train(self) -> MaskedRows | Mixture:
         """Return what is learned from: each row once an epoch, or tables by their shares."""
@@ -254,6 +296,8 @@ def _most_tokens(view: View) -> int:
 def _started(setup: _Setup, train: MaskedRows | Mixture, fit: FitStarted) -> Started:
     options, lengths, parts = setup.options, setup.corpora.train.lengths, setup.corpora.info.parts
     draws, seen = tuple(part.train for part in parts), lengths
+    if options.train_shares != (1.0,):
+        draws = ()
     if isinstance(train, Mixture):
         draws, seen = train.draws, lengths[train.drawn(0).rows]
     return Started(

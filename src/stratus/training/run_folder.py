@@ -19,6 +19,7 @@ from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
 from stratus.scope.vocabulary import vocabulary
+from stratus.training.fit import FitFolder
 from stratus.training.options import (
     PretrainOptions,
     check_same,
@@ -73,6 +74,11 @@ class RunFolder:
     def logs(self) -> Path:
         """The curves, as CSV and for TensorBoard."""
         return self.path / "logs"
+
+    def of_share(self, share: float) -> FitFolder:
+        """Return where the net of a share of the training crystals lies, but for the last."""
+        name = f"share-{share:g}"
+        return FitFolder(self.path / "shares" / name, self.logs / name)
 
     @property
     def metrics(self) -> Path:

@@ -37,23 +37,45 @@ class TokenCorpus:
 
     Args:
         columns: the columns ``id`` and ``tokens`` of each shard, in order.
+        chosen: which of their rows, ``[k]`` int64, in the order wanted; all if None.
     """
 
-    def __init__(self, columns: Sequence[tuple[pa.StringArray, pa.ListArray]]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[tuple[pa.StringArray, pa.ListArray]],
+        chosen: np.ndarray | None = None,
+    ) -> None:
+        self._columns = columns
         self._ids = [ids for ids, _ in columns]
         self._values = [tokens.values.to_numpy() for _, tokens in columns]
         self._offsets = [tokens.offsets.to_numpy() for _, tokens in columns]
         self._ends = np.cumsum([len(ids) for ids in self._ids], dtype=np.int64)
+        self._chosen = chosen
+
+    def part(self, rows: np.ndarray) -> TokenCorpus:
+        """Return a corpus of some of the crystals.
+
+        Args:
+            rows: which, ``[k]`` int64, in the order in which the part has them.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        self.take(rows[:0] if not len(rows) else [rows.min(), rows.max()])
+        return TokenCorpus(self._columns, rows if self._chosen is None else self._chosen[rows])
 
     def __len__(self) -> int:
         """Return the number of crystals."""
+        if self._chosen is not None:
+            return len(self._chosen)
         return int(self._ends[-1]) if self._ids else 0
 
     @cached_property
     def lengths(self) -> np.ndarray:
         """Tokens of each crystal, ``[rows]`` int32."""
         parts = [np.diff(offsets).astype(np.int32) for offsets in self._offsets]
-        return np.concatenate([np.empty(0, dtype=np.int32), *parts])
+        whole = np.concatenate([np.empty(0, dtype=np.int32), *parts])
+        return whole if self._chosen is None else whole[self._chosen]
 
     def tokens(self, row: int) -> np.ndarray:
         """Return the token ids of one crystal, ``[n]`` uint16; a read-only view of the file.
@@ -86,6 +108,8 @@ class TokenCorpus:
         outside = wanted[(wanted < 0) | (wanted >= len(self))]
         if len(outside):
             raise IndexError(f"row {outside[0]} of a corpus of {len(self)}")
+        if self._chosen is not None:
+            wanted = self._chosen[wanted]
         shards = np.searchsorted(self._ends, wanted, side="right")
         places = wanted - np.concatenate([[0], self._ends])[shards]
         return zip(shards.tolist(), places.tolist(), strict=True)

@@ -57,11 +57,6 @@ class FinetuneOptions(FitOptions):
     keep_heads: bool = Field(
         default=False, description="Take the heads of the model over, where it has the target."
     )
-    train_share: float | tuple[float, ...] = Field(
-        1.0,
-        description="Share of the training rows of each fold that are used; of a list each in "
-        "turn, and the model is that of the largest.",
-    )
 
     @model_validator(mode="before")
     @classmethod
@@ -69,22 +64,6 @@ class FinetuneOptions(FitOptions):
         if not isinstance(values, dict) or "tasks" not in values:
             return values
         return {**values, "tasks": make_tasks(merge_targets(values["tasks"]), values.get("law"))}
-
-    @property
-    def train_shares(self) -> tuple[float, ...]:
-        """The shares of the training rows, the smallest first."""
-        shares = self.train_share
-        return tuple(sorted(shares)) if isinstance(shares, tuple) else (shares,)
-
-    @model_validator(mode="after")
-    def _shares_are_of_a_whole(self) -> Self:
-        shares = self.train_shares
-        if not shares or len({*shares}) < len(shares) or not all(0 < x <= 1 for x in shares):
-            raise ValueError(
-                f"train_share cannot be {self.train_share}; give a number above 0 and at most 1, "
-                "or a list of different ones"
-            )
-        return self
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
