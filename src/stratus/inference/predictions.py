@@ -80,8 +80,8 @@ class Predictions(Mapping[str, Predicted]):
 
     def __repr__(self) -> str:
         """Return one line."""
-        rejects = f", {len(self.rejects):,} rejects" if self.rejects else ""
-        return f"<Predictions for {len(self.rows):,} crystals{rejects}: {', '.join(self)}>"
+        rejects = f", {_count(len(self.rejects), 'reject')}" if self.rejects else ""
+        return f"<Predictions for {_count(len(self.rows), 'crystal')}{rejects}: {', '.join(self)}>"
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -141,16 +141,20 @@ class Predictions(Mapping[str, Predicted]):
                 values = "".join(f"<td>{_text(_number(line[k]))}</td>" for k in shown)
             body.append(f"<tr><th>{_text(row.id)}</th>{values}</tr>")
         more = [
-            f"{count:,} {what}"
+            _count(count, what)
             for count, what in (
-                (len(self.rows) - len(body), "more crystals"),
-                (len(places) - len(shown), "more targets"),
+                (len(self.rows) - len(body), "more crystal"),
+                (len(places) - len(shown), "more target"),
             )
             if count > 0
         ]
         end = f"<p>and {' and '.join(more)}</p>" if more else ""
         table = f"<tr><th>id</th>{heads}</tr>{''.join(body)}"
         return f"<table><caption>{_text(self._model.card.name)}</caption>{table}</table>{end}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _number(cell: Cell) -> str:
