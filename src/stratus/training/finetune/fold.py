@@ -21,6 +21,7 @@ from stratus.training.finetune.calibrating import bounds, calibrate_fold
 from stratus.training.finetune.events import EpochEnded, FoldEnded, FoldStarted
 from stratus.training.finetune.fold_results import LEVEL, FoldResult
 from stratus.training.finetune.labels import (
+    Samples,
     atoms_of,
     fold_rows,
     labels_of,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from stratus.training.finetune.kept import KeptNets
     from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.start import Start
-    from stratus.views.view import Sample
 
     Indices = npt.NDArray[np.int64]
 
@@ -58,8 +58,8 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
     tasks: Sequence[Task],
     start: Start,
     options: FinetuneOptions,
-    seen: tuple[Sequence[Sample], Indices],
-    tell: OnProgress,
+    samples: Samples,
+    on_progress: OnProgress,
     kept: KeptNets | None = None,
     nets_after: int = 0,
     share: float | None = None,
@@ -73,8 +73,8 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         tasks: what is learned.
         start: where each member starts.
         options: of the run.
-        seen: how the view sees each row of the table, and the encoder rows of each.
-        tell: called with what happens.
+        samples: how the view sees each row of the table.
+        on_progress: called with what happens.
         kept: keeps each net that is finished, and has those of before an interruption.
         nets_after: nets that are learned after this fold.
         share: of the training rows, where the fold is learned with others too; its nets are kept
@@ -85,7 +85,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         stratus.errors.StratusError: a validation loss is not finite, or there is no room to keep
             a net.
     """
-    rows = fold_rows(table, fold, tasks, start.view, seen, start.normalisers(tasks))
+    rows = fold_rows(table, fold, tasks, start.view, samples, start.normalisers(tasks))
     counts = {"train": len(rows.train), "validation": len(rows.validation), "test": len(rows.test)}
     nets, fitted = [], []
     label = fold.name if share is None else f"{fold.name} ({share:.3g} of the rows)"
@@ -93,7 +93,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         seed = seed_of_member(options.seed, fold.name, member)
         net = start.make_net(tasks, rows.normalisers, seed, member, fold.name)
         if member == 0:
-            tell(_started(label, net, counts, start, options))
+            on_progress(_started(label, net, counts, start, options))
         learn = partial(
             fit,
             net,
@@ -103,8 +103,8 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
             options,
             seed=seed,
             dropout_key=partial(_dropout_key, seed),
-            on_event=_teller(
-                tell, label, member, nets_after + options.members - 1 - member, options
+            on_event=_of_net(
+                on_progress, label, member, nets_after + options.members - 1 - member, options
             ),
         )
         if share is None:
@@ -132,11 +132,11 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
         fold=fold,
         tasks=tasks,
         view=start.view,
-        samples=seen[0],
+        samples=samples.of_rows,
         nets=nets,
         options=options,
     )
-    tell(
+    on_progress(
         FoldEnded(
             label,
             tuple(each.best_epoch for each in fitted),
@@ -178,14 +178,14 @@ def _dropout_key(seed: int, rank: int, step: int) -> tuple[int, ...]:
     return (seed, step, rank)
 
 
-def _teller(
-    tell: OnProgress, fold: str, member: int, nets_after: int, options: FinetuneOptions
+def _of_net(
+    on_progress: OnProgress, fold: str, member: int, nets_after: int, options: FinetuneOptions
 ) -> OnFitEvent:
     """Return what makes events of a run of those of one of its nets."""
 
     def on_event(event: FitEvent) -> None:
         if isinstance(event, Validated):
-            tell(
+            on_progress(
                 EpochEnded(
                     fold=fold,
                     member=member,

@@ -7,7 +7,7 @@ theirs; test rows have none.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -115,10 +115,20 @@ def with_a_label(table: Table, rows: Indices, tasks: Sequence[Task]) -> Indices:
     return rows[columns.any(axis=0)]
 
 
-def read_samples(
-    table: Table, view: View, cache: Path | None = None
-) -> tuple[list[Sample], Indices]:
-    """Return how a view sees each row, and the encoder rows of each.
+class Samples(NamedTuple):
+    """All rows of a table as a view sees them.
+
+    Attributes:
+        of_rows: the sample of each.
+        sizes: parts that each has for the encoder, int64 ``[n]``.
+    """
+
+    of_rows: Sequence[Sample]
+    sizes: Indices
+
+
+def read_samples(table: Table, view: View, cache: Path | None = None) -> Samples:
+    """Return how a view sees each row of a table.
 
     Args:
         table: all rows.
@@ -146,7 +156,7 @@ def read_samples(
         view.collate([samples[longest]])
     except InputError as error:
         raise InputError(f"crystal {table.ids[longest]!r}: {error}") from error
-    return samples, lengths
+    return Samples(samples, lengths)
 
 
 def fold_rows(
@@ -154,7 +164,7 @@ def fold_rows(
     fold: Fold,
     tasks: Sequence[Task],
     view: View,
-    seen: tuple[Sequence[Sample], Indices],
+    samples: Samples,
     kept: Mapping[str, Normaliser] | None = None,
 ) -> FoldRows:
     """Return the rows of a fold.
@@ -164,7 +174,7 @@ def fold_rows(
         fold: which part each is in.
         tasks: what is learned.
         view: how the encoder sees a crystal.
-        seen: of :func:`read_samples`.
+        samples: of :func:`read_samples`.
         kept: normalisers that are not fitted but taken over, by task.
 
     Raises:
@@ -182,8 +192,6 @@ def fold_rows(
             task, labels_of(table, task), here, fold.train, atoms_of(table, task)
         )
 
-    samples, lengths = seen
-
     def part(rows: Indices, *, labelled: bool) -> LabelledRows:
         targets, present = {}, {}
         for task in tasks if labelled else ():
@@ -193,7 +201,8 @@ def fold_rows(
             atoms = atoms_of(table, task)
             targets[task.name] = normaliser.normalise(labels, here, of_rows(atoms, rows))
             _check_finite(task, targets[task.name], table, rows)
-        return LabelledRows(view, [samples[row] for row in rows], lengths[rows], targets, present)
+        chosen = [samples.of_rows[row] for row in rows]
+        return LabelledRows(view, chosen, samples.sizes[rows], targets, present)
 
     return FoldRows(
         train=part(with_a_label(table, fold.train, tasks), labelled=True),

@@ -59,8 +59,8 @@ def overfit_labels(
     labelled = with_a_label(table, np.arange(len(table)), tasks)
     rows = labelled[choose_rows(count, len(labelled), options.seed)]
     fold = Fold("overfit", rows, rows, rows[:0])
-    seen = read_samples(table, start.view, options.sample_cache)
-    learned = fold_rows(table, fold, tasks, start.view, seen, start.normalisers(tasks))
+    samples = read_samples(table, start.view, options.sample_cache)
+    learned = fold_rows(table, fold, tasks, start.view, samples, start.normalisers(tasks))
     net = start.make_net(tasks, learned.normalisers, options.seed)
     return overfit(
         net,

@@ -69,7 +69,7 @@ def finetune(
         stratus.errors.StratusError: a validation loss is not finite, or there is no room to keep
             a net.
     """
-    options, tell = options or FinetuneOptions(), on_progress or _ignore
+    options, report = options or FinetuneOptions(), on_progress or _ignore
     tasks = with_classes(tuple(tasks) or options.tasks, table.classes)
     options = options.model_copy(update={"tasks": tasks})
     check_devices(options, resume=False)
@@ -89,7 +89,7 @@ def finetune(
     if kept is not None:
         digests = [digest(fold, table) for fold in used]
         kept.begin(run_of(table, digests, tasks, options, start), left * options.members, start)
-    seen = read_samples(table, start.view, options.sample_cache)
+    samples = read_samples(table, start.view, options.sample_cache)
     smaller: list[ShareScores] = []
     for share, of_share, shared in zip(shares, by_share, overlaps, strict=True):
         results = []
@@ -102,8 +102,8 @@ def finetune(
                 tasks=tasks,
                 start=start,
                 options=options,
-                seen=seen,
-                tell=tell,
+                samples=samples,
+                on_progress=report,
                 kept=kept,
                 nets_after=left * options.members,
                 share=None if of_share is used else share,
