@@ -27,7 +27,7 @@ from train import HERE, TEST, VALIDATION, place, read_tables, write_strings
 
 import stratus
 from stratus.files.sealed import sealing
-from stratus.models.bundle import check_files, load_bundle, write_domain
+from stratus.models.bundle import check_files, write_domain
 from stratus.models.loading import folder_of
 from stratus.models.seen import SeenFormulas, write_seen
 from stratus.scope.partial import Known, hide
@@ -36,12 +36,12 @@ from stratus.tasks.domain import Domain, Learned, metal_bound
 
 if TYPE_CHECKING:
     from stratus.corpora.tables.table import Table
-    from stratus.models.model import Model
+    from stratus.inference.predictor import Predictor
 
 GAP = "band_gap"
 
 
-def learned_from(table: Table, model: Model, sources: dict[str, Any]) -> Domain:
+def learned_from(table: Table, model: Predictor, sources: dict[str, Any]) -> Domain:
     """Return what the heads learned from, and where metals end."""
     where = np.array([place(formula) for formula in table.compositions])
     shares = table.fractions()
@@ -63,7 +63,7 @@ def learned_from(table: Table, model: Model, sources: dict[str, Any]) -> Domain:
     return found.model_copy(update={"widening": widening(held, model, found)})
 
 
-def metal_bounds(table: Table, model: Model) -> dict[Known, float]:
+def metal_bounds(table: Table, model: Predictor) -> dict[Known, float]:
     """Return the gap below which more crystals are metals than not, by how much is known."""
     gaps = table.labels[:, table.targets.index(GAP)]
     several = np.array([formula.count(" ") > 1 for formula in table.compositions])
@@ -73,13 +73,13 @@ def metal_bounds(table: Table, model: Model) -> dict[Known, float]:
         like = whole if kind is Known.WHOLE else ~whole
         rows = np.flatnonzero(np.isfinite(gaps) & several & like)
         texts = [hide(table.scopes[row], kind) for row in rows]
-        bound = metal_bound(gaps[rows], model.predict(texts, imposed=False)[GAP])
+        bound = metal_bound(gaps[rows], model.predict(texts, imposed=False)[GAP].value)
         if bound is not None:
             found[kind] = float(f"{bound:.3g}")
     return found
 
 
-def widening(table: Table, model: Model, domain: Domain) -> float | None:
+def widening(table: Table, model: Predictor, domain: Domain) -> float | None:
     """Return how many times as far as the ends of 90 % intervals 95 % of the labels are.
 
     Of crystals that are out of what a head learned from, those of all heads together; None where
@@ -119,7 +119,7 @@ def main() -> None:
     folder = folder_of(given.bundle)
     files = check_files(folder)
     table = read_tables(sources, given.data)
-    domain = learned_from(table, load_bundle(folder), sources)
+    domain = learned_from(table, stratus.load(folder), sources)
     seen = seen_by(table, sources, given.data)
     with sealing(folder, replace=True) as draft:
         for name in files:

@@ -71,8 +71,8 @@ def show_metals(model: Model, table: Table) -> None:
         bare, found = (model.predict(texts, imposed=imposed) for imposed in (False, True))
         gap, index = gaps[like], indices[like]
         there, has = np.isfinite(gap), np.isfinite(index)
-        metal = np.isnan(found[INDEX])
-        before, after = (np.abs(one[GAP] - gap)[there].mean() for one in (bare, found))
+        metal = np.isnan(found[INDEX].value)
+        before, after = (np.abs(one[GAP].value - gap)[there].mean() for one in (bare, found))
         print(f"| {kind} | {there.sum():,} | {(metal & there).sum():,} | "
               f"{(gap[metal & there] == 0).mean():.1%} | {before:.4g} | {after:.4g} | "
               f"{has.sum():,} | {(metal & has).sum() / has.sum():.1%} |")  # fmt: skip

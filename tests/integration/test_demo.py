@@ -41,7 +41,7 @@ class Model:
         "colour": SimpleNamespace(unit=""),
         "metal": SimpleNamespace(unit=""),
     }
-    heads = {}  # noqa: RUF012 - as above
+    model = SimpleNamespace(heads={})
 
     def predict(self, strings, *, interval):
         assert interval == 0.9
