@@ -60,7 +60,7 @@ def test_verbs_that_learn_share_their_flags_and_the_rest_is_set_by_name():
         said = flags(path)
         for name in (*names, "--set"):
             assert said[name] == ours[name], (path, name)
-        rare = {"--members", "--hide", "--steps", "--mask-ratio", "--precision", "--kind", "--per"}
+        rare = {"--members", "--hide", "--mask-ratio", "--precision", "--kind", "--per"}
         assert not rare & said.keys()
 
 
