@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from stratus.inference.data_frame import data_frame
 from stratus.inference.thermo_columns import cells, header
 from stratus.inference.thermo_curves import ThermoCurves, joined_curves, placed_curves
-from stratus.inference.windows import ThermoWindow, rows_with_notes
+from stratus.inference.windows import ThermoWindow, joined_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +43,7 @@ class CrystalCurves(ThermoCurves):
             model: what predicts.
             interval: share of crystals that the intervals are to hold.
         """
-        rows, notes = rows_with_notes(windows)
-        where = np.array([-1 if row.reject else k for k, row in enumerate(rows)], np.int64)
+        rows, where, notes = joined_rows(windows)
         curves = joined_curves([placed_curves(part.curves, part.where) for part in windows])
         window = ThermoWindow(rows, where, [], curves, notes)
         return cls(**vars(curves), window=window, model=model, interval=interval)

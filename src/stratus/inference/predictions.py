@@ -11,7 +11,7 @@ import numpy as np
 from stratus.inference.columns import OWN, cells, header
 from stratus.inference.data_frame import data_frame
 from stratus.inference.properties import predict_samples
-from stratus.inference.windows import Window, rows_with_notes
+from stratus.inference.windows import Window, joined_rows
 from stratus.tasks.predicted import Predicted, joined, placed
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class Predictions(Mapping[str, Predicted]):
         if not parts:
             nothing = predict_samples(model, [], [], level=interval)
             parts = [Window([], np.empty(0, np.int64), nothing)]
-        rows, notes = rows_with_notes(parts)
-        where = np.array([-1 if row.reject else k for k, row in enumerate(rows)], np.int64)
+        rows, where, notes = joined_rows(parts)
         predicted = joined(
             [
                 {name: placed(found, part.where) for name, found in part.predicted.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from stratus.inference.curves import thermo_samples
 from stratus.inference.properties import predict_samples
 from stratus.tasks.predicted import notes_on
@@ -12,7 +14,6 @@ from stratus.tasks.predicted import notes_on
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from stratus.inference.row import Row
@@ -75,16 +76,22 @@ def predicted_windows(
         yield Window(window.rows, window.where, predicted, notes)
 
 
-def rows_with_notes(
+def joined_rows(
     windows: Sequence[Window] | Sequence[ThermoWindow],
-) -> tuple[list[Row], dict[int, tuple[str, ...]]]:
-    """Return the rows of windows after one another, and the notes by the number of the row."""
+) -> tuple[list[Row], NDArray[np.int64], dict[int, tuple[str, ...]]]:
+    """Put the rows of windows after one another.
+
+    Returns:
+        the rows; ``[rows]``, for each its place among all of them, -1 for a reject; and the notes
+        by the number of the row.
+    """
     rows: list[Row] = []
     notes: dict[int, tuple[str, ...]] = {}
     for window in windows:
         notes |= {len(rows) + number: said for number, said in window.notes.items()}
         rows += window.rows
-    return rows, notes
+    where = np.array([-1 if row.reject else k for k, row in enumerate(rows)], np.int64)
+    return rows, where, notes
 
 
 @dataclass(frozen=True, eq=False)
