@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 import torch
 
 import stratus
-from stratus.corpora.tokens.build import build_tokens
+from stratus.corpora.packed.build import build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.encoders.table import architecture, configure
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from stratus.corpora.tokens.corpus import TokenCorpus
+    from stratus.corpora.packed.corpus import PackedCorpus
 
     Step = Callable[[], tuple[int, float]]
 
@@ -71,7 +71,7 @@ def made_up(count: int) -> list[str]:
     return sorted(texts)
 
 
-def corpus_of(texts: list[str], folder: Path) -> TokenCorpus:
+def corpus_of(texts: list[str], folder: Path) -> PackedCorpus:
     """Return a token corpus of the strings that the published length holds."""
     short = [text for text in texts if len(text.split()) <= PUBLISHED_LENGTH - 2]
     print(f"{len(short)} strings of {len(texts)} fit into {PUBLISHED_LENGTH} tokens")
@@ -100,7 +100,7 @@ def train(model: torch.nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer
 
 
 def ours(
-    corpus: TokenCorpus, encoder: str, size: str, precision: str, batch: int, device: torch.device
+    corpus: PackedCorpus, encoder: str, size: str, precision: str, batch: int, device: torch.device
 ) -> Step:
     """Return a function that makes one step of stratus."""
     words = vocabulary()
@@ -127,7 +127,7 @@ def ours(
 
 
 def published(
-    corpus: TokenCorpus, size: str, precision: str, batch: int, device: torch.device
+    corpus: PackedCorpus, size: str, precision: str, batch: int, device: torch.device
 ) -> Step:
     """Return a function that makes one step of the published recipe."""
     from transformers import BertConfig, BertForMaskedLM
@@ -215,7 +215,7 @@ def main() -> None:
 
 
 def compare(
-    corpus: TokenCorpus, size: str, device: torch.device, options: argparse.Namespace
+    corpus: PackedCorpus, size: str, device: torch.device, options: argparse.Namespace
 ) -> float:
     """Print the rates of all routes at one size; return ours over the published at the first."""
     routes: dict[tuple[str, str], Step] = {}

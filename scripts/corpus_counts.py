@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 
 from stratus.corpora.keys import Key, keys_of
-from stratus.corpora.tokens.table import open_table
+from stratus.corpora.packed.table import open_table
 
 ALL = "all together"
 

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stratus.corpora.tokens.build import build_tokens
+from stratus.corpora.packed.build import build_tokens
 from stratus.objectives.masked_tokens import TARGETS, WHERE, MaskedRows, masked_batch
 from stratus.objectives.token_baselines import fit_baselines, fit_copying, score_baselines
 from stratus.scope.vocabulary import Role, vocabulary
@@ -25,7 +25,7 @@ from stratus.views.table import view
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stratus.corpora.tokens.corpus import TokenCorpus
+    from stratus.corpora.packed.corpus import PackedCorpus
     from stratus.views.keys import Batch
 
 
@@ -54,7 +54,7 @@ def main() -> None:
         corpora = build_tokens(given.corpus, Path(folder) / "tokens")
         unigram, place = fit_baselines(corpora.train, words)
 
-        def masked(corpus: TokenCorpus) -> Iterator[Batch]:
+        def masked(corpus: PackedCorpus) -> Iterator[Batch]:
             return map(masked_batch, Loader(MaskedRows(corpus, seen), 256, shuffle=False))
 
         copying = fit_copying(masked(corpora.validation), place, words)

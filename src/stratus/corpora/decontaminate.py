@@ -14,9 +14,9 @@ import numpy as np
 from stratus.corpora.dedupe import check_tables
 from stratus.corpora.keys import Key, keys_of
 from stratus.corpora.listing import RowWriter, listing_writer
+from stratus.corpora.packed.table import open_table
 from stratus.corpora.tables.read_tables import file_names
 from stratus.corpora.tables.reading import read_crystals
-from stratus.corpora.tokens.table import open_table
 from stratus.errors import InputError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from stratus.corpora.dedupe_files import Spill, best_rows, number_column
 from stratus.corpora.digests import digests
 from stratus.corpora.keys import Key, keys_of
 from stratus.corpora.listing import LISTING_FIELDS, RowWriter, listing_writer
-from stratus.corpora.tokens.table import ScopeTable, open_table
+from stratus.corpora.packed.table import ScopeTable, open_table
 from stratus.errors import InputError
 
 if TYPE_CHECKING:

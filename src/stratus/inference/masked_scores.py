@@ -10,8 +10,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.packed.corpus import PackedCorpus
 from stratus.corpora.tables.read_tables import read_all_crystals
-from stratus.corpora.tokens.corpus import TokenCorpus
 from stratus.crystals.reading import ReadOptions
 from stratus.errors import InputError
 from stratus.heads.masked_tokens import MASKED_TOKENS
@@ -126,7 +126,7 @@ def score_masked(
     if not ids:
         raise InputError(f"no crystal of {' '.join(map(str, paths))} can be scored: {left_out}")
     tokens = pa.array(list(ids.values()), type=pa.list_(pa.uint16()))
-    corpus = TokenCorpus([(pa.array(list(ids), type=pa.string()), tokens)])
+    corpus = PackedCorpus([(pa.array(list(ids), type=pa.string()), tokens)])
     rows = MaskedRows(corpus, view, masking, seed)
     steps = Loader(rows, batch_size, seed, shuffle=False)
     return MaskedScores(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor, nn
 
-    from stratus.corpora.tokens.corpus import TokenCorpus
+    from stratus.corpora.packed.corpus import PackedCorpus
     from stratus.objectives.objective import Epochs, Rows
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
@@ -129,7 +129,7 @@ class MaskedRows:
     """
 
     def __init__(
-        self, corpus: TokenCorpus, view: View, masking: MaskingOptions | None = None, seed: int = 0
+        self, corpus: PackedCorpus, view: View, masking: MaskingOptions | None = None, seed: int = 0
     ) -> None:
         self._corpus = corpus
         self.view = view
@@ -184,7 +184,7 @@ def masked_batch(step: Step) -> Batch:
     return {**step.inputs, TARGETS: step.targets[MASKED_TOKENS]}
 
 
-def _sizes(corpus: TokenCorpus, view: View) -> Rows:
+def _sizes(corpus: PackedCorpus, view: View) -> Rows:
     """Return the encoder rows of each crystal, ``[n]``; refuses what the view refuses."""
     sizes = np.empty(len(corpus), dtype=np.int64)
     for start in range(0, len(corpus), _STRETCH):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from stratus.corpora.tokens.corpus import TokenCorpus
+    from stratus.corpora.packed.corpus import PackedCorpus
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
 
@@ -131,7 +131,7 @@ class Baseline:
 
 
 def fit_baselines(
-    corpus: TokenCorpus, vocabulary: Vocabulary, *, pseudo_count: float = 1.0
+    corpus: PackedCorpus, vocabulary: Vocabulary, *, pseudo_count: float = 1.0
 ) -> tuple[Baseline, Baseline]:
     """Count the tokens of a split that can be masked.
 
@@ -201,7 +201,7 @@ def score_baselines(
     return {name: tally.score() for name, tally in tallies.items()}
 
 
-def _counts(corpus: TokenCorpus, maskable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def _counts(corpus: PackedCorpus, maskable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Count each token at each place, ``[P, V]``."""
     counts = np.zeros((int(corpus.lengths.max()), len(maskable)), dtype=np.int64)
     for start in range(0, len(corpus), _STRETCH):

@@ -31,7 +31,7 @@ from stratus.training.throughput import n_parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
+    from stratus.corpora.packed.corpus import PackedCorpora, PackedCorpus
     from stratus.models.net import Net
     from stratus.objectives.masked_tokens import MaskedRows
     from stratus.objectives.objective import Step
@@ -145,8 +145,8 @@ def finish(
     net: Net,
     options: PretrainOptions,
     *,
-    rows: Callable[[TokenCorpus], MaskedRows],
-    corpora: TokenCorpora,
+    rows: Callable[[PackedCorpus], MaskedRows],
+    corpora: PackedCorpora,
     fitted: Fitted,
     smaller: Sequence[MaskedShare],
     card: Mapping[str, Any] | None,
@@ -214,7 +214,7 @@ def finish(
 
 
 def share_score(
-    share: float, fitted: Fitted, corpora: TokenCorpora, model: TokenScore
+    share: float, fitted: Fitted, corpora: PackedCorpora, model: TokenScore
 ) -> MaskedShare:
     """Return how good a net is that learned from a share of the training crystals.
 

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from stratus.corpora.tokens.corpus import TokenCorpora, TokenCorpus
-    from stratus.corpora.tokens.info import CorpusInfo
+    from stratus.corpora.packed.corpus import PackedCorpora, PackedCorpus
+    from stratus.corpora.packed.info import CorpusInfo
     from stratus.training.events import FitEvent, OnFitEvent
     from stratus.training.fit import Fitted
     from stratus.training.overfit import Overfitted
@@ -210,7 +210,7 @@ def _fit(setup: _Setup, folder: FitFolder, on_progress: OnProgress) -> Fitted:
 class _Setup:
     run: RunFolder
     options: PretrainOptions
-    corpora: TokenCorpora
+    corpora: PackedCorpora
     config: BaseModel
     view: View
     net: Net
@@ -236,7 +236,7 @@ class _Setup:
         sizes = [part.train for part in self.corpora.info.parts]
         return Mixture(rows, sizes, self.options.mixture.of(sizes), self.options.seed)
 
-    def rows(self, corpus: TokenCorpus) -> MaskedRows:
+    def rows(self, corpus: PackedCorpus) -> MaskedRows:
         """Return a split as a source of masked tokens."""
         return MaskedRows(corpus, self.view, self.options.masking, self.options.seed)
 
@@ -277,7 +277,7 @@ def _corpora(
     max_tokens: int,
     *,
     resume: bool,
-) -> TokenCorpora:
+) -> PackedCorpora:
     if not is_first_process():
         return run.join()
     if resume:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.corpora.tokens.corpus import open_tokens
+from stratus.corpora.packed.corpus import open_tokens
 from stratus.errors import InputError
 from stratus.training.options import make_options
 from stratus.training.pretrain import pretrain

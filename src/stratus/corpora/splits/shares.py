@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stratus.corpora.digests import drawn
+from stratus.corpora.packed.info import SPLITS
+from stratus.corpora.packed.splitting import check_fractions
 from stratus.corpora.tables.folds import Fold
 from stratus.corpora.tables.grouping import group_names
-from stratus.corpora.tokens.info import SPLITS
-from stratus.corpora.tokens.splitting import check_fractions
 from stratus.errors import InputError
 
 if TYPE_CHECKING:

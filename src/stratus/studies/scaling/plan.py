@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stratus.corpora.tokens.build import build_tokens
+from stratus.corpora.packed.build import build_tokens
 from stratus.errors import InputError
 from stratus.files.digest import sha256
 from stratus.studies.scaling.sizes import PAPER, Size, count, view_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.corpora.tokens.corpus import TokenCorpus
+    from stratus.corpora.packed.corpus import PackedCorpus
     from stratus.training.options import PretrainOptions
     from stratus.views.view import View
 
@@ -238,7 +238,7 @@ def _lengths(
         return lengths, rows_of(train, view), typical_text(train, view)
 
 
-def rows_of(train: TokenCorpus, view: View) -> NDArray[np.int64]:
+def rows_of(train: PackedCorpus, view: View) -> NDArray[np.int64]:
     """Return the rows of the encoder that each crystal of a corpus has, ``[n]``."""
     stretches = (
         train.take(range(start, min(start + _STRETCH, len(train))))
@@ -247,7 +247,7 @@ def rows_of(train: TokenCorpus, view: View) -> NDArray[np.int64]:
     return np.concatenate([view.lengths(samples) for samples in stretches])
 
 
-def typical_text(train: TokenCorpus, view: View) -> str:
+def typical_text(train: PackedCorpus, view: View) -> str:
     """Return the string of median length of a corpus."""
     middle = int(np.argsort(train.lengths, kind="stable")[len(train) // 2])
     return view.vocabulary.text(train.tokens(middle).tolist())

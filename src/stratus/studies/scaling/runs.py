@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stratus.corpora.documents import read_text
-from stratus.corpora.tokens.corpus import open_tokens
+from stratus.corpora.packed.corpus import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.digest import sha256
 from stratus.files.whole import whole_file

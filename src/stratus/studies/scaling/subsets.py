@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stratus.corpora.tokens.info import SPLITS
-from stratus.corpora.tokens.splitting import DUPLICATE, fate_of_rows
-from stratus.corpora.tokens.table import COLUMNS, open_table
+from stratus.corpora.packed.info import SPLITS
+from stratus.corpora.packed.splitting import DUPLICATE, fate_of_rows
+from stratus.corpora.packed.table import COLUMNS, open_table
 from stratus.errors import InputError
 from stratus.files.whole import whole_file
 

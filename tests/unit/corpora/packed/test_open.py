@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from token_tables import string, write_table
 
-from stratus.corpora.tokens import corpus as opening
-from stratus.corpora.tokens.build import build_tokens
-from stratus.corpora.tokens.corpus import open_tokens
+from stratus.corpora.packed import corpus as opening
+from stratus.corpora.packed.build import build_tokens
+from stratus.corpora.packed.corpus import open_tokens
 from stratus.errors import InputError
 from stratus.files.sealed import MANIFEST, SealError, sealing
 from stratus.scope.vocabulary import Vocabulary, vocabulary

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from stratus.corpora.documents import read_text
-from stratus.corpora.tokens.info import FORMAT, INFO_FILE, SPLITS, CorpusInfo, vocabulary_sha256
+from stratus.corpora.packed.info import FORMAT, INFO_FILE, SPLITS, CorpusInfo, vocabulary_sha256
 from stratus.errors import InputError
 from stratus.files.plain import require_plain
 from stratus.files.sealed import is_sealed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from stratus.corpora.tokens.info import Shard
+    from stratus.corpora.packed.info import Shard
 
 SHARD_SCHEMA: Final = pa.schema(
     [
@@ -32,7 +32,7 @@ SHARD_SCHEMA: Final = pa.schema(
 )
 
 
-class TokenCorpus:
+class PackedCorpus:
     """The crystals of one split.
 
     Args:
@@ -52,7 +52,7 @@ class TokenCorpus:
         self._ends = np.cumsum([len(ids) for ids in self._ids], dtype=np.int64)
         self._chosen = chosen
 
-    def part(self, rows: np.ndarray) -> TokenCorpus:
+    def part(self, rows: np.ndarray) -> PackedCorpus:
         """Return a corpus of some of the crystals.
 
         Args:
@@ -62,7 +62,7 @@ class TokenCorpus:
             IndexError: there is no such row.
         """
         self.take(rows[:0] if not len(rows) else [rows.min(), rows.max()])
-        return TokenCorpus(self._columns, rows if self._chosen is None else self._chosen[rows])
+        return PackedCorpus(self._columns, rows if self._chosen is None else self._chosen[rows])
 
     def __len__(self) -> int:
         """Return the number of crystals."""
@@ -116,7 +116,7 @@ class TokenCorpus:
 
 
 @dataclass(frozen=True)
-class TokenCorpora:
+class PackedCorpora:
     """The three splits of a corpus.
 
     Attributes:
@@ -126,13 +126,13 @@ class TokenCorpora:
         info: where the rows came from, and the counts.
     """
 
-    train: TokenCorpus
-    validation: TokenCorpus
-    test: TokenCorpus
+    train: PackedCorpus
+    validation: PackedCorpus
+    test: PackedCorpus
     info: CorpusInfo
 
 
-def open_tokens(folder: Path, *, verify: bool = True) -> TokenCorpora:
+def open_tokens(folder: Path, *, verify: bool = True) -> PackedCorpora:
     """Open a token corpus; its files are memory-mapped, not read.
 
     Args:
@@ -151,7 +151,7 @@ def open_tokens(folder: Path, *, verify: bool = True) -> TokenCorpora:
                 f"{folder / shard.file} is not the shard that {INFO_FILE} lists; copy it again"
             )
     splits = {
-        name: TokenCorpus(
+        name: PackedCorpus(
             [_map(folder, shard, verify=verify) for shard in info.shards if shard.split == name]
         )
         for name in SPLITS
@@ -162,7 +162,7 @@ def open_tokens(folder: Path, *, verify: bool = True) -> TokenCorpora:
                 f"{folder / INFO_FILE} says {info.rows.get(name)} rows of {name!r}, the shards "
                 f"have {len(corpus)}; build the corpus anew"
             )
-    return TokenCorpora(splits["train"], splits["validation"], splits["test"], info)
+    return PackedCorpora(splits["train"], splits["validation"], splits["test"], info)
 
 
 def _verified(folder: Path) -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from stratus.corpora.tokens.corpus import SHARD_SCHEMA, TokenCorpora, open_tokens
-from stratus.corpora.tokens.info import (
+from stratus.corpora.packed.corpus import SHARD_SCHEMA, PackedCorpora, open_tokens
+from stratus.corpora.packed.info import (
     FORMAT,
     INFO_FILE,
     SPLITS,
@@ -20,8 +20,8 @@ from stratus.corpora.tokens.info import (
     Split,
     vocabulary_sha256,
 )
-from stratus.corpora.tokens.splitting import DUPLICATE, TOO_LONG, check_fractions, fate_of_rows
-from stratus.corpora.tokens.table import DIALECT, ScopeTables, open_tables
+from stratus.corpora.packed.splitting import DUPLICATE, TOO_LONG, check_fractions, fate_of_rows
+from stratus.corpora.packed.table import DIALECT, ScopeTables, open_tables
 from stratus.errors import InputError, StratusError
 from stratus.files.digest import sha256
 from stratus.files.sealed import sealing
@@ -39,7 +39,7 @@ def build_tokens(
     salt: str = "",
     max_tokens: int = 510,
     shard_rows: int = 1_000_000,
-) -> TokenCorpora:
+) -> PackedCorpora:
     """Turn the Parquet of ``stratus encode`` into a token corpus on disk, and open it.
 
     Rows with the same string are one crystal: the first is kept. The split of a crystal is decided

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stratus.corpora.digests import digests
-from stratus.corpora.tokens.info import SPLITS
+from stratus.corpora.packed.info import SPLITS
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from stratus.corpora.tokens.table import ScopeTable, ScopeTables
+    from stratus.corpora.packed.table import ScopeTable, ScopeTables
 
 DUPLICATE: Final = len(SPLITS)
 TOO_LONG: Final = len(SPLITS) + 1

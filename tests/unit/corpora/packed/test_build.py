@@ -14,10 +14,10 @@ from token_tables import string, write_table
 from stratus import encode
 from stratus.corpora.encoding.job import encode_corpus
 from stratus.corpora.encoding.options import EncodeOptions
-from stratus.corpora.tokens import build as building
-from stratus.corpora.tokens.build import build_tokens
-from stratus.corpora.tokens.corpus import open_tokens
-from stratus.corpora.tokens.info import SPLITS
+from stratus.corpora.packed import build as building
+from stratus.corpora.packed.build import build_tokens
+from stratus.corpora.packed.corpus import open_tokens
+from stratus.corpora.packed.info import SPLITS
 from stratus.errors import InputError, StratusError
 from stratus.files.sealed import SealError
 from stratus.scope.vocabulary import vocabulary

@@ -1,0 +1,1 @@
+"""Packed corpora: the columns of many crystals, memory-mapped, in three splits."""

@@ -1,1 +1,0 @@
-"""Token corpora: a table of SCOPE strings as memory-mapped token ids, in three splits."""
