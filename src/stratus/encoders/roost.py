@@ -26,8 +26,8 @@ from torch.nn import functional as fn
 from stratus.crystals.element_properties import property_names
 from stratus.crystals.elements import SYMBOLS
 from stratus.encoders.architecture import Architecture
+from stratus.encoders.element_table import properties_by_number
 from stratus.encoders.encoding import Encoding, Gives
-from stratus.encoders.token_tables import properties_by_number
 from stratus.views.keys import ELEMENTS, FRACTIONS, MASK
 
 if TYPE_CHECKING:

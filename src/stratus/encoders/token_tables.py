@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 import torch
 
-from stratus.crystals.element_properties import scaled_properties
 from stratus.crystals.elements import NUMBERS
+from stratus.encoders.element_table import properties_by_number
 from stratus.scope.vocabulary import Role, vocabulary
 
 _BASE: Final = 100
@@ -30,13 +29,6 @@ def element_features() -> torch.Tensor:
         if role is Role.ELEMENT:
             table[k] = properties[NUMBERS[word]]
     return table
-
-
-def properties_by_number() -> torch.Tensor:
-    """Return the properties of each element, float32 ``[Z + 1, P]``, row by atomic number."""
-    values = scaled_properties()
-    nothing = np.zeros((1, values.shape[1]))
-    return torch.tensor(np.concatenate([nothing, values]), dtype=torch.float32, device="cpu")
 
 
 def token_values() -> torch.Tensor:

@@ -2,16 +2,40 @@
 
 ``B`` crystals, ``L`` tokens, ``S`` slots, ``F`` tokens a slot, ``E`` elements, ``N`` atoms.
 A view makes them, an encoder and an objective read them; nobody spells them a second time.
+
+``K`` edges, of graphs of atoms. A flat batch holds the parts of all crystals end to end, and
+likewise their edges; :func:`stratus.views.collate.flat_batch` makes it from what :class:`Key` says
+of each tensor.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Batch: TypeAlias = "dict[str, Tensor]"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What one tensor of a flat batch holds.
+
+    Attributes:
+        name: its name, in a sample and in a batch.
+        of: what one row of it belongs to: a crystal, a part (an atom), or an edge.
+        dtype: the numpy name of its dtype in a batch; in a sample it may be a smaller one.
+        index: whether its numbers are places of parts of their crystal, to which a batch adds the
+            parts of the crystals before.
+    """
+
+    name: str
+    of: Literal["crystal", "part", "edge"]
+    dtype: str
+    index: bool = False
+
 
 TOKENS: Final = "tokens"
 """int64 ``[B, L]`` or ``[B, S, F]``: token ids; the id of ``[PAD]`` where there is no token."""
@@ -46,6 +70,9 @@ WHERE: Final = "where"
 """int64 ``[M, 2]`` or ``[M, 3]``, only with masked tokens: crystal and row of each masked place,
 and its place in the row where one row stands for several tokens."""
 
+NUMBERS: Final = "numbers"
+"""int64 ``[N]``, only of atoms: atomic numbers."""
+
 POSITIONS: Final = "positions"
 """float ``[N, 3]``, only of atoms: Cartesian, in Å, the atoms of all crystals end to end."""
 
@@ -54,6 +81,16 @@ CELLS: Final = "cells"
 
 OWNER: Final = "owner"
 """int64 ``[N]``, only of atoms: the crystal of each atom."""
+
+CENTRES: Final = "centres"
+"""int64 ``[K]``, only of graphs: the atom that an edge ends at, which gets a message over it."""
+
+NEIGHBOURS: Final = "neighbours"
+"""int64 ``[K]``, only of graphs: the atom that an edge comes from."""
+
+SHIFTS: Final = "shifts"
+"""float ``[K, 3]``, only of graphs: whole lattice vectors from the neighbour in the cell to its
+image. An edge is the vector ``positions[neighbours] + shifts @ cell - positions[centres]``."""
 
 DISPLACED: Final = "displaced"
 """float ``[N, 3]``, only where an energy is differentiated: what positions are a function of."""
