@@ -70,14 +70,14 @@ class _Cell(NamedTuple):
 
     lattice: npt.NDArray[np.float64]  # [3, 3], Å, contiguous
     points: npt.NDArray[np.float64]  # [n, 3], Å, contiguous
-    wraps: npt.NDArray[np.float64]  # [n, 3], whole vectors of this cell that were taken away
+    wraps: npt.NDArray[np.float64] | None  # [n, 3], vectors of this cell taken away; None: all 0
     forward: npt.NDArray[np.float64] | None  # this lattice over the given one; None: the same
     volume: float  # Å³
     shortest: float  # length of the shortest vector, Å
 
 
 class _Pairs(NamedTuple):
-    """What the finder found: centres ascending, each atom once with itself."""
+    """What the finder found, in the order of `Neighbours`, each atom with itself too."""
 
     centres: npt.NDArray[np.int64]  # [E]
     neighbours: npt.NDArray[np.int64]  # [E]
@@ -157,13 +157,14 @@ def nearest(
 
 def _reach(pairs: _Pairs, count: int, k: int) -> npt.NDArray[np.float64]:
     """Return how far the k-th shell of each atom reaches, shape (n,), in Å; inf if not found."""
-    order = np.lexsort((pairs.distances, pairs.centres))
     ends = np.bincount(pairs.centres, minlength=count).cumsum()
     kth = np.full(count, k)  # the nearest, number 0, is the atom itself
     kth[1:] += ends[:-1]
-    reach = np.full(count, np.inf)
     found = kth < ends
-    reach[found] = pairs.distances[order[kth[found]]] + SHELL_A
+    if found.all():
+        return pairs.distances.take(kth) + SHELL_A
+    reach = np.full(count, np.inf)
+    reach[found] = pairs.distances.take(kth[found]) + SHELL_A
     return reach
 
 
@@ -199,7 +200,7 @@ def _cell(lattice: npt.NDArray[np.float64], frac: npt.NDArray[np.float64]) -> _C
         lengths = [math.hypot(*vector) for vector in lattice.tolist()]
     wraps = np.floor(frac)
     points = np.ascontiguousarray((frac - wraps) @ lattice)
-    return _Cell(lattice, points, wraps, forward, volume, min(lengths))
+    return _Cell(lattice, points, wraps if wraps.any() else None, forward, volume, min(lengths))
 
 
 def _pairs(cell: _Cell, radius: float) -> _Pairs:
@@ -220,10 +221,12 @@ def _pairs(cell: _Cell, radius: float) -> _Pairs:
             f"within {radius:.4g} Å these {count} atoms have about {expected:.2g} neighbours, more "
             f"than {MOST_PAIRS:,}; choose a smaller cutoff or fewer neighbours"
         )
+    centres, neighbours, images, distances = find_points_in_spheres(
+        cell.points, cell.points, _finder_radius(cell, radius), _PERIODIC, cell.lattice
+    )
+    order = np.lexsort((neighbours, distances, centres))
     return _Pairs(
-        *find_points_in_spheres(
-            cell.points, cell.points, _finder_radius(cell, radius), _PERIODIC, cell.lattice
-        )
+        centres.take(order), neighbours.take(order), images.take(order, 0), distances.take(order)
     )
 
 
@@ -241,17 +244,15 @@ def _finder_radius(cell: _Cell, radius: float) -> float:
 
 
 def _chosen(cell: _Cell, pairs: _Pairs, near: npt.NDArray[np.bool_]) -> Neighbours:
-    """Return the pairs that are near, in their order, with shifts of the crystal as given."""
+    """Return the pairs that are near, with shifts of the crystal as given."""
     # Images of one atom are at least the height of a cell apart: nearer is the atom itself.
     near &= (pairs.centres != pairs.neighbours) | (pairs.distances > MIN_HEIGHT / 2)
     which = near.nonzero()[0]
     centres, neighbours = pairs.centres.take(which), pairs.neighbours.take(which)
-    images, distances = pairs.images.take(which, 0), pairs.distances.take(which)
-    whole = images + cell.wraps.take(centres, 0) - cell.wraps.take(neighbours, 0)
+    whole = pairs.images.take(which, 0)
+    if cell.wraps is not None:
+        whole += cell.wraps.take(centres, 0) - cell.wraps.take(neighbours, 0)
     if cell.forward is not None:
         whole = whole @ cell.forward
-    shifts = np.rint(whole).astype(np.int64)
-    order = np.lexsort((neighbours, distances, centres))
-    return Neighbours(
-        centres.take(order), neighbours.take(order), shifts.take(order, 0), distances.take(order)
-    )
+    shifts = np.rint(whole, out=whole).astype(np.int64)
+    return Neighbours(centres, neighbours, shifts, pairs.distances.take(which))
