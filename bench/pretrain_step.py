@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 import torch
 
 import stratus
-from stratus.corpora.packed.build import build_tokens
+from stratus.corpora.packed.tokens import TOKENS, build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.encoders.table import architecture, configure
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
@@ -149,7 +149,7 @@ def published(
     rng = np.random.default_rng(0)
 
     def step() -> tuple[int, float]:
-        rows = corpus.take(rng.integers(0, len(corpus), batch))
+        rows = corpus.take(rng.integers(0, len(corpus), batch), TOKENS)
         ids = torch.full((batch, PUBLISHED_LENGTH), pad)
         for k, row in enumerate(rows):
             ids[k, : len(row) + 2] = torch.tensor([cls, *row.tolist(), sep])
@@ -206,7 +206,8 @@ def main() -> None:
             else made_up(options.rows)
         )
         corpus = corpus_of(texts, Path(folder))
-        print(f"{corpus.lengths.mean() + 2:.1f} real tokens a string, batches of {options.batch}")
+        mean = corpus.sizes(TOKENS).mean() + 2
+        print(f"{mean:.1f} real tokens a string, batches of {options.batch}")
         first = 0.0
         for size in options.sizes:
             ratios = compare(corpus, size, device, options)

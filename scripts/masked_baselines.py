@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stratus.corpora.packed.build import build_tokens
+from stratus.corpora.packed.tokens import build_tokens
 from stratus.objectives.masked_tokens import TARGETS, WHERE, MaskedRows, masked_batch
 from stratus.objectives.token_baselines import fit_baselines, fit_copying, score_baselines
 from stratus.scope.vocabulary import Role, vocabulary

@@ -91,12 +91,16 @@ class Rows:
 
     def __init__(self, texts):
         self.rows = [np.array(WORDS.ids(text), np.uint16) for text in texts]
-        self.lengths = np.array([len(row) for row in self.rows])
 
     def __len__(self):
         return len(self.rows)
 
-    def take(self, rows):
+    def sizes(self, column):
+        assert column == "tokens"
+        return np.array([len(row) for row in self.rows])
+
+    def take(self, rows, column):
+        assert column == "tokens"
         return [self.rows[int(row)] for row in rows]
 
 

@@ -10,7 +10,9 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.packed.column import schema_of
 from stratus.corpora.packed.corpus import PackedCorpus
+from stratus.corpora.packed.tokens import TOKEN_COLUMN
 from stratus.corpora.tables.read_tables import read_all_crystals
 from stratus.crystals.reading import ReadOptions
 from stratus.errors import InputError
@@ -125,8 +127,11 @@ def score_masked(
             ids[text] = np.asarray(sample, dtype=np.uint16)
     if not ids:
         raise InputError(f"no crystal of {' '.join(map(str, paths))} can be scored: {left_out}")
-    tokens = pa.array(list(ids.values()), type=pa.list_(pa.uint16()))
-    corpus = PackedCorpus([(pa.array(list(ids), type=pa.string()), tokens)])
+    sizes = np.array([len(sample) for sample in ids.values()])
+    tokens = TOKEN_COLUMN.pack(np.concatenate([*ids.values()]), sizes)
+    names = pa.array(list(ids), type=pa.string())
+    batch = pa.record_batch([names, tokens], schema=schema_of((TOKEN_COLUMN,)))
+    corpus = PackedCorpus((TOKEN_COLUMN,), [batch])
     rows = MaskedRows(corpus, view, masking, seed)
     steps = Loader(rows, batch_size, seed, shuffle=False)
     return MaskedScores(

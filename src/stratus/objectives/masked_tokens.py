@@ -147,7 +147,7 @@ class MaskedRows:
 
     def step(self, rows: Rows, epoch: Epochs) -> Step:
         """Return some crystals masked as an epoch has them."""
-        batch = self._masker.mask(self.view.collate(self._corpus.take(rows)), rows, epoch)
+        batch = self._masker.mask(self.view.collate(self._corpus.take(rows, TOKENS)), rows, epoch)
         targets = batch.pop(TARGETS)
         return Step(
             inputs=batch,
@@ -161,11 +161,11 @@ class MaskedRows:
 
     def counts(self, rows: Rows, epoch: Epochs) -> dict[str, int]:
         """Return how many tokens of some crystals are masked."""
-        return {MASKED_TOKENS: self._masker.count(self._corpus.take(rows), rows, epoch)}
+        return {MASKED_TOKENS: self._masker.count(self._corpus.take(rows, TOKENS), rows, epoch)}
 
     def blank(self, row: int, epoch: int) -> Step:  # noqa: ARG002 - nothing is masked
         """Return a crystal of which nothing is masked."""
-        batch = self.view.collate(self._corpus.take([row]))
+        batch = self.view.collate(self._corpus.take([row], TOKENS))
         nowhere = torch.empty(0, batch[TOKENS].ndim, dtype=torch.int64)
         nothing = torch.empty(0, dtype=torch.int64)
         return Step(
@@ -189,9 +189,9 @@ def _sizes(corpus: PackedCorpus, view: View) -> Rows:
     sizes = np.empty(len(corpus), dtype=np.int64)
     for start in range(0, len(corpus), _STRETCH):
         here = range(start, min(start + _STRETCH, len(corpus)))
-        sizes[here.start : here.stop] = view.lengths(corpus.take(here))
+        sizes[here.start : here.stop] = view.lengths(corpus.take(here, TOKENS))
     if len(sizes) and sizes.max() > view.max_length:
-        view.collate([corpus.tokens(int(sizes.argmax()))])  # says which, and raises
+        view.collate([corpus.take([int(sizes.argmax())], TOKENS)[0]])  # says which, and raises
     return sizes
 
 

@@ -203,9 +203,10 @@ def score_baselines(
 
 def _counts(corpus: PackedCorpus, maskable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Count each token at each place, ``[P, V]``."""
-    counts = np.zeros((int(corpus.lengths.max()), len(maskable)), dtype=np.int64)
+    counts = np.zeros((int(corpus.sizes(TOKENS).max()), len(maskable)), dtype=np.int64)
     for start in range(0, len(corpus), _STRETCH):
-        samples = corpus.take(range(start, min(start + _STRETCH, len(corpus))))
+        here = range(start, min(start + _STRETCH, len(corpus)))
+        samples = corpus.take(here, TOKENS)
         ids = np.concatenate(samples)
         row = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
         row, ids = row[maskable[ids]], ids[maskable[ids]].astype(np.int64)

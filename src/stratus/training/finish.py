@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from stratus.corpora.packed.corpus import PackedCorpora, PackedCorpus
+    from stratus.corpora.packed.tokens import TokenInfo
     from stratus.models.net import Net
     from stratus.objectives.masked_tokens import MaskedRows
     from stratus.objectives.objective import Step
@@ -146,7 +147,7 @@ def finish(
     options: PretrainOptions,
     *,
     rows: Callable[[PackedCorpus], MaskedRows],
-    corpora: PackedCorpora,
+    corpora: PackedCorpora[TokenInfo],
     fitted: Fitted,
     smaller: Sequence[MaskedShare],
     card: Mapping[str, Any] | None,
@@ -214,7 +215,7 @@ def finish(
 
 
 def share_score(
-    share: float, fitted: Fitted, corpora: PackedCorpora, model: TokenScore
+    share: float, fitted: Fitted, corpora: PackedCorpora[TokenInfo], model: TokenScore
 ) -> MaskedShare:
     """Return how good a net is that learned from a share of the training crystals.
 

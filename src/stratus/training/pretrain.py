@@ -37,6 +37,7 @@ from stratus.training.operations import cost_of
 from stratus.training.options import PretrainOptions
 from stratus.training.overfit import choose_rows, overfit
 from stratus.training.run_folder import RunFolder
+from stratus.views.keys import TOKENS
 from stratus.views.table import view as make_view
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from stratus.corpora.packed.corpus import PackedCorpora, PackedCorpus
-    from stratus.corpora.packed.info import CorpusInfo
+    from stratus.corpora.packed.tokens import TokenInfo
     from stratus.training.events import FitEvent, OnFitEvent
     from stratus.training.fit import Fitted
     from stratus.training.overfit import Overfitted
@@ -66,7 +67,7 @@ class Started:
     """
 
     encoder: str
-    corpus: CorpusInfo
+    corpus: TokenInfo
     draws: tuple[int, ...]
     tokens_per_epoch: int
     fit: FitStarted
@@ -210,7 +211,7 @@ def _fit(setup: _Setup, folder: FitFolder, on_progress: OnProgress) -> Fitted:
 class _Setup:
     run: RunFolder
     options: PretrainOptions
-    corpora: PackedCorpora
+    corpora: PackedCorpora[TokenInfo]
     config: BaseModel
     view: View
     net: Net
@@ -226,7 +227,7 @@ class _Setup:
         order = permutation(key(Purpose.TRAIN_SHARE, self.options.seed, 0), len(whole))
         rows = np.sort(order[: math.ceil(share * len(whole))])
         net, _, _ = make_net(self.options)
-        return replace(self, net=net, corpora=replace(self.corpora, train=whole.part(rows)))
+        return replace(self, net=net, corpora=replace(self.corpora, train=whole.subset(rows)))
 
     def train(self) -> MaskedRows | Mixture:
         """Return what is learned from: each row once an epoch, or tables by their shares."""
@@ -277,7 +278,7 @@ def _corpora(
     max_tokens: int,
     *,
     resume: bool,
-) -> PackedCorpora:
+) -> PackedCorpora[TokenInfo]:
     if not is_first_process():
         return run.join()
     if resume:
@@ -294,7 +295,8 @@ def _most_tokens(view: View) -> int:
 
 
 def _started(setup: _Setup, train: MaskedRows | Mixture, fit: FitStarted) -> Started:
-    options, lengths, parts = setup.options, setup.corpora.train.lengths, setup.corpora.info.parts
+    options, parts = setup.options, setup.corpora.info.parts
+    lengths = setup.corpora.train.sizes(TOKENS)
     draws, seen = tuple(part.train for part in parts), lengths
     if options.train_shares != (1.0,):
         draws = ()

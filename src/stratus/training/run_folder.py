@@ -13,8 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.corpora.documents import read_json
-from stratus.corpora.packed.build import build_tokens, digest_of_tables
-from stratus.corpora.packed.corpus import open_tokens
+from stratus.corpora.packed.tokens import build_tokens, digest_of_tables, open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stratus.corpora.packed.corpus import PackedCorpora
+    from stratus.corpora.packed.tokens import TokenInfo
 
 _PACKAGES: Final = ("stratus-crystals", "torch", "lightning", "numpy", "safetensors", "pyarrow")
 _WAIT_S: Final = 3600.0
@@ -97,7 +97,7 @@ class RunFolder:
 
     def begin(
         self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
-    ) -> PackedCorpora:
+    ) -> PackedCorpora[TokenInfo]:
         """Lay out a new run.
 
         Raises:
@@ -122,7 +122,7 @@ class RunFolder:
 
     def go_on(
         self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
-    ) -> PackedCorpora:
+    ) -> PackedCorpora[TokenInfo]:
         """Take up a run that was interrupted.
 
         Raises:
@@ -145,7 +145,7 @@ class RunFolder:
         self._compare_versions(tables, corpora.info.table_sha256)
         return corpora
 
-    def join(self) -> PackedCorpora:
+    def join(self) -> PackedCorpora[TokenInfo]:
         """Open the run that the first process of several lays out."""
         deadline = time.monotonic() + _WAIT_S
         while not is_sealed(self.tokens):
@@ -162,7 +162,7 @@ class RunFolder:
 
     def _build(
         self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
-    ) -> PackedCorpora:
+    ) -> PackedCorpora[TokenInfo]:
         build = partial(
             build_tokens,
             tables,

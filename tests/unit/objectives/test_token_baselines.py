@@ -41,15 +41,16 @@ class Strings:
 
     def __init__(self, texts, words=SMALL):
         self.rows = [np.array(words.ids(text), dtype=np.uint16) for text in texts]
-        self.lengths = np.array([len(row) for row in self.rows])
 
     def __len__(self):
         return len(self.rows)
 
-    def tokens(self, row):
-        return self.rows[row]
+    def sizes(self, column):
+        assert column == "tokens"
+        return np.array([len(row) for row in self.rows])
 
-    def take(self, rows):
+    def take(self, rows, column):
+        assert column == "tokens"
         return [self.rows[int(row)] for row in rows]
 
 

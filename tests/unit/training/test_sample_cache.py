@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.corpora.packed.corpus import open_tokens
+from stratus.corpora.packed.tokens import open_tokens
 from stratus.errors import InputError
 from stratus.scope.vocabulary import vocabulary
 from stratus.training import run_folder

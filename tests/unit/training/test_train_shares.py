@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stratus.corpora.packed.corpus import open_tokens
+from stratus.corpora.packed.tokens import open_tokens
 from stratus.errors import InputError
 from stratus.training.options import make_options
 from stratus.training.pretrain import pretrain
@@ -58,14 +58,14 @@ def test_each_share_is_learned_as_if_alone(table, tmp_path):
 def test_a_part_of_a_corpus_has_its_rows(table, tmp_path):
     pretrain(table, tmp_path / "run", make_options(SMALL))
     corpus = open_tokens(tmp_path / "run" / "tokens").train
-    rows = corpus.lengths.argsort()[[3, 0, 5]]
-    part = corpus.part(rows)
+    rows = corpus.sizes("tokens").argsort()[[3, 0, 5]]
+    part = corpus.subset(rows)
     assert [part.id(k) for k in range(3)] == [corpus.id(int(row)) for row in rows]
-    assert part.lengths.tolist() == corpus.lengths[rows].tolist()
-    assert [*map(list, part.part(rows[:0] + 0).take([]))] == []
-    assert part.part(rows[:1] * 0 + 2).id(0) == corpus.id(int(rows[2]))
+    assert part.sizes("tokens").tolist() == corpus.sizes("tokens")[rows].tolist()
+    assert [*map(list, part.subset(rows[:0] + 0).take([], "tokens"))] == []
+    assert part.subset(rows[:1] * 0 + 2).id(0) == corpus.id(int(rows[2]))
     with pytest.raises(IndexError):
-        corpus.part(rows + len(corpus))
+        corpus.subset(rows + len(corpus))
 
 
 def test_what_cannot_be_a_share_is_said():

@@ -1,100 +1,131 @@
-"""A token corpus, opened: rows are views of memory-mapped files."""
+"""A packed corpus, opened: what a crystal has are views of memory-mapped files."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from pydantic import ValidationError
 
 from stratus.corpora.documents import read_text
-from stratus.corpora.packed.info import FORMAT, INFO_FILE, SPLITS, CorpusInfo, vocabulary_sha256
+from stratus.corpora.packed.column import PackedColumn
+from stratus.corpora.packed.info import FORMAT, INFO_FILE, SPLITS, PackedInfo
+from stratus.corpora.packed.shards import map_shard
 from stratus.errors import InputError
-from stratus.files.plain import require_plain
 from stratus.files.sealed import is_sealed
 from stratus.files.sealed import verify as verify_sealed
-from stratus.scope.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from stratus.corpora.packed.info import Shard
+    import numpy.typing as npt
+    import pyarrow as pa
 
-SHARD_SCHEMA: Final = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("tokens", pa.list_(pa.field("item", pa.uint16())), nullable=False),
-    ]
-)
+    from stratus.corpora.packed.column import Array, Column
+
+Info = TypeVar("Info", bound=PackedInfo)
 
 
 class PackedCorpus:
     """The crystals of one split.
 
     Args:
-        columns: the columns ``id`` and ``tokens`` of each shard, in order.
-        chosen: which of their rows, ``[k]`` int64, in the order wanted; all if None.
+        columns: what each crystal has beside its id.
+        batches: the rows, with the column ``id`` and these; no slices of other batches.
+        chosen: which of the rows, ``[k]`` int64, in the order wanted; all if None.
     """
 
     def __init__(
         self,
-        columns: Sequence[tuple[pa.StringArray, pa.ListArray]],
-        chosen: np.ndarray | None = None,
+        columns: Sequence[Column],
+        batches: Sequence[pa.RecordBatch],
+        chosen: npt.NDArray[np.int64] | None = None,
     ) -> None:
-        self._columns = columns
-        self._ids = [ids for ids, _ in columns]
-        self._values = [tokens.values.to_numpy() for _, tokens in columns]
-        self._offsets = [tokens.offsets.to_numpy() for _, tokens in columns]
-        self._ends = np.cumsum([len(ids) for ids in self._ids], dtype=np.int64)
+        self.columns = tuple(columns)
+        self._batches = batches
+        self._ids = [rows.column("id") for rows in batches]
+        self._packed = {
+            column.name: [PackedColumn(column, rows.column(column.name)) for rows in batches]
+            for column in self.columns
+        }
+        self._ends = np.cumsum([len(rows) for rows in batches], dtype=np.int64)
         self._chosen = chosen
+        self._sizes: dict[str, npt.NDArray[np.int32]] = {}
 
-    def part(self, rows: np.ndarray) -> PackedCorpus:
+    def subset(self, rows: npt.NDArray[np.int64]) -> PackedCorpus:
         """Return a corpus of some of the crystals.
 
         Args:
-            rows: which, ``[k]`` int64, in the order in which the part has them.
+            rows: which, ``[k]`` int64, in the order in which the subset has them.
 
         Raises:
             IndexError: there is no such row.
         """
-        self.take(rows[:0] if not len(rows) else [rows.min(), rows.max()])
-        return PackedCorpus(self._columns, rows if self._chosen is None else self._chosen[rows])
+        list(self._find(rows[:0] if not len(rows) else [rows.min(), rows.max()]))
+        chosen = rows if self._chosen is None else self._chosen[rows]
+        return PackedCorpus(self.columns, self._batches, chosen)
 
     def __len__(self) -> int:
         """Return the number of crystals."""
         if self._chosen is not None:
             return len(self._chosen)
-        return int(self._ends[-1]) if self._ids else 0
+        return int(self._ends[-1]) if len(self._ends) else 0
 
-    @cached_property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each crystal, ``[rows]`` int32."""
-        parts = [np.diff(offsets).astype(np.int32) for offsets in self._offsets]
-        whole = np.concatenate([np.empty(0, dtype=np.int32), *parts])
-        return whole if self._chosen is None else whole[self._chosen]
+    def sizes(self, column: str) -> npt.NDArray[np.int32]:
+        """Return the entries of a column that each crystal has, ``[rows]``.
 
-    def tokens(self, row: int) -> np.ndarray:
-        """Return the token ids of one crystal, ``[n]`` uint16; a read-only view of the file.
+        Of a column of parts that is how many parts; of one of crystals 1, and 0 where it is absent.
+        """
+        if column not in self._sizes:
+            shards = [packed.sizes() for packed in self._packed[column]]
+            whole = np.concatenate([np.empty(0, dtype=np.int32), *shards])
+            self._sizes[column] = whole if self._chosen is None else whole[self._chosen]
+        return self._sizes[column]
+
+    def take(self, rows: Sequence[int] | npt.NDArray[np.int64], column: str) -> list[Array]:
+        """Return one column of some crystals, as read-only views of the file.
+
+        Returns:
+            for each crystal ``[n, *shape]`` of a column of parts or edges, ``[*shape]`` of one of
+            crystals, ``[0, *shape]`` where it is absent.
 
         Raises:
             IndexError: there is no such row.
         """
-        return self.take([row])[0]
+        packed = self._packed[column]
+        return [packed[shard].at(place) for shard, place in self._find(rows)]
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> list[np.ndarray]:
-        """Return the token ids of some crystals, as :meth:`tokens` does."""
-        found = []
-        for shard, place in self._find(rows):
-            offsets = self._offsets[shard]
-            found.append(self._values[shard][offsets[place] : offsets[place + 1]])
+    def samples(
+        self,
+        rows: Sequence[int] | npt.NDArray[np.int64],
+        columns: Sequence[str] | None = None,
+    ) -> list[dict[str, Array]]:
+        """Return several columns of some crystals, by name; what a crystal lacks is not in it.
+
+        Args:
+            rows: which crystals.
+            columns: names of the columns; all of them if None.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        found: list[dict[str, Array]] = [{} for _ in rows]
+        where = list(self._find(rows))
+        for column in self.columns:
+            if columns is not None and column.name not in columns:
+                continue
+            name, packed, dimensions = column.name, self._packed[column.name], len(column.shape)
+            for sample, (shard, place) in zip(found, where, strict=True):
+                array = packed[shard].at(place)
+                if not column.optional or array.ndim == dimensions or len(array):
+                    sample[name] = array
         return found
 
     def id(self, row: int) -> str:
-        """Return the id that the crystal had in the table; of duplicates that of the first.
+        """Return the id of a crystal.
 
         Raises:
             IndexError: there is no such row.
@@ -102,7 +133,7 @@ class PackedCorpus:
         ((shard, place),) = self._find([row])
         return str(self._ids[shard][place].as_py())
 
-    def _find(self, rows: Sequence[int] | np.ndarray) -> Iterator[tuple[int, int]]:
+    def _find(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         """Return the shard of each row and its place there."""
         wanted = np.asarray(rows, dtype=np.int64)
         outside = wanted[(wanted < 0) | (wanted >= len(self))]
@@ -116,7 +147,7 @@ class PackedCorpus:
 
 
 @dataclass(frozen=True)
-class PackedCorpora:
+class PackedCorpora(Generic[Info]):
     """The three splits of a corpus.
 
     Attributes:
@@ -129,22 +160,24 @@ class PackedCorpora:
     train: PackedCorpus
     validation: PackedCorpus
     test: PackedCorpus
-    info: CorpusInfo
+    info: Info
 
 
-def open_tokens(folder: Path, *, verify: bool = True) -> PackedCorpora:
-    """Open a token corpus; its files are memory-mapped, not read.
+def open_packed(folder: Path, kind: type[Info], *, verify: bool = True) -> PackedCorpora[Info]:
+    """Open a packed corpus; its files are memory-mapped, not read.
 
     Args:
-        folder: what :func:`stratus.corpora.build_tokens` wrote.
-        verify: whether the SHA-256 of each file is compared with the manifest.
+        folder: the corpus.
+        kind: what its ``corpus.json`` holds.
+        verify: whether the SHA-256 of each file is compared with the manifest, and every offset
+            looked at.
 
     Raises:
         stratus.files.sealed.SealError: a file is missing, changed or was added; the text names it.
-        stratus.errors.InputError: the folder is no token corpus, or one of other token ids.
+        stratus.errors.InputError: the folder is no such corpus, or one of another version.
     """
     digests = _verified(folder) if verify else {}
-    info = _read_info(folder)
+    info = _read_info(folder, kind)
     for shard in info.shards:
         if digests and digests.get(shard.file) != shard.sha256:
             raise InputError(
@@ -152,7 +185,12 @@ def open_tokens(folder: Path, *, verify: bool = True) -> PackedCorpora:
             )
     splits = {
         name: PackedCorpus(
-            [_map(folder, shard, verify=verify) for shard in info.shards if shard.split == name]
+            info.columns,
+            [
+                map_shard(folder, shard, info.columns, verify=verify)
+                for shard in info.shards
+                if shard.split == name
+            ],
         )
         for name in SPLITS
     }
@@ -171,57 +209,32 @@ def _verified(folder: Path) -> dict[str, str]:
     return verify_sealed(folder)
 
 
-def _read_info(folder: Path) -> CorpusInfo:
+def _read_info(folder: Path, kind: type[Info]) -> Info:
     path = folder / INFO_FILE
+    holds = kind.model_fields["holds"].default
     if not is_sealed(folder) or not path.exists():
-        raise InputError(f"{folder} is no whole token corpus; build it from a table")
+        raise InputError(f"{folder} is no whole corpus of {holds}; build it anew")
     try:
-        info = CorpusInfo.model_validate_json(read_text(path))
-    except ValidationError as error:
+        content = json.loads(read_text(path))
+        if not isinstance(content, dict):
+            raise InputError(f"{path} is no object of JSON; build the corpus anew")
+        content = kind.upgraded(content)
+        _require(folder, "format", content.get("format"), FORMAT)
+        if content.get("holds") != holds:
+            raise InputError(f"{folder} is a corpus of {content.get('holds')}, not of {holds}")
+        return kind.model_validate_json(json.dumps(content))
+    except (ValidationError, ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} cannot be read ({reason}); build the corpus anew with this version"
         ) from None
-    ours = vocabulary()
-    for what, theirs, expected in (
-        ("format", info.format, FORMAT),
-        ("schema version", info.schema_version, ours.schema_version),
-        ("vocabulary", info.vocabulary_sha256, vocabulary_sha256(ours)),
-    ):
-        if theirs != expected:
-            raise InputError(
-                f"{folder} was written with {what} {theirs}, this version of stratus has "
-                f"{expected}; build the corpus anew from its table"
-            )
-    return info
 
 
-def _map(folder: Path, shard: Shard, *, verify: bool) -> tuple[pa.StringArray, pa.ListArray]:
-    path = folder / shard.file
-    try:
-        if path.parent != folder:
-            raise InputError(f"{folder / INFO_FILE} lists {shard.file!r}, which is no file name")
-        require_plain(path)
-        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
-            if reader.schema != SHARD_SCHEMA or reader.num_record_batches != 1:
-                raise InputError(f"{path} is no shard of a token corpus; build the corpus anew")
-            rows = reader.get_batch(0)
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read ({reason}); copy the corpus again") from None
-    if verify:
-        _require_sound(path, rows)
-    if len(rows) != shard.rows:
+def _require(folder: Path, what: str, found: object, expected: object) -> None:
+    if found != expected:
         raise InputError(
-            f"{path} has {len(rows)} rows instead of {shard.rows}; copy the corpus again"
+            f"{folder} was written with {what} {found}, this version of stratus has {expected}; "
+            "build the corpus anew from its source"
         )
-    return rows.column("id"), rows.column("tokens")
-
-
-def _require_sound(path: Path, rows: pa.RecordBatch) -> None:
-    """Look at every offset, for one that leads out of the file would end the process."""
-    try:
-        rows.validate(full=True)
-    except pa.ArrowException as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read ({reason}); copy the corpus again") from None

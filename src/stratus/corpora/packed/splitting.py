@@ -19,6 +19,8 @@ from stratus.corpora.packed.info import SPLITS
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from stratus.corpora.packed.table import ScopeTable, ScopeTables
 
 DUPLICATE: Final = len(SPLITS)
@@ -70,12 +72,20 @@ def fate_of_rows(
         fates[here][words > max_tokens] = TOO_LONG
         at += len(texts)
     kept = fates != TOO_LONG
-    fates[kept] = _split(found[kept, 0], fractions)
+    fates[kept] = split_of(found[kept, 0], fractions)
     fates[_repeated(found)] = DUPLICATE
     return fates
 
 
-def _split(numbers: np.ndarray, fractions: tuple[float, float, float]) -> np.ndarray:
+def split_of(
+    numbers: npt.NDArray[np.uint64], fractions: tuple[float, float, float]
+) -> npt.NDArray[np.int64]:
+    """Return the split whose share each number over 2⁶⁴ falls in; a number of ``SPLITS``.
+
+    Args:
+        numbers: the first eight bytes of digests, little-endian, ``[n]``.
+        fractions: shares of train, validation and test.
+    """
     edges = np.cumsum(fractions)
     share = (numbers >> np.uint64(11)) * 2.0**-53
     return np.searchsorted(edges[:-1] / edges[-1], share, side="right")

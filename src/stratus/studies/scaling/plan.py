@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stratus.corpora.packed.build import build_tokens
+from stratus.corpora.packed.tokens import TOKEN_COLUMN, build_tokens
 from stratus.errors import InputError
 from stratus.files.digest import sha256
 from stratus.studies.scaling.sizes import PAPER, Size, count, view_of
@@ -234,14 +234,14 @@ def _lengths(
             max_tokens=view.max_length - 2,
         )
         train = corpora.train
-        lengths = train.lengths.astype(np.int64)
+        lengths = train.sizes(TOKEN_COLUMN.name).astype(np.int64)
         return lengths, rows_of(train, view), typical_text(train, view)
 
 
 def rows_of(train: PackedCorpus, view: View) -> NDArray[np.int64]:
     """Return the rows of the encoder that each crystal of a corpus has, ``[n]``."""
     stretches = (
-        train.take(range(start, min(start + _STRETCH, len(train))))
+        train.take(range(start, min(start + _STRETCH, len(train))), TOKEN_COLUMN.name)
         for start in range(0, len(train), _STRETCH)
     )
     return np.concatenate([view.lengths(samples) for samples in stretches])
@@ -249,8 +249,8 @@ def rows_of(train: PackedCorpus, view: View) -> NDArray[np.int64]:
 
 def typical_text(train: PackedCorpus, view: View) -> str:
     """Return the string of median length of a corpus."""
-    middle = int(np.argsort(train.lengths, kind="stable")[len(train) // 2])
-    return view.vocabulary.text(train.tokens(middle).tolist())
+    middle = int(np.argsort(train.sizes(TOKEN_COLUMN.name), kind="stable")[len(train) // 2])
+    return view.vocabulary.text(train.take([middle], TOKEN_COLUMN.name)[0].tolist())
 
 
 def _check(

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stratus.corpora.documents import read_text
-from stratus.corpora.packed.corpus import open_tokens
+from stratus.corpora.packed.tokens import TOKENS, open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.digest import sha256
 from stratus.files.whole import whole_file
@@ -251,14 +251,14 @@ def _do(
     rows = rows_of(train, view)
     times = times_seen(rows, options, run.steps)
     counted = count(options, typical_text(train, view))
-    tokens = int((times * train.lengths).sum())
+    tokens = int((times * train.sizes(TOKENS)).sum())
     size = run.size
     result = RunResult(
         run=run.name,
         parameters=counted.parameters,
         tokens=tokens,
         loss=summary.model.loss,
-        unique_tokens=int(train.lengths[times > 0].sum()),
+        unique_tokens=int(train.sizes(TOKENS)[times > 0].sum()),
         epochs=run.steps / n_batches(len(train), options.batch_size),
         flops=counted.flops(
             float((times * rows).sum()),

@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from stratus.cli.app import app
-from stratus.corpora.packed.build import build_tokens
+from stratus.corpora.packed.tokens import build_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.studies.scaling import runs as module
 from stratus.studies.scaling.plan import make_plan, read_plan, write_plan

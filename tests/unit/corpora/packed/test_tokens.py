@@ -14,10 +14,9 @@ from token_tables import string, write_table
 from stratus import encode
 from stratus.corpora.encoding.job import encode_corpus
 from stratus.corpora.encoding.options import EncodeOptions
-from stratus.corpora.packed import build as building
-from stratus.corpora.packed.build import build_tokens
-from stratus.corpora.packed.corpus import open_tokens
+from stratus.corpora.packed import shards as building
 from stratus.corpora.packed.info import SPLITS
+from stratus.corpora.packed.tokens import build_tokens, open_tokens
 from stratus.errors import InputError, StratusError
 from stratus.files.sealed import SealError
 from stratus.scope.vocabulary import vocabulary
@@ -26,7 +25,10 @@ from stratus.scope.vocabulary import vocabulary
 def texts_of(corpora):
     """The strings of each split, by id."""
     return {
-        name: {split.id(k): vocabulary().text(split.tokens(k).tolist()) for k in range(len(split))}
+        name: {
+            split.id(k): vocabulary().text(tokens.tolist())
+            for k, tokens in enumerate(split.take(range(len(split)), "tokens"))
+        }
         for name in SPLITS
         for split in [getattr(corpora, name)]
     }
@@ -48,9 +50,9 @@ def test_twenty_thousand_rows_in_small_shards_come_back_in_order(tmp_path):
         split = getattr(corpora, name)
         places = [int(split.id(k)[2:]) for k in range(len(split))]
         assert places == sorted(places)
-        assert split.lengths.tolist() == [len(string(k).split(" ")) for k in places]
+        assert split.sizes("tokens").tolist() == [len(string(k).split(" ")) for k in places]
         some = np.random.default_rng(0).integers(len(split), size=500)
-        taken = [vocabulary().text(ids.tolist()) for ids in split.take(some)]
+        taken = [vocabulary().text(ids.tolist()) for ids in split.take(some, "tokens")]
         assert taken == [string(places[k]) for k in some]
 
 
@@ -110,7 +112,7 @@ def test_too_long_strings_are_counted_and_left_out(tmp_path):
     info = corpora.info
     assert info.rows_in == info.kept + info.duplicates + info.too_long == 101
     assert info.duplicates == 1
-    longest = max(int(getattr(corpora, s).lengths.max()) for s in SPLITS)
+    longest = max(int(getattr(corpora, s).sizes("tokens").max()) for s in SPLITS)
     assert longest <= limit
     assert info.too_long == sum(
         len(text.split(" ")) > limit for text in {*map(string, range(99)), long}
@@ -120,7 +122,7 @@ def test_too_long_strings_are_counted_and_left_out(tmp_path):
 def test_a_fraction_of_zero_leaves_a_split_out(table, tmp_path):
     corpora = build_tokens(table, tmp_path / "tokens", fractions=(0.8, 0.2, 0))
     assert len(corpora.test) == 0
-    assert corpora.test.lengths.shape == (0,)
+    assert corpora.test.sizes("tokens").shape == (0,)
     assert len(open_tokens(tmp_path / "tokens").train) + len(corpora.validation) == 400
 
 
@@ -130,7 +132,7 @@ def test_what_encode_wrote_becomes_a_corpus(example_cifs, tmp_path):
     corpora = build_tokens(tmp_path / "t.parquet", tmp_path / "tokens", fractions=(1, 0, 0))
     rows = pq.read_table(tmp_path / "t.parquet").to_pylist()
     assert len(corpora.train) == len({row["scope"] for row in rows}) > 10
-    first = corpora.train.tokens(0)
+    first = corpora.train.take([0], "tokens")[0]
     assert vocabulary().text(first.tolist()) == rows[0]["scope"]
     assert rows[0]["scope"] == str(encode(next(example_cifs.glob(f"*{rows[0]['id']}*"))))
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from token_tables import string, write_table
 
-from stratus.corpora.packed import corpus as opening
-from stratus.corpora.packed.build import build_tokens
-from stratus.corpora.packed.corpus import open_tokens
+from stratus.corpora.packed import tokens as opening
+from stratus.corpora.packed.column import Column, schema_of
+from stratus.corpora.packed.corpus import open_packed
+from stratus.corpora.packed.info import FORMAT, PackedInfo
+from stratus.corpora.packed.shards import packing, write_info, write_shards
+from stratus.corpora.packed.tokens import build_tokens, open_tokens
 from stratus.errors import InputError
 from stratus.files.sealed import MANIFEST, SealError, sealing
 from stratus.scope.vocabulary import Vocabulary, vocabulary
+
+
+class Info(PackedInfo):
+    """Of a corpus that holds nothing but columns."""
+
+    holds: Literal["numbers"] = "numbers"
 
 
 @pytest.fixture
@@ -95,7 +106,7 @@ def test_an_added_file_is_named(folder):
 @pytest.mark.parametrize("name", [MANIFEST, "corpus.json"])
 def test_a_corpus_without_its_description_is_not_whole(folder, name, verify):
     (folder / name).unlink()
-    with pytest.raises(InputError, match=name if verify else "is no whole token corpus"):
+    with pytest.raises(InputError, match=name if verify else "is no whole corpus of tokens"):
         open_tokens(folder, verify=verify)
 
 
@@ -115,6 +126,10 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
         ({"surprise": 1}, "surprise"),
         ({"rows": {"train": 1, "validation": 2, "test": 3}}, "says 1 rows of 'train'"),
         ({"shards": []}, "the shards have 0"),
+        ({"holds": "frames"}, "is a corpus of frames, not of tokens"),
+        ({"columns": []}, "no shard of this corpus"),
+        ({"columns": [{"name": "id", "dtype": "uint8"}]}, "two columns are called 'id'"),
+        ({"columns": [{"name": "x", "dtype": "object"}]}, "columns.0.dtype"),
     ],
 )
 def test_a_corpus_of_another_version_is_refused(folder, values, says):
@@ -163,7 +178,7 @@ def test_an_arrow_file_of_something_else_is_refused(folder):
 
 
 def test_tokens_can_not_be_written_to(folder):
-    tokens = open_tokens(folder).train.tokens(3)
+    tokens = open_tokens(folder).train.take([3], "tokens")[0]
     with pytest.raises(ValueError, match="read-only"):
         tokens[0] = 1
 
@@ -171,6 +186,60 @@ def test_tokens_can_not_be_written_to(folder):
 @pytest.mark.parametrize("row", [-1, 10_000])
 def test_a_row_that_is_not_there_is_an_error(folder, row):
     corpus = open_tokens(folder).train
-    for ask in (corpus.tokens, corpus.id):
-        with pytest.raises(IndexError, match=f"row {row} of a corpus of {len(corpus)}"):
-            ask(row)
+    says = f"row {row} of a corpus of {len(corpus)}"
+    with pytest.raises(IndexError, match=says):
+        corpus.id(row)
+    with pytest.raises(IndexError, match=says):
+        corpus.take([row], "tokens")
+    with pytest.raises(IndexError, match=says):
+        corpus.samples([row])
+
+
+def test_a_corpus_of_the_first_format_opens_as_one_of_this(folder):
+    content = json.loads((folder / "corpus.json").read_text())
+    content = {k: v for k, v in content.items() if k not in {"holds", "columns"}}
+    for shard in content["shards"]:
+        shard["tokens"] = shard.pop("sizes")["tokens"]
+
+    def change(contents):
+        contents["corpus.json"] = json.dumps({**content, "format": 1}).encode()
+
+    old, new = open_tokens(resealed(folder, change)), open_tokens(folder)
+    assert old.info == new.info
+    assert [*map(list, old.test.take([0], "tokens"))] == [*map(list, new.test.take([0], "tokens"))]
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "[" * 100_000, '{"format": NaN}'])
+def test_a_description_of_something_else_is_refused(folder, text):
+    def change(contents):
+        contents["corpus.json"] = text.encode()
+
+    with pytest.raises(InputError, match=r"corpus\.json|written with format nan"):
+        open_tokens(resealed(folder, change))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "frac", "says"),
+    [
+        ([[1, 2]], [[[0.0] * 3]], "1 entries of 'frac' for a crystal with another number of parts"),
+        ([[1, None]], [[[0.0] * 3] * 2], "lacks numbers of 'numbers'"),
+    ],
+)
+def test_columns_that_do_not_fit_each_other_are_refused(tmp_path, numbers, frac, says):
+    kinds = (
+        Column(name="numbers", dtype="uint8", of="part"),
+        Column(name="frac", dtype="float32", shape=(3,), of="part"),
+    )
+    schema = schema_of(kinds)
+    arrays = [
+        pa.array(["a"]),
+        *(pa.array(v, f.type) for v, f in zip([numbers, frac], list(schema)[1:], strict=True)),
+    ]
+    with packing(tmp_path / "corpus") as draft:
+        rows = pa.record_batch(arrays, schema=schema)
+        shards = write_shards([(rows, np.zeros(1))], kinds, draft, most_rows=9)
+        counts = {"train": 1, "validation": 0, "test": 0}
+        info = Info(format=FORMAT, columns=kinds, rows=counts, shards=shards)
+        write_info(draft, info)
+    with pytest.raises(InputError, match=says):
+        open_packed(tmp_path / "corpus", Info)
