@@ -33,7 +33,7 @@ MOST_PAIRS: Final = 100_000_000
 
 _FIRST_RADIUS: Final = 1.25  # over that of a sphere which holds k atoms on average
 _GROWTH: Final = 1.2
-_SKEWED: Final = 0.4  # a cell with a height below this share of its vector is made less skewed
+_SKEWED: Final = 0.4  # a cell below this share of the volume of a box is made less skewed
 _MOST_CUBES: Final = 200_000  # of the cell list, about 220 bytes each
 _PERIODIC: Final = np.ones(3, dtype=np.int64)
 
@@ -77,7 +77,7 @@ class _Cell(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """What the finder found, in the order of `Neighbours`, each atom with itself too."""
+    """What the finder found, centres ascending, each atom with itself too."""
 
     centres: npt.NDArray[np.int64]  # [E]
     neighbours: npt.NDArray[np.int64]  # [E]
@@ -139,16 +139,18 @@ def nearest(
         _check_cutoff(cutoff_a)
     cell = _cell(lattice, frac)
     count = len(cell.points)
+    if count == 0:
+        return _chosen(cell, _pairs(cell, 1.0), np.zeros(0, dtype=np.bool_))
     # Images along the shortest vector alone are k neighbours within this.
     last = math.ceil(k / 2) * cell.shortest * (1 + 1e-9) + SHELL_A
     if cutoff_a is not None:
         last = min(last, cutoff_a + SHELL_A)
-    per_atom = cell.volume / max(count, 1)
+    per_atom = cell.volume / count
     radius = min(last, _FIRST_RADIUS * (3 * k * per_atom / (4 * math.pi)) ** (1 / 3))
     while True:
         pairs = _pairs(cell, radius)
         reach = _reach(pairs, count, k)
-        if radius >= last or reach.max(initial=0.0) <= radius:
+        if radius >= last or reach.max() <= radius:
             break
         radius = min(last, radius * _GROWTH)
     reach = np.minimum(reach, radius)  # no shell beyond it is known whole
@@ -157,14 +159,17 @@ def nearest(
 
 def _reach(pairs: _Pairs, count: int, k: int) -> npt.NDArray[np.float64]:
     """Return how far the k-th shell of each atom reaches, shape (n,), in Å; inf if not found."""
-    ends = np.bincount(pairs.centres, minlength=count).cumsum()
+    atoms = np.arange(count)
+    apart = pairs.distances.max() + 1.0
+    # One sort of floats, centre by centre, is faster than one by two keys.
+    ordered = pairs.centres * apart
+    ordered += pairs.distances
+    ordered.sort()
+    ends = pairs.centres.searchsorted(atoms, side="right")
     kth = np.full(count, k)  # the nearest, number 0, is the atom itself
     kth[1:] += ends[:-1]
-    found = kth < ends
-    if found.all():
-        return pairs.distances.take(kth) + SHELL_A
-    reach = np.full(count, np.inf)
-    reach[found] = pairs.distances.take(kth[found]) + SHELL_A
+    reach: npt.NDArray[np.float64] = ordered.take(kth, mode="clip") - atoms * apart + SHELL_A
+    reach[kth >= ends] = np.inf
     return reach
 
 
@@ -188,13 +193,13 @@ def _cell(lattice: npt.NDArray[np.float64], frac: npt.NDArray[np.float64]) -> _C
             f"neighbours need a lattice of shape (3, 3) and coordinates of shape (n, 3); these are "
             f"{lattice.shape} and {frac.shape}"
         )
-    problem = lattice_problem(lattice) or coordinates_problem(frac)
+    volume, heights = volume_and_heights(lattice)
+    problem = lattice_problem(lattice, heights) or coordinates_problem(frac)
     if problem is not None:
         raise InputError(f"neighbours of a broken crystal: {problem}; check its cell and atoms")
-    volume, heights = volume_and_heights(lattice)
     lengths = [math.hypot(*vector) for vector in lattice.tolist()]
     forward = None
-    if any(height < _SKEWED * length for height, length in zip(heights, lengths, strict=True)):
+    if volume < _SKEWED * math.prod(lengths):
         reduced = reduction(lattice)
         lattice, forward, frac = reduced.lattice, reduced.forward, frac @ reduced.back
         lengths = [math.hypot(*vector) for vector in lattice.tolist()]
@@ -221,12 +226,10 @@ def _pairs(cell: _Cell, radius: float) -> _Pairs:
             f"within {radius:.4g} Å these {count} atoms have about {expected:.2g} neighbours, more "
             f"than {MOST_PAIRS:,}; choose a smaller cutoff or fewer neighbours"
         )
-    centres, neighbours, images, distances = find_points_in_spheres(
-        cell.points, cell.points, _finder_radius(cell, radius), _PERIODIC, cell.lattice
-    )
-    order = np.lexsort((neighbours, distances, centres))
     return _Pairs(
-        centres.take(order), neighbours.take(order), images.take(order, 0), distances.take(order)
+        *find_points_in_spheres(
+            cell.points, cell.points, _finder_radius(cell, radius), _PERIODIC, cell.lattice
+        )
     )
 
 
@@ -244,15 +247,18 @@ def _finder_radius(cell: _Cell, radius: float) -> float:
 
 
 def _chosen(cell: _Cell, pairs: _Pairs, near: npt.NDArray[np.bool_]) -> Neighbours:
-    """Return the pairs that are near, with shifts of the crystal as given."""
+    """Return the pairs that are near, in their order, with shifts of the crystal as given."""
     # Images of one atom are at least the height of a cell apart: nearer is the atom itself.
     near &= (pairs.centres != pairs.neighbours) | (pairs.distances > MIN_HEIGHT / 2)
     which = near.nonzero()[0]
-    centres, neighbours = pairs.centres.take(which), pairs.neighbours.take(which)
-    whole = pairs.images.take(which, 0)
+    centres = pairs.centres.take(which)  # ascending before and after
+    neighbours, distances = pairs.neighbours.take(which), pairs.distances.take(which)
+    order = np.lexsort((neighbours, distances, centres))
+    neighbours, distances = neighbours.take(order), distances.take(order)
+    whole = pairs.images.take(which.take(order), 0)
     if cell.wraps is not None:
         whole += cell.wraps.take(centres, 0) - cell.wraps.take(neighbours, 0)
     if cell.forward is not None:
         whole = whole @ cell.forward
     shifts = np.rint(whole, out=whole).astype(np.int64)
-    return Neighbours(centres, neighbours, shifts, pairs.distances.take(which))
+    return Neighbours(centres, neighbours, shifts, distances)
