@@ -8,38 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
-
-import pyarrow as pa
 
 from stratus.errors import InputError, StratusError
 from stratus.files.sealed import MANIFEST, SealError, is_sealed, sealing, verify
+from stratus.training.packed_samples import read_samples, write_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from stratus.views.keys import Key
     from stratus.views.view import Sample, View
 
-_FILE: Final = "samples.arrow"
-_FORMAT: Final = "1"
-_SCHEMA: Final = pa.schema([pa.field("tokens", pa.list_(pa.field("item", pa.uint16())))])
+_FORMAT: Final = "2"
 
 
 def cached_samples(
-    cache: Path, view: View, texts: Sequence[str], make: Callable[[], Sequence[Sample]]
+    cache: Path,
+    view: View,
+    texts: Sequence[str],
+    make: Callable[[], Sequence[Sample]],
+    keys: Sequence[Key] = (),
 ) -> list[Sample]:
-    """Return the samples of strings from a cache; where they are not in it, they are made first.
+    """Return the samples of crystals from a cache; where they are not in it, they are made first.
 
     Args:
         cache: a folder, which may not be there yet.
         view: how an encoder sees a crystal.
         texts: the strings, in order.
         make: makes their samples.
+        keys: of a flat view; none of a token view.
 
     Returns:
-        uint16 arrays, which are views of the file.
+        uint16 arrays of a token view, arrays by name of a flat one; they are views of files.
 
     Raises:
         stratus.errors.InputError: what is in the cache is damaged; the text names the file.
@@ -48,14 +50,15 @@ def cached_samples(
     parts = (view.name, str(view.max_length), view.vocabulary.sha256, *texts)
     place = cache / f"samples-{digest_of(*parts)}"
     if not is_sealed(place):
-        rows = pa.record_batch([pa.array(make(), type=_SCHEMA.field(0).type)], schema=_SCHEMA)
-
-        def write(draft: Path) -> None:
-            with pa.ipc.new_file(draft / _FILE, _SCHEMA) as writer:
-                writer.write_batch(rows)
-
-        _put(place, write)
-    return _read(place, len(texts))
+        samples = make()
+        _put(place, lambda draft: write_samples(draft, samples, keys))
+    try:
+        found = read_samples(place, keys)
+    except InputError as error:
+        raise InputError(f"{error}; delete {place}, and it is made anew") from None
+    if len(found) != len(texts):
+        raise InputError(f"{place} holds no such samples; delete it, and it is made anew")
+    return found
 
 
 def copy_cached(cache: Path, name: str, target: Path, make: Callable[[Path], object]) -> None:
@@ -119,19 +122,3 @@ def _verified(place: Path) -> None:
         verify(place)
     except SealError as error:
         raise InputError(f"{error}; delete {place}, and it is made anew") from None
-
-
-def _read(place: Path, count: int) -> list[Sample]:
-    _verified(place)
-    try:
-        with pa.memory_map(str(place / _FILE)) as file, pa.ipc.open_file(file) as reader:
-            rows = reader.get_batch(0)
-            if reader.schema != _SCHEMA or len(rows) != count:
-                raise InputError(f"{place} holds no such samples; delete it, and it is made anew")
-        rows.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{place} cannot be read ({reason}); delete it") from None
-    tokens = rows.column("tokens")
-    values, offsets = tokens.values.to_numpy(), tokens.offsets.to_numpy().tolist()
-    return [values[start:end] for start, end in pairwise(offsets)]

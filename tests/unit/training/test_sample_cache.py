@@ -14,6 +14,7 @@ from stratus.training import run_folder
 from stratus.training.options import make_options
 from stratus.training.run_folder import RunFolder
 from stratus.training.sample_cache import cached_samples
+from stratus.views.keys import Key
 from stratus.views.table import view
 
 PAIRS = [(a, b) for a in ("Ti", "Sn", "Pb", "Ge", "Mn", "V", "Cr", "Ru") for b in ("O", "F", "S")]
@@ -56,12 +57,31 @@ def test_another_view_another_order_and_other_strings_are_other_samples(tmp_path
 def test_damage_is_refused_and_says_what_to_delete(tmp_path):
     cached_samples(tmp_path, VIEW, TEXTS, make)
     [entry] = tmp_path.iterdir()
-    path = entry / "samples.arrow"
+    [path] = entry.glob("*.arrow")
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(raw)
-    with pytest.raises(InputError, match=rf"samples\.arrow.*delete {entry}"):
+    with pytest.raises(InputError, match=rf"{path.name}.*delete {entry}"):
         cached_samples(tmp_path, VIEW, TEXTS, make)
+
+
+def test_arrays_of_a_flat_view_are_made_once_and_read_as_they_were(tmp_path):
+    keys = (Key("numbers", "part", "int64"), Key("cells", "crystal", "float32"))
+
+    def flat():
+        return [
+            {"numbers": np.arange(k + 1, dtype=np.uint8), "cells": np.eye(3, dtype=np.float32) * k}
+            for k in range(len(TEXTS))
+        ]
+
+    cached_samples(tmp_path, VIEW, TEXTS, flat, keys)
+    again = cached_samples(tmp_path, VIEW, TEXTS, nothing, keys)
+    for sample, made in zip(again, flat(), strict=True):
+        assert sample.keys() == made.keys()
+        for name, array in made.items():
+            assert sample[name].dtype == array.dtype
+            assert np.array_equal(sample[name], array)
+            assert not sample[name].flags.writeable
 
 
 def test_what_cannot_be_made_leaves_nothing(tmp_path):
