@@ -45,7 +45,7 @@ from stratus.training.learner import to_device
 from stratus.training.loader import Endless, Loader
 from stratus.training.operations import cost_of
 from stratus.training.throughput import peak_flops
-from stratus.views.table import view as make_view
+from stratus.views.token_view import token_view as make_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable

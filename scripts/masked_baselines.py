@@ -20,7 +20,7 @@ from stratus.objectives.token_baselines import fit_baselines, fit_copying, score
 from stratus.scope.vocabulary import Role, vocabulary
 from stratus.training.loader import Loader
 from stratus.views.keys import TOKENS
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

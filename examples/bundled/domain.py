@@ -30,7 +30,8 @@ from stratus.files.sealed import sealing
 from stratus.models.bundle import check_files, write_domain
 from stratus.models.loading import folder_of
 from stratus.models.seen import SeenFormulas, write_seen
-from stratus.scope.partial import Known, hide
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide
 from stratus.tasks.contents import contents_of
 from stratus.tasks.domain import Domain, Learned, metal_bound
 
@@ -63,14 +64,14 @@ def learned_from(table: Table, model: Predictor, sources: dict[str, Any]) -> Dom
     return found.model_copy(update={"widening": widening(held, model, found)})
 
 
-def metal_bounds(table: Table, model: Predictor) -> dict[Known, float]:
+def metal_bounds(table: Table, model: Predictor) -> dict[Detail, float]:
     """Return the gap below which more crystals are metals than not, by how much is known."""
     gaps = table.labels[:, table.targets.index(GAP)]
     several = np.array([formula.count(" ") > 1 for formula in table.compositions])
     whole = np.array(["[MASK]" not in text for text in table.scopes])
-    found: dict[Known, float] = {}
-    for kind in Known:
-        like = whole if kind is Known.WHOLE else ~whole
+    found: dict[Detail, float] = {}
+    for kind in Detail:
+        like = whole if kind is Detail.WHOLE else ~whole
         rows = np.flatnonzero(np.isfinite(gaps) & several & like)
         texts = [hide(table.scopes[row], kind) for row in rows]
         bound = metal_bound(gaps[rows], model.predict(texts, imposed=False)[GAP].value)

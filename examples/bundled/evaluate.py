@@ -23,7 +23,8 @@ from train import HERE, TEST, VALIDATION, place, read_tables, renamed
 
 import stratus
 from stratus.corpora.tables.reading import read_labelled
-from stratus.scope.partial import Known, hide
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide
 
 if TYPE_CHECKING:
     from stratus.corpora.tables.table import Table
@@ -68,7 +69,7 @@ def show(model: Model, title: str, table: Table, means: dict[str, float]) -> Non
         here = np.flatnonzero(np.isfinite(labels))
         if len(here) > MOST:
             here = np.sort(np.random.default_rng(0).choice(here, MOST, replace=False))
-        for kind in Known if len(here) else ():
+        for kind in Detail if len(here) else ():
             rows = [hide(table.scopes[k], kind) for k in here]
             found = [model.predict(rows, interval=x, imposed=False)[name] for x in LEVELS]
             bounds = [(each.lo, each.hi) for each in found]

@@ -20,7 +20,8 @@ import yaml
 from train import HERE, TEST, place, read_tables
 
 import stratus
-from stratus.scope.partial import Known, hide
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +66,8 @@ def show_metals(model: Model, table: Table) -> None:
     print("\n| known | gaps | called metals | are metals | MAE of gaps, before | after | "
           "refractive indices | left empty |")  # fmt: skip
     print("|---" * 8 + "|")
-    for kind in Known:
-        like = [k for k, one in enumerate(table.known) if (one is kind) or kind is Known.FORMULA]
+    for kind in Detail:
+        like = [k for k, one in enumerate(table.known) if (one is kind) or kind is Detail.FORMULA]
         texts = [hide(table.scopes[row], kind) for row in like]
         bare, found = (model.predict(texts, imposed=imposed) for imposed in (False, True))
         gap, index = gaps[like], indices[like]

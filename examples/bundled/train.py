@@ -199,8 +199,7 @@ def learn(
     if keep is not None:
         found = keep_tasks(found, keep)
     save_bundle(  # without the predictions of the test rows, which are larger than the weights
-        folder, members=found.members, architecture=found.architecture, dialect=found.dialect,
-        vocabulary=found.vocabulary, max_length=found.view.max_length, card=found.card,
+        folder, members=found.members, architecture=found.architecture, view=found.view, card=found.card,
         metrics=found.metrics, calibration=found.calibration, domain=found.domain,
         seen=found.seen, replace=True,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.plots.interval_bar import Predicted, rounded
 from stratus.scope import vocabulary
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import Calibration, Scores
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
@@ -117,7 +117,7 @@ def bundle(tmp_path):
         for group in "aab"
     ]
     scores = Scores(rows=19, floor=0.5, scores=tuple(k / 8 for k in range(19)))
-    calibration = Calibration(tasks={"gap": {group: {Known.WHOLE: scores} for group in "ab"}})
+    calibration = Calibration(tasks={"gap": {group: {Detail.WHOLE: scores} for group in "ab"}})
     card = Card(
         name="tiny", summary="Of no use.", data=(), licence_code="MIT", licence_weights="MIT",
         intended_use="Tests.", limits="Everything else.",

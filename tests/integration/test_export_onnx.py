@@ -29,7 +29,7 @@ from stratus.tasks.normalise import Normaliser
 from stratus.tasks.predictions import predict
 from stratus.tasks.task import make_task
 from stratus.views.keys import MASK
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 CARD = Card(
     name="tiny",

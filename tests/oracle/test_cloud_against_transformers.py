@@ -11,7 +11,7 @@ from stratus.encoders.table import configure
 from stratus.heads.masked_tokens import MaskedTokenHead, from_bert_head
 from stratus.models.net import Net
 from stratus.scope import vocabulary
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 transformers = pytest.importorskip("transformers")
 

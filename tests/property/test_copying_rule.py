@@ -15,7 +15,7 @@ from stratus.objectives.token_baselines import (
     fit_copying,
 )
 from stratus.scope.vocabulary import Role, vocabulary
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 WORDS = vocabulary()
 HEAD = "i1 aODD aDOD bOOO cOOO dOOO eOOO"

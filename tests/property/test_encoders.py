@@ -17,7 +17,7 @@ from stratus.encoders.encoding import Gives
 from stratus.encoders.table import ARCHITECTURES, architecture, read_config
 from stratus.scope import Scope, vocabulary
 from stratus.scope.vocabulary import Role
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 V = vocabulary()
 NAMES = [name for name, kind in ARCHITECTURES.items() if Gives.TOKENS in kind.gives]

@@ -34,7 +34,8 @@ from stratus.models.listing import list_bundles
 from stratus.models.net import Net
 from stratus.models.seen import SeenFormulas
 from stratus.scope import vocabulary
-from stratus.scope.partial import Known, partial_scope
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import partial_scope
 from stratus.tasks.conformal import Calibration, calibrate
 from stratus.tasks.domain import Domain, Learned
 from stratus.tasks.normalise import Normaliser
@@ -71,10 +72,10 @@ def whole(tmp_path_factory) -> Path:
             limits="l",
         ),
         metrics={"gap": {"mae": 0.5}},
-        calibration=Calibration(tasks={"gap": {"": dict.fromkeys(Known, scores)}}),
+        calibration=Calibration(tasks={"gap": {"": dict.fromkeys(Detail, scores)}}),
         domain=Domain(
             targets={"gap": Learned(rows=9, elements={"Na": 0.5, "O": 1.0}, lowest=0, highest=9)},
-            metal_below={Known.WHOLE: 0.2},
+            metal_below={Detail.WHOLE: 0.2},
             widening=2.0,
             before=Learned(rows=9, elements={"Cl": 0.5}),
         ),

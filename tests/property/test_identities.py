@@ -15,7 +15,8 @@ from stratus.crystals.synthesis import random_orbits
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.physics.quantities import GAS_CONSTANT
 from stratus.scope import Scope
-from stratus.scope.partial import Known, hide, known
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide, known
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.contents import contents_of
 from stratus.tasks.identities import FORMATION, GAP, HULL, INDEX, LOWEST, METAL, impose
@@ -41,11 +42,11 @@ def crystal(rng: np.random.Generator) -> str:
         phase = phases[int(rng.integers(len(phases)))]
         letters = [word.lstrip("0123456789") for word in phase.orbits.split(" ")]
         text = Scope.from_orbits(phase.space_group, [(phase.element, k) for k in letters])
-        return hide(str(text), list(Known)[int(rng.integers(3))])
+        return hide(str(text), list(Detail)[int(rng.integers(3))])
     orbits = random_orbits(number, rng, max_orbits=4, max_atoms=40)
     if rng.random() < 0.4:
         orbits = [(element, letter) for _, letter in orbits]
-    return hide(str(Scope.from_orbits(number, orbits)), list(Known)[int(rng.integers(3))])
+    return hide(str(Scope.from_orbits(number, orbits)), list(Detail)[int(rng.integers(3))])
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +175,7 @@ rows = st.lists(
     st.tuples(
         st.integers(1, 230),
         st.lists(st.sampled_from(["W", "C", "Na", "Cl", "O", "Fe"]), min_size=1, max_size=3),
-        st.sampled_from(list(Known)),
+        st.sampled_from(list(Detail)),
         st.tuples(numbers, numbers, numbers, numbers, st.floats(0, 1)),
         st.floats(0, 9),
     ),

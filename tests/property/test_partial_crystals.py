@@ -15,11 +15,12 @@ from stratus.crystals.formula import read_formula
 from stratus.crystals.synthesis import random_orbits
 from stratus.errors import InputError
 from stratus.scope import Scope, vocabulary
-from stratus.scope.partial import Known, check_partial, hide, known, partial_scope, write_partial
-from stratus.views.table import view
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import check_partial, hide, known, partial_scope, write_partial
+from stratus.views.token_view import token_view as view
 
 V = vocabulary()
-HIDDEN = (Known.SPACE_GROUP, Known.FORMULA)
+HIDDEN = (Detail.SPACE_GROUP, Detail.FORMULA)
 
 like_formulas = st.from_regex(r"([A-Z][a-z]?[0-9.()\[\]+ ]{0,4}){1,6}", fullmatch=True)
 symbols = st.sampled_from(SYMBOLS[1:])
@@ -40,8 +41,8 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 @given(crystals())
 def test_a_hidden_string_is_that_of_what_is_left(crystal: Scope) -> None:
     own = dict(crystal.composition)
-    assert hide(str(crystal), Known.FORMULA) == write_partial(own)
-    assert hide(str(crystal), Known.SPACE_GROUP) == write_partial(own, crystal.space_group)
+    assert hide(str(crystal), Detail.FORMULA) == write_partial(own)
+    assert hide(str(crystal), Detail.SPACE_GROUP) == write_partial(own, crystal.space_group)
     for kind in HIDDEN:
         text = hide(str(crystal), kind)
         assert known(text) is check_partial(text) is kind
@@ -50,9 +51,9 @@ def test_a_hidden_string_is_that_of_what_is_left(crystal: Scope) -> None:
 @given(crystals())
 def test_a_formula_of_a_crystal_gives_its_hidden_string(crystal: Scope) -> None:
     formula = "".join(f"{symbol}{amount}" for symbol, amount in crystal.composition)
-    assert partial_scope(formula) == hide(str(crystal), Known.FORMULA)
+    assert partial_scope(formula) == hide(str(crystal), Detail.FORMULA)
     reduced = partial_scope(reduced_formula(crystal.composition), crystal.space_group)
-    assert reduced == hide(str(crystal), Known.SPACE_GROUP)
+    assert reduced == hide(str(crystal), Detail.SPACE_GROUP)
 
 
 @given(amounts, st.integers(1, 7), st.randoms())
@@ -97,7 +98,7 @@ def test_views_see_no_hidden_part(one: Scope, other: Scope) -> None:
         # the other crystal with the parts of this one that are left: nothing of it remains
         parts, left = str(other).split(" | "), str(one).split(" | ")
         parts[2] = left[2]
-        if kind is Known.SPACE_GROUP:
+        if kind is Detail.SPACE_GROUP:
             parts[0] = left[0]
         assert same(batch, seen.collate([seen.tokens(hide(" | ".join(parts), kind))]))
 

@@ -28,7 +28,7 @@ def law_bundle(tmp_path_factory) -> Path:
     from stratus.models.card import Card
     from stratus.models.net import Net
     from stratus.scope import vocabulary
-    from stratus.scope.partial import Known
+    from stratus.crystals.facets import Detail
     from stratus.tasks.by import ByLaw
     from stratus.tasks.conformal import Calibration, CurvePoint, calibrate
     from stratus.tasks.normalise import Normaliser
@@ -49,7 +49,7 @@ def law_bundle(tmp_path_factory) -> Path:
             head.out.weight.mul_(20)  # so that crystals differ
         members.append(Net(kind.build(config, generator), {"mixture": head}, group))
     scores = calibrate(np.linspace(-1, 1, 99), np.zeros(99), np.full(99, 0.1))
-    known = {Known.WHOLE: scores}
+    known = {Detail.WHOLE: scores}
     points = tuple(
         CurvePoint(temperature_k=at, groups={"a": known, "b": known}) for at in (100.0, 300.0)
     )

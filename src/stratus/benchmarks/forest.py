@@ -8,17 +8,13 @@ each point group. What is unknown of a partial crystal is NaN, which the trees h
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from stratus.crystals.element_properties import element_statistics, scaled_properties
-from stratus.crystals.spacegroups import COUNT, space_group
+from stratus.crystals.spacegroups import space_group
 from stratus.crystals.wyckoff import POINT_GROUPS, wyckoff_positions
-from stratus.scope.orbit import group_text
-from stratus.scope.partial import UNKNOWN
-from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +33,6 @@ _SYSTEMS: Final = (
     "triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic",
 )  # fmt: skip
 _GROUP, _ORBITS = 0, 1
-_BETWEEN: Final = f" {SEPARATOR} "
 
 
 def features(table: Table) -> Floats:
@@ -51,13 +46,12 @@ def features(table: Table) -> Floats:
     """
     shares = table.fractions()
     found = [shares, _of_elements(shares)]
-    known: dict[str, Floats] = {}
+    known: dict[tuple[int | None, str | None], Floats] = {}
     symmetry = np.empty((len(table), _N_SYMMETRY))
-    for row, scope in enumerate(table.scopes):
-        parts = scope.split(_BETWEEN)
-        key = parts[_GROUP] + _BETWEEN + parts[_ORBITS]
+    for row, crystal in enumerate(table.crystals):
+        key = crystal.space_group, crystal.wyckoffs
         if key not in known:
-            known[key] = _of_symmetry(parts[_GROUP], parts[_ORBITS])
+            known[key] = _of_symmetry(*key)
         symmetry[row] = known[key]
     atoms = np.where(table.n_atoms > 0, table.n_atoms, np.nan)[:, np.newaxis]
     return np.hstack([*found, symmetry, atoms])
@@ -112,24 +106,12 @@ def _of_elements(shares: Floats) -> Floats:
     return np.hstack([found, (shares > 0).sum(axis=1, keepdims=True)])
 
 
-@cache
-def _numbers_of_groups() -> dict[str, int]:
-    return {group_text(number): number for number in range(1, COUNT + 1)}
-
-
-def crystal_system(group: str) -> str:
-    """Return the crystal system of a space group as strings write it; ``unknown`` where it is."""
-    number = _numbers_of_groups().get(group)
-    return "unknown" if number is None else space_group(number).crystal_system
-
-
 _N_SYMMETRY: Final = 5 + len(POINT_GROUPS) + 2
 
 
-def _of_symmetry(group: str, orbits: str) -> Floats:
+def _of_symmetry(number: int | None, wyckoffs: str | None) -> Floats:
     """Return the numbers of a space group and its orbits; NaN where it is unknown."""
     found = np.full(_N_SYMMETRY, np.nan)
-    number = None if group == UNKNOWN else _numbers_of_groups().get(group)
     if number is None:
         return found
     what = space_group(number)
@@ -140,10 +122,10 @@ def _of_symmetry(group: str, orbits: str) -> Floats:
         what.inversion,
         len(what.generators),
     )
-    if orbits == UNKNOWN:
+    if wyckoffs is None:
         return found
     positions = wyckoff_positions(number)
-    taken = [positions[word[-1]] for word in orbits.split(" ")[1::2]]
+    taken = [positions[word[-1]] for word in wyckoffs.split(" ")]
     sites = np.array([position.multiplicity for position in taken], np.float64)
     on = np.zeros(len(POINT_GROUPS))
     for position, share in zip(taken, sites / sites.sum(), strict=True):

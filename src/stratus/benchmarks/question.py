@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stratus.benchmarks.forest import crystal_system
+from stratus.crystals.spacegroups import space_group
 from stratus.errors import InputError
 from stratus.tasks.targets import with_classes
 from stratus.tasks.task import make_task
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stratus.benchmarks.record import Asked
     from stratus.corpora.tables.folds import Fold
     from stratus.corpora.tables.table import Table
+    from stratus.crystals.facets import Crystal
     from stratus.tasks.task import Task
 
     Floats = NDArray[np.float64]
@@ -157,7 +158,7 @@ class Question:
         shares = (table.fractions() > 0).sum(axis=1)
         return {
             "crystal system": tuple(
-                "unread" if row is None else crystal_system(table.groups[row]) for row in rows
+                "unread" if row is None else _crystal_system(table.crystals[row]) for row in rows
             ),
             "elements": tuple(
                 "unread" if row is None else _elements(int(shares[row])) for row in rows
@@ -174,3 +175,8 @@ class Question:
 
 def _elements(count: int) -> str:
     return f"{_MANY_ELEMENTS} or more" if count >= _MANY_ELEMENTS else str(count)
+
+
+def _crystal_system(crystal: Crystal) -> str:
+    number = crystal.space_group
+    return "unknown" if number is None else space_group(number).crystal_system

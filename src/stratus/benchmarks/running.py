@@ -211,8 +211,10 @@ def _ask_as_it_is(question: Question, entrant: Entrant) -> _About:
         )
     values, lo, hi = [], [], []
     for fold in question.folds:
-        scopes = [question.table.scopes[row] for row in fold.test.tolist()]
-        found = predictor.predict(scopes, interval=LEVEL, imposed=False)[head]  # the head is judged
+        crystals = [question.table.crystals[row] for row in fold.test.tolist()]
+        found = predictor.predict(crystals, interval=LEVEL, imposed=False)[
+            head
+        ]  # the head is judged
         aside = _constant(question, fold.name)
         nothing = np.full(len(aside), np.nan)
         values += [found.value, aside]

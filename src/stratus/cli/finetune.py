@@ -116,17 +116,17 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         kept = stack.enter_context(kept_nets(output, resume=resume)) if output else None
 
         from stratus.cli.finetune_report import Report
+        from stratus.corpora.encoding.options import facet_arguments
         from stratus.corpora.splits.files import is_split_file, with_split
         from stratus.corpora.tables.folds import from_column, kfold
-        from stratus.scope import ScopeOptions
         from stratus.training.device import is_first_process
         from stratus.training.finetune.reading import read_for
         from stratus.training.finetune.run import finetune as run
+        from stratus.training.finetune.start import read_facet
 
         report = Report(quiet=quiet or not is_first_process())
         loaded, reason = _start(model, options, dialect)
         report.start(options, loaded, reason)
-        reads = loaded.dialect if loaded is not None else Dialect.ORBIT
         split_file = Path(split) if split is not None and is_split_file(split) else None
         read, tasks = read_for(
             options.tasks,
@@ -136,7 +136,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             fold_column=split if split_file is None else None,
             formula_column=formula,
             space_group_column=space_group,
-            scope_options=ScopeOptions.model_validate({"dialect": str(dialect or reads)}),
+            **facet_arguments(read_facet(options, loaded, dialect)),
         )
         if overfit is not None:
             from stratus.cli.overfit_report import shown, verdict
@@ -179,14 +179,13 @@ def _start(
 ) -> tuple[Model | None, str]:
     """Return the model to start from, or None and why there is none."""
     from stratus.models.loading import load_model
-    from stratus.scope import Dialect as Way
     from stratus.training.finetune.start import default_model
 
     if model == FROM_SCRATCH:
         return None, ""
     if model is not None:
         return load_model(model), ""
-    return default_model(options, Way(str(dialect or Dialect.ORBIT)))
+    return default_model(options, str(dialect or Dialect.ORBIT))
 
 
 def _hint(output: Path | None) -> str:

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from stratus.cli.console import line_console
+from stratus.crystals.facets import Detail
 from stratus.encoders.table import DEFAULT_ENCODER, DEFAULT_PRESET, in_words
-from stratus.scope.partial import Known
 from stratus.tasks.by import ByLaw
 from stratus.tasks.metrics import METRICS
 from stratus.tasks.task import of_a_law
@@ -76,8 +76,8 @@ class Report:
         lines = [f"rows        {table.rows_in:,}: {len(table):,} used, {len(table.rejects):,} not"]
         lines += [f"            {r.id}: {r.detail} ({r.code})" for r in table.rejects[:3]]
         if table.is_partial:
-            known = Counter(table.known)
-            kinds = ", ".join(f"{kind} {known[kind]:,}" for kind in Known if known[kind])
+            known = Counter(table.details)
+            kinds = ", ".join(f"{kind} {known[kind]:,}" for kind in Detail if known[kind])
             lines.append(f"known       {kinds}")
         labels = ", ".join(f"{name} {count:,}" for name, count in table.labelled.items())
         lines.append(f"labels      {labels}")
@@ -153,7 +153,7 @@ def _coverage(result: FinetuneResult, task: Task) -> Iterator[str]:
         width = found.mean_width[place]
         unit = f" {task.unit}" if task.unit else ""
         wide = "infinitely wide" if width is None else f"{width:.3g}{unit} wide on average"
-        of_kind = "" if kind is Known.WHOLE else f" by {kind.replace('-', ' ')} alone"
+        of_kind = "" if kind is Detail.WHOLE else f" by {kind.replace('-', ' ')} alone"
         yield (
             f"{task.name}: the {LEVEL * 100:.0f} % interval holds {found.coverage[place]:.1%} of "
             f"{found.rows:,} labels{of_kind}, {wide}"
@@ -180,7 +180,7 @@ def _law(result: FinetuneResult, tasks: Sequence[Task]) -> RichTable:
         label = METRICS[task.metric]
         best = min if label.lower_is_better else max
         simple = best(found, key=lambda method: found[method].mean, default=None)
-        inside = result.coverage(task.name).get(Known.WHOLE)
+        inside = result.coverage(task.name).get(Detail.WHOLE)
         table.add_row(
             escape(f"{task.name}: {label.label}"),
             escape(f"{label.unit_for(task.unit)}, {task.per}"),

@@ -26,8 +26,8 @@ def print_models(found: Sequence[Listed]) -> None:
         members = f"{one.members:,} members" if one.members != 1 else "1 member"
         rows = "rows unknown" if one.rows is None else f"{one.rows:,} rows"
         facts = (
-            f"{_plain(one.architecture)}, {one.parameters:,} parameters, {members}, dialect "
-            f"{_plain(one.dialect)}, learned from {rows}, weights {_plain(one.licence)}"
+            f"{_plain(one.architecture)}, {one.parameters:,} parameters, {members}, view "
+            f"{_plain(one.view)}, learned from {rows}, weights {_plain(one.licence)}"
         )
         targets = f"targets: {_plain(_targets(one.targets) or 'none')}"
         console.print(Padding(f"{facts}\n{targets}", (0, 0, 0, 2)))

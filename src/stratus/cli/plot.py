@@ -144,18 +144,18 @@ def _parity(model: Model, folder: Path, task: Task) -> Figure:
 def _map(
     predictor: Predictor, table: Path, colour: str, columns: Mapping[str, Any]
 ) -> Iterator[Part]:
+    from stratus.corpora.encoding.options import facet_arguments
     from stratus.corpora.tables.reading import read_labelled
     from stratus.plots.embedding_map import embedding_map, principal_axes
-    from stratus.scope import ScopeOptions
     from stratus.tasks.task import make_task, split_target
 
     column, unit = split_target(colour)
     task = make_task({"column": column, "unit": unit})
-    as_model = ScopeOptions.model_validate({"dialect": predictor.model.dialect})
-    read = read_labelled(table, [task.column], scope_options=as_model, **columns)
+    as_model = facet_arguments(predictor.model.view.reads)
+    read = read_labelled(table, [task.column], **as_model, **columns)
 
     def draw() -> Figure:
-        points, shares = principal_axes(predictor.embed(read.scopes))
+        points, shares = principal_axes(predictor.embed(read.crystals))
         title = f"{len(read):,} crystals, as {predictor.card.name} sees them"
         values = read.labels[:, 0]
         return embedding_map(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.plots.calibration import Coverage
 from stratus.plots.learning_curves import Curve
-from stratus.scope.partial import Known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ LEVEL: Final = 0.9
 """Of the intervals in ``predictions.csv``."""
 
 _KINDS: Final = {
-    Known.WHOLE: "whole crystals",
-    Known.SPACE_GROUP: "formula and space group",
-    Known.FORMULA: "formula alone",
+    Detail.WHOLE: "whole crystals",
+    Detail.SPACE_GROUP: "formula and space group",
+    Detail.FORMULA: "formula alone",
 }
 _NUMBERS: Final = ("label", "prediction", "lo", "hi")
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.crystals.facets import Crystal
     from stratus.inference.jobs.thermo import ThermoSummary
     from stratus.inference.thermo_curves import ThermoCurves
     from stratus.inference.windows import ThermoWindow
     from stratus.models.model import Model
-    from stratus.scope.crystal_text import CrystalText
 
     Floats = NDArray[np.float64]
 
@@ -188,7 +188,7 @@ def _crystal(name: str, curves: ThermoCurves, place: int, atoms: int) -> _Crysta
     return _Crystal(name, theta, curves.temperature_k, bands, stds, atoms)
 
 
-def _atoms(crystal: CrystalText, per: str) -> int:
+def _atoms(crystal: Crystal, per: str) -> int:
     return {"formula": crystal.formula_atoms, "cell": crystal.n_atoms}.get(per, 1)
 
 

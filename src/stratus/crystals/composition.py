@@ -24,6 +24,21 @@ def reduce_composition(amounts: Mapping[str, int]) -> Composition:
     return tuple([(symbol, amounts[symbol] // factor) for symbol in ordered])
 
 
+def number_words(number: int) -> list[str]:
+    """Write a whole number to the base of a hundred: 7 is ``7``, 137 is ``1_ 37``."""
+    words = [str(number % 100)]
+    while number := number // 100:
+        words.append(f"{number % 100}_")
+    return words[::-1]
+
+
+def composition_text(composition: Composition) -> str:
+    """Write a composition in words: ``Na 1 Cl 1``."""
+    return " ".join(
+        word for symbol, amount in composition for word in (symbol, *number_words(amount))
+    )
+
+
 @lru_cache(maxsize=65536)
 def reduced_formula(composition: Composition) -> str:
     """Write a composition as pymatgen's ``Composition.reduced_formula`` does.

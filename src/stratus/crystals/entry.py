@@ -49,6 +49,7 @@ class Code(StrEnum):
     TOO_LONG = "too-long"
     UNKNOWN_WORD = "unknown-word"
     NOT_PERIODIC = "not-periodic"
+    MISSING_FACET = "missing-facet"
 
 
 @dataclass(frozen=True, slots=True)

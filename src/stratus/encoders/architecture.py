@@ -24,7 +24,6 @@ class Architecture:
         build: makes the module from a config and, if given, a ``torch.Generator``.
         presets: values of the config, by the name of the preset.
         view: name of the view it reads.
-        dialects: the dialects it can be trained on.
         gives: what its encodings hold, which decides the heads that it can have.
         numerics: raised whenever the same weights would give other numbers.
     """
@@ -34,6 +33,5 @@ class Architecture:
     build: Callable[..., nn.Module]
     presets: Mapping[str, Mapping[str, object]]
     view: str
-    dialects: tuple[str, ...]
     gives: frozenset[Gives]
     numerics: int

@@ -162,7 +162,6 @@ CLOUD: Final = Architecture(
     build=Cloud,
     presets=PRESETS,
     view="sequence",
-    dialects=("orbit", "paper"),
     gives=frozenset({Gives.CRYSTAL, Gives.PARTS, Gives.TOKENS}),
     numerics=1,
 )

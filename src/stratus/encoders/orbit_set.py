@@ -167,7 +167,6 @@ ORBIT_SET: Final = Architecture(
     build=OrbitSet,
     presets=PRESETS,
     view="orbit-set",
-    dialects=("orbit",),
     gives=frozenset({Gives.CRYSTAL, Gives.PARTS, Gives.TOKENS}),
     numerics=2,
 )

@@ -290,7 +290,6 @@ ROOST: Final = Architecture(
     build=Roost,
     presets=_PRESETS,
     view="composition",
-    dialects=("orbit",),
     gives=frozenset({Gives.CRYSTAL, Gives.PARTS}),
     numerics=2,
 )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from stratus.encoders.cloud import CLOUD
-from stratus.encoders.orbit_set import ORBIT_SET
-from stratus.encoders.roost import ROOST
 from stratus.errors import InputError
-from stratus.names import pick
+from stratus.names import Deferred, pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +16,12 @@ if TYPE_CHECKING:
 
     from stratus.encoders.architecture import Architecture
 
-ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
-    {kind.name: kind for kind in (CLOUD, ORBIT_SET, ROOST)}
+ARCHITECTURES: Final[Deferred[Architecture]] = Deferred(
+    {
+        "cloud": "stratus.encoders.cloud:CLOUD",
+        "orbit-set": "stratus.encoders.orbit_set:ORBIT_SET",
+        "roost": "stratus.encoders.roost:ROOST",
+    }
 )
 
 DEFAULT_ENCODER: Final = "orbit-set"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.crystals.facets import Crystal
     from stratus.physics.quantities import Quantity
-    from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.domain import Out
 
     Floats = NDArray[np.float64]
@@ -42,15 +42,13 @@ class CurveLimits(NamedTuple):
     def of(
         cls,
         domain: Domain | None,
-        dialect: str,
-        crystals: Sequence[CrystalText],
+        crystals: Sequence[Crystal],
         reach_per_cm: Floats,
     ) -> Self:
         """Look at crystals.
 
         Args:
             domain: what the model that predicts them learned from; None where it does not say.
-            dialect: of its strings.
             crystals: ``[n]``, what is known of each.
             reach_per_cm: ``[n]``, how high their modes may reach; NaN where nothing tells.
         """
@@ -58,8 +56,7 @@ class CurveLimits(NamedTuple):
         reasons = too_stiff(reach_per_cm, domain)
         outs: dict[int, Out] = {}
         if domain.law is not None:
-            texts, known = [one.text for one in crystals], [one.known for one in crystals]
-            outs = domain.out(domain.law, contents_of(texts, known, dialect), None)
+            outs = domain.out(domain.law, contents_of(crystals), None)
         said = {place: out.note for place, out in outs.items()}
         why = ["; ".join(part[k] for part in (said, reasons) if k in part) for k in places.tolist()]
         factors = np.array([outs[k].factor if k in outs else 1.0 for k in places.tolist()])

@@ -28,12 +28,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from stratus.crystals.facets import Crystal, Detail
     from stratus.heads.law import LawHead
     from stratus.models.model import Model
     from stratus.models.net import Net
     from stratus.physics.quantities import Quantity
-    from stratus.scope.crystal_text import CrystalText
-    from stratus.scope.partial import Known
     from stratus.views.view import Sample
 
     Floats = NDArray[np.float64]
@@ -78,7 +77,7 @@ def check_temperatures(temperatures_k: Iterable[float]) -> Floats:
 def thermo_samples(
     model: Model,
     samples: Sequence[Sample],
-    crystals: Sequence[CrystalText],
+    crystals: Sequence[Crystal],
     temperatures_k: Floats,
     *,
     per: ThermoPer = "atom",
@@ -104,7 +103,7 @@ def thermo_samples(
     """
     at = temperatures_k
     n, t = len(samples), len(at)
-    atoms, kinds = AtomCounts.of_crystals(crystals), [one.known for one in crystals]
+    atoms, kinds = AtomCounts.of_crystals(crystals), [one.detail for one in crystals]
     ends = 2 if level is None else 4
     arrays: dict[Quantity, list[Floats]] = {
         name: [np.empty((n, t)) for _ in range(ends)] for name in QUANTITIES
@@ -128,7 +127,7 @@ def thermo_samples(
                 into, _summary(model, name, values, known, at, level), strict=True
             ):
                 array[rows] = found
-    limits = CurveLimits.of(model.domain, model.dialect, crystals, reach) if imposed else None
+    limits = CurveLimits.of(model.domain, crystals, reach) if imposed else None
     curves: dict[Quantity, Curve] = {}
     for name, parts in arrays.items():
         value, std, *interval = parts
@@ -187,7 +186,7 @@ def _summary(
     model: Model,
     quantity: Quantity,
     values: Floats,
-    kinds: Sequence[Known],
+    kinds: Sequence[Detail],
     at: Floats,
     level: float | None,
 ) -> list[Floats]:

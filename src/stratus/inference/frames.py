@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
 import pyarrow as pa
 
-from stratus.corpora.tables.layout import layout_of
-from stratus.corpora.tables.strings import DIALECT
+from stratus.corpora.tables.layout import KIND_OF_STRINGS, layout_of
 from stratus.corpora.tables.text_rows import text_row
 from stratus.crystals.reading.column_names import plain_name, usable_names
 from stratus.crystals.reading.record import Record
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from stratus.corpora.tables.text_rows import TextRow
+    from stratus.crystals.facets import ReadFacet
     from stratus.crystals.reading import ReadOptions
-    from stratus.scope import Dialect
 
 SOURCE: Final = "DataFrame"
 _SLICE: Final = 512
@@ -73,7 +72,7 @@ def index_labels(value: pd.DataFrame | pd.Series[Any]) -> list[str] | None:
 
 
 def frame_cells(
-    frame: pd.DataFrame, dialect: Dialect, read: ReadOptions
+    frame: pd.DataFrame, reads: ReadFacet, read: ReadOptions
 ) -> Iterator[Cell | TextCell | Record]:
     """Yield what a table holds: cells, rows of text, or slices with arrays that make crystals.
 
@@ -84,7 +83,7 @@ def frame_cells(
         stratus.errors.InputError: a column that the options name is missing.
     """
     names = usable_names([str(name) for name in frame.columns])
-    layout = layout_of(tuple(names), SOURCE, read, dialect=dialect)
+    layout = layout_of(tuple(names), SOURCE, read, reads=reads)
     if layout.reader is None and len(names) == 1:
         ids = _ids(frame, names, None)
         yield from _cells(frame, 0, ids)
@@ -100,7 +99,7 @@ def frame_cells(
         part = frame.iloc[start : start + _SLICE]
         own = ids[start : start + _SLICE]
         if layout.reader is not None:
-            used = [n for n in names if n in layout.reader.own or plain_name(n) == DIALECT]
+            used = [n for n in names if n in layout.reader.own or plain_name(n) == KIND_OF_STRINGS]
             batch = _batch(part, names, used)
             found = layout.reader.rows(batch, lambda k, first=start: f"{SOURCE}:{first + k}")  # type: ignore[misc]
             for row, (name, one) in enumerate(zip(own, found, strict=True), start=start):

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from stratus.corpora.tables.crystal_file import CrystalFile
+from stratus.corpora.tables.crystal_texts import is_scope
 from stratus.corpora.tables.layout import file_layout
 from stratus.corpora.tables.text_rows import text_row
 from stratus.crystals.elements import NUMBERS
 from stratus.crystals.entry import Code, Entry, Reject
+from stratus.crystals.facets import Crystal
 from stratus.crystals.formula import LONGEST, read_noted
 from stratus.crystals.reading import Record, records
 from stratus.crystals.reading.containers import ON_DISK, by_content
@@ -25,16 +27,15 @@ from stratus.errors import InputError
 from stratus.inference.frames import Cell, frame_cells, is_frame
 from stratus.inference.row import Row, formula_row, row_of
 from stratus.inference.text_tables import text_table
-from stratus.scope import Dialect, PaperScope, Scope
-from stratus.scope.crystal_text import CrystalText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
 
-    from stratus.corpora.tables.strings import Strings
+    from stratus.corpora.tables.crystal_texts import CrystalTexts
     from stratus.corpora.tables.text_rows import RowReader
+    from stratus.crystals.facets import ReadFacet
     from stratus.crystals.reading import ReadOptions
     from stratus.crystals.reading.file_names import FileNames
 
@@ -44,7 +45,7 @@ KINDS: Final = (
 )
 """What is taken, in words."""
 
-_ONE: Final = (str, bytes, os.PathLike, Mapping, Scope, PaperScope, Entry, Reject)
+_ONE: Final = (str, bytes, os.PathLike, Mapping, Crystal, Entry, Reject)
 _DEEPEST: Final = 64
 _OF_A_FILE: Final = ("data_", "{")
 
@@ -96,20 +97,20 @@ class InputReader:
     """From an input to its rows, or to what has to be encoded first.
 
     Attributes:
-        dialect: of strings.
+        reads: what is read of the crystals.
         read: columns of tables, and what counts as a crystal.
         names: what the files of all inputs are called.
         stdin: what ``"-"`` reads.
         keep_columns: whether rows carry the other columns of their tables.
-        strings: the reader of strings.
+        texts: how strings and formulas are read.
     """
 
-    dialect: Dialect
+    reads: ReadFacet
     read: ReadOptions
     names: FileNames
     stdin: BinaryIO | None
     keep_columns: bool
-    strings: Strings
+    texts: CrystalTexts
 
     def rows(self, one: Input) -> Iterator[Row | ToEncode]:
         """Yield what an input holds.
@@ -132,8 +133,9 @@ class InputReader:
             yield from self._file(one, os.fsdecode(value))
         elif isinstance(value, Reject):
             yield Row(value.id, None, value, value.source, place=one.place)
-        elif isinstance(value, Scope | PaperScope):
-            yield self._scope(one, value)
+        elif isinstance(value, Crystal) or is_scope(value):
+            known = value if isinstance(value, Crystal) else self.texts.scope(value)
+            yield row_of(text_row(one.name, one.source, known))._replace(place=one.place)
         elif isinstance(value, Entry):
             yield _to_encode(one, "entry", value, value.id, value.source)
         elif is_pymatgen(value):
@@ -156,7 +158,7 @@ class InputReader:
             )
 
     def _frame(self, one: Input, frame: pd.DataFrame) -> Iterator[Row | ToEncode]:
-        for part in frame_cells(frame, self.dialect, self.read):
+        for part in frame_cells(frame, self.reads, self.read):
             if isinstance(part, Record):
                 first = one.place + part.payload.first_row if one.alone else one.place
                 yield ToEncode(first, iter([part]), spread=one.alone)
@@ -165,7 +167,7 @@ class InputReader:
             if isinstance(part, Cell):
                 yield from self.rows(Input(place, part.value, part.id))
             else:
-                yield row_of(part.row, self.dialect)._replace(place=place)
+                yield row_of(part.row)._replace(place=place)
 
     def _text(self, one: Input, text: str) -> Iterator[Row | ToEncode]:
         stripped = text.strip()
@@ -183,29 +185,15 @@ class InputReader:
             yield self._formula(one, stripped)
 
     def _string(self, one: Input, text: str) -> Row:
-        found = text_row(one.name, one.source, self.strings.read(text))
-        return row_of(found, self.dialect)._replace(place=one.place)
-
-    def _scope(self, one: Input, scope: Scope | PaperScope) -> Row:
-        if not isinstance(scope, self.dialect.scope):
-            raise Refusal(
-                Code.UNREADABLE,
-                f"it is a {type(scope).__name__}, but the model reads the {self.dialect} dialect: "
-                f"encode the crystal with dialect={self.dialect.value!r}",
-            )
-        found = text_row(one.name, one.source, CrystalText(str(scope), scope.n_atoms))
-        return row_of(found, self.dialect)._replace(place=one.place)
+        found = text_row(one.name, one.source, self.texts.string(text))
+        return row_of(found)._replace(place=one.place)
 
     def _formula(self, one: Input, text: str) -> Row:
         source = f"formula {one.place}"
-        if self.dialect is not Dialect.ORBIT:
-            raise Refusal(
-                Code.BAD_FORMULA,
-                f"a formula can be written in the {Dialect.ORBIT} dialect alone, and the model "
-                f"reads {self.dialect}",
-            )
-        row = formula_row(text if len(text) <= LONGEST else one.source, text, source)
-        if row.reject is not None and isinstance(one.value, str):
+        name = text if len(text) <= LONGEST else one.source
+        row = formula_row(name, text, source, self.texts)
+        known = row.reject is None or row.reject.code is Code.MISSING_FACET
+        if row.reject is not None and isinstance(one.value, str) and not known:
             why = _no_formula(text, row.reject.detail)
             if why.code is Code.UNREADABLE:
                 raise why
@@ -220,7 +208,7 @@ class InputReader:
         if reader is None:
             yield ToEncode(one.place, _named(file, one.label), note)
             return
-        for row in text_table(file, reader, self.dialect, keep=self.keep_columns):
+        for row in text_table(file, reader, keep=self.keep_columns):
             yield row._replace(place=one.place, notes=(note, *row.notes) if note else row.notes)
 
     def _opened(self, path: Path) -> tuple[CrystalFile, RowReader | None]:
@@ -228,7 +216,7 @@ class InputReader:
         file = CrystalFile(path, self.read, self.names)
         if not path.is_file() or _format(path) not in TABLES:
             return file, None
-        return file, file_layout(file, dialect=self.dialect).reader
+        return file, file_layout(file, reads=self.reads).reader
 
 
 def is_nothing(value: object) -> bool:
@@ -242,6 +230,7 @@ def is_one(value: Any) -> bool:
     """Whether a value is one input, even where it can be iterated."""
     return (
         isinstance(value, _ONE)
+        or is_scope(value)
         or is_pymatgen(value)
         or is_ase(value)
         or hasattr(value, "get_el_amt_dict")

@@ -14,11 +14,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.corpora.encoding.chunks import chunked, cut
-from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.crystals import crystals_of
+from stratus.corpora.encoding.options import EncodeOptions, facet_options
 from stratus.corpora.encoding.rows import label_name
 from stratus.corpora.encoding.stream import default_work, processors
 from stratus.corpora.encoding.workers import WorkerPool, run_here
-from stratus.corpora.tables.strings import Strings
+from stratus.corpora.tables.crystal_texts import crystal_texts
 from stratus.crystals.entry import Reject
 from stratus.crystals.reading import ReadOptions, Record
 from stratus.crystals.reading.file_names import FileNames
@@ -28,14 +29,13 @@ from stratus.errors import InputError
 from stratus.inference.frames import index_labels, is_frame, is_series
 from stratus.inference.input_kinds import KINDS, Input, InputReader, ToEncode, is_one
 from stratus.inference.row import Row
-from stratus.scope import Dialect, ScopeOptions
-from stratus.scope.crystal_text import CrystalText
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from stratus.corpora.encoding.chunks import Chunk
     from stratus.corpora.encoding.rows import ChunkResult
+    from stratus.crystals.facets import Facet, ReadFacet
 
 
 class PredictOptions(BaseModel):
@@ -57,7 +57,7 @@ class PredictOptions(BaseModel):
     )
 
 
-def rows(inputs: Any, dialect: Dialect | str, options: PredictOptions) -> Iterator[Row]:
+def rows(inputs: Any, reads: ReadFacet, options: PredictOptions) -> Iterator[Row]:
     """Yield one row for each crystal of some inputs, in order; rejects are rows too.
 
     A text is, in this order: the path of something that exists, a SCOPE string, the text of a file
@@ -70,23 +70,23 @@ def rows(inputs: Any, dialect: Dialect | str, options: PredictOptions) -> Iterat
             strings, formulas, text of files, ``Composition``, ``Structure`` and their mappings,
             ASE ``Atoms``, entries, rejects, scopes; an array or ``Series`` of these; a
             ``DataFrame``.
-        dialect: that of the model.
+        reads: what the model reads of them.
         options: how crystals are read and encoded.
 
     Raises:
         stratus.errors.InputError: the inputs are no crystal and hold none, at the call; a column
-            that the options name is missing in a table, or a table cannot be of the dialect.
+            that the options name is missing in a table, or a table does not tell what is read.
         stratus.errors.StratusError: a worker cannot start.
     """
-    many, kind = listed(inputs), Dialect(dialect)
+    many = listed(inputs)
     names = file_names(inputs) if isinstance(inputs, list | tuple) else FileNames(tuple)
     reader = InputReader(
-        dialect=kind,
+        reads=reads,
         read=options.read.within(options.timeout_s),
         names=names,
         stdin=sys.stdin.buffer if hasattr(sys.stdin, "buffer") else None,
         keep_columns=options.keep_columns,
-        strings=Strings(kind),
+        texts=crystal_texts(reads),
     )
     return _rows(many, reader, options)
 
@@ -143,12 +143,11 @@ class _Encoder:
     def __init__(self, reader: InputReader, options: PredictOptions) -> None:
         encode = EncodeOptions(
             read=reader.read.model_copy(update={"labels": options.keep_columns}),
-            scope=ScopeOptions.model_validate(
-                {"dialect": reader.dialect, "symprec": options.symprec}
-            ),
+            **facet_options(reader.reads, options.symprec),
         )
         self._work = default_work(encode)
         self._keep = options.keep_columns
+        self._strings, self._facets = reader.reads.strings, encode.keep
         self._size = encode.chunk_rows
         self._workers = processors() if options.workers is None else options.workers
         self._timeout_s = options.timeout_s
@@ -168,7 +167,7 @@ class _Encoder:
         chunks = chunked(self._found(run, pieces), self._size)
         numbered = (replace(chunk, index=next(self._numbers)) for chunk in chunks)
         for result in self._run(numbered):
-            outcomes = _in_order(result, keep=self._keep)
+            outcomes = _in_order(result, self._strings, self._facets, keep=self._keep)
             for number in result.per_item:
                 piece = pieces.popleft()
                 for k, row in enumerate(islice(outcomes, number)):
@@ -204,32 +203,33 @@ class _Piece(NamedTuple):
     spread: bool
 
 
-def _in_order(result: ChunkResult, *, keep: bool) -> Iterator[Row]:
+def _in_order(
+    result: ChunkResult, strings: str | None, facets: tuple[Facet, ...], *, keep: bool
+) -> Iterator[Row]:
     """Yield the rows and rejects of a chunk where they stood in it."""
     batch = result.batch()
-    good = iter(zip(*(batch.column(name).to_pylist() for name in _TAKEN), strict=True))
-    own = iter(_own(batch) if keep else [{}] * batch.num_rows)
+    taken = (batch.column(name).to_pylist() for name in _TAKEN)
+    good = iter(zip(crystals_of(batch, strings), *taken, strict=True))
+    own = iter(_own(batch, facets) if keep else [{}] * batch.num_rows)
     bad = dict(result.rejects)
     for place in range(result.outcomes):
         if place in bad:
             one = bad[place]
-            labels = {label_name(name): value for name, value in one.labels.items()}
+            labels = {label_name(name, facets): value for name, value in one.labels.items()}
             yield Row(one.id, None, one, one.source, own=labels if keep else {})
         else:
-            id, scope, n_atoms, source, formula, group, notes = next(good)  # noqa: A001 - its name
-            said = (notes,) if notes else ()
-            yield Row(
-                id, CrystalText(scope, n_atoms), None, source, formula, group, said, next(own)
-            )
+            crystal, id, source, formula, notes = next(good)  # noqa: A001 - the field's name
+            said, group = (notes,) if notes else (), crystal.space_group
+            yield Row(id, crystal, None, source, formula, group, said, next(own))
 
 
-def _own(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+def _own(batch: pa.RecordBatch, facets: tuple[Facet, ...]) -> list[dict[str, Any]]:
     """Return the user's columns of each row."""
-    names = [name for name in batch.schema.names if label_name(name) == name]
+    names = [name for name in batch.schema.names if label_name(name, facets) == name]
     if not names:
         return [{}] * batch.num_rows
     columns = [batch.column(name).to_pylist() for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-_TAKEN: Final = ("id", "scope", "n_atoms", "source", "formula", "space_group", "notes")
+_TAKEN: Final = ("id", "source", "formula", "notes")

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from stratus.corpora.encoding.options import facet_arguments
 from stratus.corpora.tables.read_tables import CrystalFiles
 from stratus.errors import InputError
 from stratus.inference.predictions import Predictions
-from stratus.inference.row import Row, formula_and_group
+from stratus.inference.row import Row
 from stratus.names import pick
-from stratus.scope import Dialect, ScopeOptions
-from stratus.scope.crystal_text import CrystalText
 from stratus.tasks.measurements import measure
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def read_for_scores(
     """
     files = CrystalFiles(
         paths,
-        scope_options=ScopeOptions.model_validate({"dialect": str(predictor.model.dialect)}),
+        **facet_arguments(predictor.model.view.reads),
         **columns,
     )
     tasks = [pick(predictor.tasks, name, "target of the model") for name in targets]
@@ -153,13 +152,10 @@ def score_labels(
 
 def _rows(table: Table) -> Iterator[Row]:
     """Yield the crystals of a table as rows of inputs."""
-    dialect = Dialect(str(table.dialect))
-    for place, (id_, text, n_atoms, known) in enumerate(
-        zip(table.ids, table.scopes, table.n_atoms.tolist(), table.known, strict=True)
-    ):
-        crystal = CrystalText(text, n_atoms, known)
-        formula, group = formula_and_group(text, dialect)
-        yield Row(id_, crystal, formula=formula, space_group=group, place=place)
+    for place, (id_, crystal) in enumerate(zip(table.ids, table.crystals, strict=True)):
+        yield Row(
+            id_, crystal, formula=crystal.formula, space_group=crystal.space_group, place=place
+        )
 
 
 def _labels(table: Table, task: Task) -> Floats:

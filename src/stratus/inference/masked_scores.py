@@ -14,17 +14,18 @@ from stratus.corpora.packed.column import schema_of
 from stratus.corpora.packed.corpus import PackedCorpus
 from stratus.corpora.packed.tokens import TOKEN_COLUMN
 from stratus.corpora.tables.read_tables import read_all_crystals
+from stratus.crystals.facets import Detail
 from stratus.crystals.reading import ReadOptions
 from stratus.errors import InputError
 from stratus.heads.masked_tokens import MASKED_TOKENS
 from stratus.models.loading import load_model
 from stratus.objectives.masked_tokens import MaskedRows, MaskingOptions
 from stratus.objectives.token_baselines import TokenScore
-from stratus.scope.partial import Known
 from stratus.training.device import device_here
 from stratus.training.finish import score_places
 from stratus.training.loader import Loader
 from stratus.training.run_checkpoints import is_checkpoint, open_checkpoint
+from stratus.views.token_view import require_tokens
 
 if TYPE_CHECKING:
     import os
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from stratus.models.net import Net
     from stratus.objectives.objective import Step
-    from stratus.views.view import View
+    from stratus.views.token_view import TokenView
 
 
 class ConstantScore(BaseModel):
@@ -115,13 +116,13 @@ def score_masked(
     )
     left_out = {"not read": len(table.rejects), "partial": 0, "repeated": 0, "too long": 0}
     ids: dict[str, NDArray[np.uint16]] = {}
-    for text, known in zip(table.scopes, table.known, strict=True):
+    for text, detail in zip(table.scopes, table.details, strict=True):
         sample = view.tokens(text)
-        if known is not Known.WHOLE:
+        if detail is not Detail.WHOLE:
             left_out["partial"] += 1
         elif text in ids:
             left_out["repeated"] += 1
-        elif int(view.lengths([sample])[0]) > view.max_length:
+        elif int(view.sizes([sample])[0]) > view.max_length:
             left_out["too long"] += 1
         else:
             ids[text] = np.asarray(sample, dtype=np.uint16)
@@ -147,7 +148,7 @@ def score_masked(
 
 def _net(
     where: str | os.PathLike[str],
-) -> tuple[Net, View, MaskingOptions, int, str, int | None]:
+) -> tuple[Net, TokenView, MaskingOptions, int, str, int | None]:
     if is_checkpoint(Path(where)):
         found = open_checkpoint(Path(where))
         options = found.options
@@ -159,7 +160,8 @@ def _net(
             f"the model {model.card.name!r} has no head for masked tokens; score it on labels of "
             f"{', '.join(model.tasks) or 'its targets'}"
         )
-    return model.members[0], model.view, MaskingOptions(), 0, model.card.name, None
+    view = require_tokens(model.view, "a score of masked tokens")
+    return model.members[0], view, MaskingOptions(), 0, model.card.name, None
 
 
 def _constant(steps: Iterable[Step]) -> ConstantScore:

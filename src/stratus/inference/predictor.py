@@ -169,7 +169,7 @@ class Predictor:
         """
         options = options or PredictOptions()
         return self.stream_rows(
-            rows(inputs, self.model.dialect, options),
+            rows(inputs, self.model.view.reads, options),
             interval=interval,
             imposed=imposed,
             batch_size=batch_size,
@@ -272,7 +272,7 @@ class Predictor:
         """
         at, of = self._asked(temperatures_k, per, batch_size, interval)
         batch = max(1, min(batch_size, _POINTS // len(at)))
-        found = rows(inputs, self.model.dialect, options or PredictOptions())
+        found = rows(inputs, self.model.view.reads, options or PredictOptions())
         stream = sample_windows(found, self.model, _STREAMED * batch)
         return curve_windows(
             stream, self.model, at, of, interval, imposed=imposed, batch_size=batch
@@ -356,7 +356,7 @@ class Predictor:
     ) -> Iterator[SampleWindow]:
         """Yield what the model sees of some inputs; with ``raise`` no reject is among them."""
         wanted = pick({name: name for name in get_args(Errors)}, errors, "value of errors")
-        stream = rows(inputs, self.model.dialect, options)
+        stream = rows(inputs, self.model.view.reads, options)
         return self._passed(sample_windows(stream, self.model, size), strict=wanted == "raise")
 
     @staticmethod

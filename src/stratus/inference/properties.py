@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.crystals.facets import Crystal, Detail
     from stratus.models.model import Model
-    from stratus.scope.crystal_text import CrystalText
-    from stratus.scope.partial import Known
     from stratus.tasks.task import Task
     from stratus.views.view import Sample
 
@@ -55,7 +54,7 @@ def require_tasks(model: Model) -> dict[str, Task]:
 def predict_samples(
     model: Model,
     samples: Sequence[Sample],
-    crystals: Sequence[CrystalText],
+    crystals: Sequence[Crystal],
     *,
     level: float | None = None,
     batch_size: int = 256,
@@ -82,12 +81,12 @@ def predict_samples(
     Raises:
         stratus.errors.InputError: the model predicts nothing, or the level cannot be.
     """
-    atoms, kinds = AtomCounts.of_crystals(crystals), [one.known for one in crystals]
+    atoms, kinds = AtomCounts.of_crystals(crystals), [one.detail for one in crystals]
     values, found = _by_heads(model, samples, atoms, kinds, level, batch_size)
     if not imposed:
         return found
     tasks, domain = model.tasks, model.domain or Domain()
-    contents = contents_of([one.text for one in crystals], kinds, model.dialect)
+    contents = contents_of(crystals)
     found = widened(found, tasks, contents, domain)
     if tells_reach(model):
         reach = reach_of(model, values[FREQUENCY], kinds)
@@ -102,7 +101,7 @@ def tells_reach(model: Model) -> bool:
     return known and task is not None and task.kind == "regression" and task.unit == "1/cm"
 
 
-def reach_of(model: Model, values: Floats, kinds: Sequence[Known]) -> Floats:
+def reach_of(model: Model, values: Floats, kinds: Sequence[Detail]) -> Floats:
     """Return how high the modes of crystals may reach, in 1/cm: the upper end of the 90 % interval.
 
     Args:
@@ -151,7 +150,7 @@ def _by_heads(
     model: Model,
     samples: Sequence[Sample],
     atoms: AtomCounts,
-    kinds: Sequence[Known],
+    kinds: Sequence[Detail],
     level: float | None,
     batch_size: int,
 ) -> tuple[dict[str, Floats], dict[str, Predicted]]:
@@ -172,7 +171,7 @@ def _by_heads(
 
 
 def _interval(
-    model: Model, task: Task, values: Floats, kinds: Sequence[Known], level: float
+    model: Model, task: Task, values: Floats, kinds: Sequence[Detail], level: float
 ) -> tuple[Floats, Floats]:
     if model.calibration is None:
         _say_uncalibrated(model.card.name)

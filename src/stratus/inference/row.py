@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stratus.corpora.tables.formulas import formula_text
 from stratus.corpora.tables.text_rows import text_row
-from stratus.crystals.composition import reduce_composition, reduced_formula
 from stratus.crystals.formula import LONGEST
 from stratus.errors import InputError
-from stratus.scope import Dialect, PaperScope
-from stratus.scope.partial import group_number, read_amounts
-from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from stratus.corpora.tables.crystal_texts import CrystalTexts
     from stratus.corpora.tables.text_rows import TextRow
     from stratus.crystals.entry import Reject
-    from stratus.scope.crystal_text import CrystalText
+    from stratus.crystals.facets import Crystal
 
-_REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -42,7 +36,7 @@ class Row(NamedTuple):
     """
 
     id: str
-    crystal: CrystalText | None
+    crystal: Crystal | None
     reject: Reject | None = None
     source: str = ""
     formula: str = ""
@@ -52,30 +46,14 @@ class Row(NamedTuple):
     place: int = 0
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def formula_and_group(text: str, dialect: Dialect) -> tuple[str, int | None]:
-    """Return the reduced formula and the space group that a string tells.
-
-    The rounded shares of the ``paper`` dialect tell no formula, and a partial crystal may have no
-    space group.
-
-    Args:
-        text: a string of the dialect.
-        dialect: which.
-    """
-    if dialect is not Dialect.ORBIT:
-        return "", PaperScope.parse(text).space_group
-    group, _, composition, _ = text.split(f" {SEPARATOR} ")
-    return reduced_formula(reduce_composition(read_amounts(composition))), group_number(group)
-
-
 def formula_rows(
-    formulas: Sequence[str], space_groups: Sequence[str | int | None] = ()
+    formulas: Sequence[str], texts: CrystalTexts, space_groups: Sequence[str | int | None] = ()
 ) -> Iterator[Row]:
     """Yield a row for each of some formulas; one that cannot be read is a reject.
 
     Args:
         formulas: what is known of the crystals.
+        texts: how they are read.
         space_groups: none, one for all, or one for each, by number or symbol.
 
     Raises:
@@ -89,13 +67,14 @@ def formula_rows(
         )
     for place, formula in enumerate(formulas):
         group = groups[place % len(groups)]
-        yield formula_row(formula, formula, f"formula {place}", group)._replace(place=place)
+        yield formula_row(formula, formula, f"formula {place}", texts, group)._replace(place=place)
 
 
 def formula_row(
     id: str,  # noqa: A002 - the field's name
     formula: str,
     source: str,
+    texts: CrystalTexts,
     space_group: str | int | None = None,
 ) -> Row:
     """Return the row of a formula; one that cannot be read is a reject.
@@ -104,23 +83,18 @@ def formula_row(
         id: what it is called.
         formula: what is known of the crystal.
         source: where it stands.
+        texts: how it is read.
         space_group: by number or symbol, if it is known.
     """
-    row = row_of(text_row(id, source, formula_text(formula, space_group)), Dialect.ORBIT)
+    row = row_of(text_row(id, source, texts.formula(formula, space_group)))
     return row if row.reject is None else row._replace(formula=formula[:LONGEST])
 
 
-def row_of(found: TextRow, dialect: Dialect) -> Row:
-    """Return the row of a crystal that a text tells.
-
-    Args:
-        found: what was read.
-        dialect: of its string.
-    """
-    formula, group = (
-        ("", None) if found.crystal is None else formula_and_group(found.crystal.text, dialect)
-    )
-    return Row(found.id, found.crystal, found.reject, found.source, formula, group, found.notes)
+def row_of(found: TextRow) -> Row:
+    """Return the row of a crystal that a text tells."""
+    crystal = found.crystal
+    formula, group = ("", None) if crystal is None else (crystal.formula, crystal.space_group)
+    return Row(found.id, crystal, found.reject, found.source, formula, group, found.notes)
 
 
 def in_words(row: Row) -> str:

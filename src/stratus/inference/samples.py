@@ -15,23 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.crystals.facets import Crystal
     from stratus.inference.row import Row
     from stratus.models.model import Model
-    from stratus.scope.crystal_text import CrystalText
     from stratus.views.view import Sample
-
-
-def sample_of(model: Model, text: str) -> Sample:
-    """Return the tokens of a string.
-
-    Raises:
-        stratus.errors.InputError: a word is no token, or the crystal is too long for the model.
-    """
-    view = model.view
-    sample = view.tokens(text)
-    if view.length(len(sample)) > view.max_length:
-        view.collate([sample])  # says what is too long; a length may be an upper bound
-    return sample
 
 
 class SampleWindow(NamedTuple):
@@ -47,7 +34,7 @@ class SampleWindow(NamedTuple):
     rows: list[Row]
     where: NDArray[np.int64]
     samples: list[Sample]
-    crystals: list[CrystalText]
+    crystals: list[Crystal]
 
 
 def sample_windows(stream: Iterable[Row], model: Model, size: int) -> Iterator[SampleWindow]:
@@ -76,8 +63,12 @@ def _sampled(row: Row, model: Model) -> tuple[Row, Sample | None]:
     if row.crystal is None:
         return row, None
     try:
-        return row, sample_of(model, row.crystal.text)
+        sample = model.view.sample(row.crystal)
     except StratusError as error:
         code = Code.UNKNOWN_WORD if isinstance(error, ScopeSyntaxError) else Code.TOO_LONG
+        if not row.crystal.has(model.view.facet):
+            code = Code.MISSING_FACET
         reject = Reject(row.id, row.source, Stage.PREDICTING, code, str(error))
         return row._replace(crystal=None, reject=reject), None
+    said = model.view.notes(sample)
+    return row._replace(notes=(*row.notes, *said)) if said else row, sample

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stratus.corpora.tables.formulas import Formulas
 from stratus.corpora.tables.text_rows import text_rows
 from stratus.crystals.entry import Reject
 from stratus.crystals.reading.table_rows import TableSlice, label_column
@@ -15,18 +14,14 @@ if TYPE_CHECKING:
 
     from stratus.corpora.tables.crystal_file import CrystalFile
     from stratus.corpora.tables.text_rows import RowReader
-    from stratus.scope import Dialect
 
 
-def text_table(
-    file: CrystalFile, reader: RowReader, dialect: Dialect, *, keep: bool = False
-) -> Iterator[Row]:
+def text_table(file: CrystalFile, reader: RowReader, *, keep: bool = False) -> Iterator[Row]:
     """Yield what is known of each row of a table, or why nothing is.
 
     Args:
         file: the table.
         reader: how its rows become strings.
-        dialect: of the strings.
         keep: whether rows carry the other columns.
 
     Raises:
@@ -41,7 +36,7 @@ def text_table(
             formulas = _formulas(part, reader)
             own = _own(part) if keep else [{}] * len(found)
             for one, formula, columns in zip(found, formulas, own, strict=True):
-                row = row_of(one, dialect)
+                row = row_of(one)
                 yield row._replace(formula=row.formula or formula, own=columns)
 
 
@@ -56,7 +51,7 @@ def _own(part: TableSlice) -> list[dict[str, Any]]:
 
 def _formulas(part: TableSlice, reader: RowReader) -> list[str]:
     """Return the formula of each row as the table says it, for those that cannot be read."""
-    if not isinstance(reader, Formulas):
+    if type(reader).__name__ != "Formulas":
         return [""] * part.batch.num_rows
     cells = part.batch.column(reader.column).to_pylist()
     return ["" if cell is None else str(cell).strip() for cell in cells]

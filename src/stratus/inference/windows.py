@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.crystals.facets import Crystal
     from stratus.inference.row import Row
     from stratus.inference.samples import SampleWindow
     from stratus.inference.thermo_curves import ThermoCurves, ThermoPer
     from stratus.models.model import Model
-    from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.predicted import Predicted
 
 
@@ -109,7 +109,7 @@ class ThermoWindow:
 
     rows: Sequence[Row]
     where: NDArray[np.int64]
-    crystals: Sequence[CrystalText]
+    crystals: Sequence[Crystal]
     curves: ThermoCurves
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 

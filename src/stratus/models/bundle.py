@@ -27,6 +27,7 @@ from stratus.models.description import (
     Description,
     HeadDescription,
     MemberDescription,
+    ViewDescription,
     read_description,
 )
 from stratus.models.model import Model
@@ -41,9 +42,9 @@ from stratus.models.weights import (
     read_layout,
     write_weights,
 )
-from stratus.scope.vocabulary import Vocabulary
 from stratus.tasks.conformal import Calibration
 from stratus.tasks.domain import Domain
+from stratus.views.table import VIEW_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,16 +52,18 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from stratus.models.net import Net
+    from stratus.views.view import View
 
-VOCABULARY_FILE: Final = "vocabulary.json"
 METRICS_FILE: Final = "metrics.json"
 CALIBRATION_FILE: Final = "calibration.json"
 DOMAIN_FILE: Final = "domain.json"
 CARRIED: Final = ("predictions.csv", "options.yaml")
 """Files for people that a bundle may hold; they are sealed with it, and never read."""
 
-_ALWAYS: Final = frozenset({DESCRIPTION_FILE, WEIGHTS_FILE, VOCABULARY_FILE, CARD_FILE})
-_SOMETIMES: Final = frozenset({METRICS_FILE, CALIBRATION_FILE, DOMAIN_FILE, SEEN_FILE, *CARRIED})
+_ALWAYS: Final = frozenset({DESCRIPTION_FILE, WEIGHTS_FILE, CARD_FILE})
+_SOMETIMES: Final = frozenset(
+    {METRICS_FILE, CALIBRATION_FILE, DOMAIN_FILE, SEEN_FILE, *VIEW_FILES, *CARRIED}
+)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -69,9 +72,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     *,
     members: Sequence[Net],
     architecture: str,
-    dialect: str,
-    vocabulary: Vocabulary,
-    max_length: int,
+    view: View,
     card: Card,
     metrics: Mapping[str, Any] = _NOTHING,
     calibration: Calibration | None = None,
@@ -87,9 +88,7 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
         members: encoders of the architecture, in float32, with their heads; all of one config
             and with heads for the same things.
         architecture: its name in the table of architectures.
-        dialect: ``orbit`` or ``paper``.
-        vocabulary: what its token ids mean.
-        max_length: most rows of the encoder that a crystal may have.
+        view: how its encoders see a crystal.
         card: what a person must know about it.
         metrics: plain values for ``metrics.json``, which is written if there are any.
         calibration: what intervals are made from, for ``calibration.json``.
@@ -110,8 +109,8 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
     for name in carried:
         if name not in CARRIED:
             raise InputError(f"{where}: a bundle carries {' and '.join(CARRIED)}, not {name}")
-    description = describe(members, architecture, dialect, vocabulary, max_length)
-    skeleton = build_skeleton(description, vocabulary, where)
+    description, files = describe(members, architecture, view), view.files()
+    skeleton = build_skeleton(description, files, where)
     check_layout(layout_of(members), layout_of(skeleton.members), where)
     if calibration is not None:
         _check_calibration(calibration, skeleton.members, where)
@@ -119,7 +118,8 @@ def save_bundle(  # noqa: PLR0913 - everything that a model on disk is
         _check_domain(domain, skeleton.members, where)
     with _room(folder), sealing(folder, replace=replace) as draft:
         _write(draft / DESCRIPTION_FILE, description.model_dump_json(indent=1))
-        _write(draft / VOCABULARY_FILE, vocabulary.to_json())
+        for name, text in files.items():
+            _write(draft / name, text)
         write_card(draft, card)
         if metrics:
             _write(draft / METRICS_FILE, _metrics_text(metrics))
@@ -162,9 +162,9 @@ def load_bundle(folder: str | Path) -> Model:
     folder = Path(folder)
     check_files(folder)
     description = read_description(folder)
-    vocabulary = read_vocabulary(folder)
     tensors = len(read_layout(folder / WEIGHTS_FILE))
-    skeleton = build_skeleton(description, vocabulary, folder / DESCRIPTION_FILE, tensors)
+    files = read_view_files(folder)
+    skeleton = build_skeleton(description, files, folder / DESCRIPTION_FILE, tensors)
     card = read_card(folder)
     metrics = read_metrics(folder)
     calibration = _read_calibration(folder, skeleton.members)
@@ -174,8 +174,6 @@ def load_bundle(folder: str | Path) -> Model:
     return Model(
         members=skeleton.members,
         view=skeleton.view,
-        vocabulary=vocabulary,
-        dialect=description.dialect,
         card=card,
         architecture=description.architecture,
         metrics=metrics,
@@ -205,18 +203,13 @@ def check_files(folder: Path) -> dict[str, str]:
     return digests
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
-    """Read ``vocabulary.json``.
+def read_view_files(folder: Path) -> dict[str, str]:
+    """Read the files of the view of a bundle, by name; those that are there.
 
     Raises:
-        stratus.errors.InputError: it is none, or of another schema version.
+        stratus.errors.InputError: one is no text.
     """
-    path = folder / VOCABULARY_FILE
-    text = read_text(path)
-    try:
-        return Vocabulary.from_json(text)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return {name: read_text(folder / name) for name in VIEW_FILES if (folder / name).exists()}
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -286,21 +279,13 @@ def _check_calibration(calibration: Calibration, members: Sequence[Net], where: 
                 )
 
 
-def describe(
-    members: Sequence[Net],
-    architecture: str,
-    dialect: str,
-    vocabulary: Vocabulary,
-    max_length: int,
-) -> Description:
+def describe(members: Sequence[Net], architecture: str, view: View) -> Description:
     """Return what nets are, so that :func:`stratus.models.skeleton.build_skeleton` can build them.
 
     Args:
         members: nets of one architecture, all of one config.
         architecture: its name in the table of architectures.
-        dialect: ``orbit`` or ``paper``.
-        vocabulary: what token ids mean.
-        max_length: most rows of the encoder that a crystal may have.
+        view: how its encoders see a crystal.
 
     Raises:
         stratus.errors.InputError: a name is unknown.
@@ -310,10 +295,7 @@ def describe(
         architecture=architecture,
         numerics=kind.numerics,
         config=_plain(members[0].config),
-        view=kind.view,
-        dialect=_dialect(dialect),
-        max_length=max_length,
-        vocabulary_sha256=vocabulary.sha256,
+        view=ViewDescription(name=view.name, config=_plain(view.config)),
         members=[_describe(member) for member in members],
     )
 
@@ -330,12 +312,6 @@ def _describe(member: Net) -> MemberDescription:
 
 def _plain(config: BaseModel) -> dict[str, Any]:
     return config.model_dump(mode="json")
-
-
-def _dialect(name: str) -> Any:
-    if name not in {"orbit", "paper"}:
-        raise InputError(f"there is no dialect {name!r}; choose orbit or paper")
-    return str(name)
 
 
 def _metrics_text(metrics: Mapping[str, Any]) -> str:

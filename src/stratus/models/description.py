@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,11 +10,15 @@ from stratus.corpora.documents import read_json, validated
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 DESCRIPTION_FILE: Final = "model.json"
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the layout of a bundle."""
+
+_BEFORE_VIEWS: Final = 2
+"""The format in which what belongs to the view stood beside its name."""
 
 MOST_MEMBERS: Final = 1000
 
@@ -37,6 +41,15 @@ class MemberDescription(BaseModel):
     heads: dict[str, HeadDescription] = Field(default_factory=dict)
 
 
+class ViewDescription(BaseModel):
+    """How an encoder sees a crystal: a name in the table of views, and the config of the view."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    config: dict[str, Any]
+
+
 class Description(BaseModel):
     """What ``model.json`` holds.
 
@@ -45,10 +58,7 @@ class Description(BaseModel):
         architecture: name in the table of architectures.
         numerics: version of what the architecture computes from the same weights.
         config: config of the architecture.
-        view: name in the table of views.
-        dialect: how SCOPE is written.
-        max_length: most rows of the encoder that a crystal may have.
-        vocabulary_sha256: of the vocabulary that the ids belong to.
+        view: how the encoder sees a crystal.
         members: encoders with their heads, all of the one config.
     """
 
@@ -58,10 +68,7 @@ class Description(BaseModel):
     architecture: str
     numerics: int
     config: dict[str, Any]
-    view: str
-    dialect: Literal["orbit", "paper"]
-    max_length: int = Field(ge=2)
-    vocabulary_sha256: str
+    view: ViewDescription
     members: list[MemberDescription] = Field(min_length=1, max_length=MOST_MEMBERS)
 
     @property
@@ -86,6 +93,19 @@ def read_description(folder: Path) -> Description:
     path = folder / DESCRIPTION_FILE
     values = read_json(path)
     found = values.get("format") if isinstance(values, dict) else None
-    if found is not None and found != FORMAT:
-        raise InputError(f"{path} has format {found!r}; this version of stratus reads {FORMAT}")
-    return validated(Description, values, path)
+    if found is not None and found not in (FORMAT, _BEFORE_VIEWS):
+        raise InputError(
+            f"{path} has format {found!r}; this version of stratus reads {_BEFORE_VIEWS} and "
+            f"{FORMAT}"
+        )
+    return validated(Description, _of_format_2(values) if found == _BEFORE_VIEWS else values, path)
+
+
+def _of_format_2(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description of format 2 as one of this format.
+
+    What is no key of this format is of the view.
+    """
+    known = {name: value for name, value in values.items() if name in Description.model_fields}
+    of_view = {name: value for name, value in values.items() if name not in known}
+    return known | {"format": FORMAT, "view": {"name": values.get("view"), "config": of_view}}

@@ -24,6 +24,7 @@ from stratus.models.exporting_graph import (
     trace,
 )
 from stratus.tasks.identities import IMPOSED
+from stratus.views.token_view import require_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,11 +97,11 @@ def export_onnx(
             f"opset is {OPSETS[0]} to {OPSETS[-1]}, not {opset}: torch writes no older ones, and "
             "onnxruntime does not compute attention with masks of the newer ones"
         )
-    members = _members(model, member)
+    members, view = _members(model, member), require_tokens(model.view, "an export")
     made = make_crystals(model)
     inputs = inputs_of(members, model.view.collate([one.sample for one in made]))
     graph = PropertyGraph(members, inputs).eval()
-    traced = trace(graph, feed(model, inputs, made[-3:] + made[:3]), model.view.max_length, opset)
+    traced = trace(graph, feed(model, inputs, made[-3:] + made[:3]), view.max_length, opset)
     left_out = _left_out(model)
     document = _document(model, members, inputs, made) | {"left_out": left_out}
     entry = traced.metadata_props.add()
@@ -175,7 +176,7 @@ def _document(
     model: Model, members: Sequence[Net], inputs: Inputs, made: Sequence[Made]
 ) -> dict[str, Any]:
     """Return what another program must know to feed the graph and to read its outputs."""
-    heads = property_heads(members[0].heads)
+    heads, view = property_heads(members[0].heads), require_tokens(model.view, "an export")
     example = [made[0], made[-1]]
     fed, values = feed(model, inputs, example), expected(model, members, example)
     return {
@@ -183,10 +184,7 @@ def _document(
         "stratus": version("stratus-crystals"),
         "architecture": model.architecture,
         "members": len(members),
-        "dialect": model.dialect,
-        "view": model.view.name,
-        "max_length": model.view.max_length,
-        "vocabulary": list(model.vocabulary.tokens),
+        **view.document(),
         "inputs": {
             name: {"type": str(tensor.numpy().dtype), "axes": list(AXES[: tensor.ndim])}
             for name, tensor in fed.items()

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
+from stratus.crystals.facets import USUAL_STRINGS, Detail
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.errors import StratusError
 from stratus.models.exporting_graph import CRYSTAL, property_heads
 from stratus.models.values import predict_nets
-from stratus.scope import Dialect, encode
-from stratus.scope.partial import Known, hide
+from stratus.scope.partial import hide_crystal
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.predictions import mixture
+from stratus.views.token_view import require_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from stratus.models.exporting_graph import Inputs
     from stratus.models.model import Model
     from stratus.models.net import Net
+    from stratus.views.token_view import TokenView
     from stratus.views.view import Sample
 
 TOLERANCE: Final = 1e-4
@@ -59,31 +61,33 @@ def make_crystals(model: Model, count: int = _MADE) -> list[Made]:
     Raises:
         stratus.errors.StratusError: it can read too few, or all have one length.
     """
-    made = sorted(islice(_made(model), count), key=lambda one: one.rows)
+    view = require_tokens(model.view, "an export")
+    made = sorted(islice(_made(view), count), key=lambda one: one.rows)
     if len(made) < count or made[0].rows == made[-1].rows:
         raise StratusError(
             f"of {_ATTEMPTS} made-up crystals the model can read {len(made)}, too few to check an "
-            f"export with; {model.view.max_length} rows may be too short a limit"
+            f"export with; {view.max_length} rows may be too short a limit"
         )
     return made
 
 
-def _made(model: Model) -> Iterator[Made]:
+def _made(view: TokenView) -> Iterator[Made]:
+    partial = view.reads.strings == USUAL_STRINGS
     rng = np.random.default_rng(0)
-    kinds = cycle([Known.WHOLE, Known.WHOLE, Known.SPACE_GROUP, Known.WHOLE, Known.FORMULA])
+    kinds = cycle([Detail.WHOLE, Detail.WHOLE, Detail.SPACE_GROUP, Detail.WHOLE, Detail.FORMULA])
     for _ in range(_ATTEMPTS):
         number = int(rng.integers(1, 231))
         orbits = random_orbits(number, rng, max_orbits=_MOST_ORBITS, max_atoms=20)
         try:
-            scope = encode(random_crystal(number, orbits, rng), dialect=model.dialect)
-            known = next(kinds)
-            text = hide(str(scope), known) if model.dialect == Dialect.ORBIT else str(scope)
-            sample = model.view.tokens(text)
-            [rows] = model.view.lengths([sample]).tolist()
-            model.view.collate([sample])
+            crystal = view.crystal(random_crystal(number, orbits, rng))
+            detail, atoms = next(kinds), crystal.n_atoms
+            if detail is not Detail.WHOLE and partial:
+                crystal = hide_crystal(crystal, detail)
+            sample = view.sample(crystal)
         except StratusError:  # too long, a word that is unknown, no place for the atoms
             continue
-        yield Made(text, sample, rows, scope.n_atoms)
+        [size] = view.sizes([sample]).tolist()
+        yield Made(str(crystal.scope), sample, size, atoms)
 
 
 def batches(made: Sequence[Made]) -> list[Sequence[Made]]:

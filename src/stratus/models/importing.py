@@ -25,6 +25,8 @@ from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.models.published_tokenizer import read_tokenizer
 from stratus.models.skeleton import check_bounds
+from stratus.scope.dialects import Dialect
+from stratus.views.sequence import SequenceView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,9 +130,7 @@ def import_published(
         bundle,
         members=[Net(encoder, heads)],
         architecture="cloud",
-        dialect="paper",
-        vocabulary=words,
-        max_length=config.max_length,
+        view=SequenceView(words, config.max_length, Dialect.PAPER),
         card=_card(name or folder.resolve().name, licence, path, config),
     )
     return Imported(

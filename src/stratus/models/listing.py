@@ -35,7 +35,7 @@ class Listed:
         parameters: of one encoder.
         members: how many encoders there are, each with its heads.
         targets: units of the properties it predicts, by name.
-        dialect: ``orbit`` or ``paper``.
+        view: name of the view that its encoders read.
         rows: crystals it learned from; None where nobody knows.
         licence: of the weights.
         problem: why it cannot be read, else empty; then the other values are empty.
@@ -47,7 +47,7 @@ class Listed:
     parameters: int = 0
     members: int = 0
     targets: Mapping[str, str] = field(default_factory=dict)
-    dialect: str = ""
+    view: str = ""
     rows: int | None = None
     licence: str = ""
     problem: str = ""
@@ -95,7 +95,7 @@ def _look_at(path: Path) -> Listed:
         parameters=sum(sizes),
         members=len(description.members),
         targets=description.targets,
-        dialect=description.dialect,
+        view=description.view.name,
         rows=card.rows,
         licence=card.licence_weights,
     )

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from stratus.models.card import Card
     from stratus.models.net import Net
     from stratus.models.seen import SeenFormulas
-    from stratus.scope.vocabulary import Vocabulary
     from stratus.tasks.conformal import Calibration
     from stratus.tasks.domain import Domain
     from stratus.tasks.task import Task
@@ -28,8 +27,6 @@ class Model:
     Attributes:
         members: encoders with their heads, at least one, all of one config.
         view: how an encoder sees a crystal.
-        vocabulary: what its token ids mean.
-        dialect: how SCOPE is written for it: ``orbit`` or ``paper``.
         card: what a person must know about it.
         architecture: name of the design.
         metrics: what was measured, as plain values.
@@ -40,8 +37,6 @@ class Model:
 
     members: tuple[Net, ...]
     view: View
-    vocabulary: Vocabulary
-    dialect: str
     card: Card
     architecture: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +48,7 @@ class Model:
         """Return one line."""
         return (
             f"<Model {self.card.name!r}: {self.architecture}, {self.parameters:,} parameters, "
-            f"{self.dialect} dialect>"
+            f"{self.view.facet} seen>"
         )
 
     @property
@@ -90,10 +85,9 @@ class Model:
                 name: sum(parameter.numel() for parameter in head.parameters())
                 for name, head in self.heads.items()
             },
-            "dialect": self.dialect,
-            "vocabulary_size": len(self.vocabulary),
+            "facet": self.view.facet.value,
             "view": self.view.name,
-            "max_length": self.view.max_length,
+            "view_config": self.view.config.model_dump(mode="json"),
             "card": self.card.model_dump(mode="json"),
             "metrics": dict(self.metrics),
         }

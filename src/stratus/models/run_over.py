@@ -54,7 +54,7 @@ def run_over(
         return
     device = next(nets[0].parameters()).device
     if batches is None:
-        batches = batches_by_size(np.asarray(view.lengths(samples)), batch_size)
+        batches = batches_by_size(np.asarray(view.sizes(samples)), batch_size)
     differentiates = any(net.differentiates for net in nets)  # a net switches gradients on itself
     with _evaluating(nets):
         for rows in batches:

@@ -18,11 +18,12 @@ from stratus.heads.table import HEADS
 from stratus.models.net import Net, check_alike
 from stratus.models.weights import WEIGHTS_FILE
 from stratus.names import pick
-from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary, vocabulary
 from stratus.tasks.stored import current_config
-from stratus.views.table import view
+from stratus.views.table import view_class
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
     from stratus.encoders.architecture import Architecture
@@ -50,13 +51,16 @@ class Skeleton:
 
 
 def build_skeleton(
-    description: Description, words: Vocabulary, where: object, tensors: int | None = None
+    description: Description,
+    files: Mapping[str, str],
+    where: object,
+    tensors: int | None = None,
 ) -> Skeleton:
     """Build the modules that a description means, without weights.
 
     Args:
         description: what to build.
-        words: the vocabulary that goes with it.
+        files: text of the files of its view, by name.
         where: named in errors; the file.
         tensors: how many there are to fill it with, if that is known; each layer has one at least.
 
@@ -65,7 +69,7 @@ def build_skeleton(
             version, or parts that do not fit each other; the message names them.
     """
     try:
-        return _build(description, words, where, tensors)
+        return _build(description, files, where, tensors)
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(str(where)) else f"{where}: {text}") from None
@@ -75,7 +79,7 @@ def build_skeleton(
 
 
 def _build(
-    description: Description, words: Vocabulary, where: object, tensors: int | None
+    description: Description, files: Mapping[str, str], where: object, tensors: int | None
 ) -> Skeleton:
     kind = architecture(description.architecture)
     if description.numerics != kind.numerics:
@@ -84,15 +88,13 @@ def _build(
             f"and this version of stratus computes version {kind.numerics}: the numbers would not "
             "be the same; use the stratus it was made with"
         )
-    seen = view(description.view, words, description.max_length)
-    if description.view != kind.view:
-        raise InputError(f"{kind.name} reads the view {kind.view!r}, not {description.view!r}")
-    if description.dialect not in kind.dialects:
-        raise InputError(f"{kind.name} does not read the {description.dialect} dialect")
-    _check_vocabulary(description, words)
+    of_view = view_class(description.view.name)
+    if description.view.name != kind.view:
+        raise InputError(f"{kind.name} reads the view {kind.view!r}, not {of_view.name!r}")
+    view = of_view.stored(description.view.config, files)
     config = validated(kind.config, description.config, f"{where}: config")
     check_bounds(config, f"{where}: config")
-    _check_sizes(description, config, words)
+    view.check_encoder(config)
     members = []
     left = _Left(tensors, where)
     with torch.device("meta"):
@@ -106,7 +108,7 @@ def _build(
             }
             members.append(Net(kind.build(config), heads, member.group).eval())
     check_alike(members, where)
-    return Skeleton(tuple(members), seen)
+    return Skeleton(tuple(members), view)
 
 
 class _Left:
@@ -154,29 +156,3 @@ def _build_head(
         if ours is not None and ours != theirs:
             raise InputError(f"{where} has {name} {ours}, but the encoder has {theirs}")
     return kind.build(config)
-
-
-def _check_vocabulary(description: Description, words: Vocabulary) -> None:
-    if words.schema_version != SCHEMA_VERSION:
-        raise InputError(
-            f"the vocabulary has schema version {words.schema_version}; this version of stratus "
-            f"writes version {SCHEMA_VERSION}, whose words mean something else"
-        )
-    if words.sha256 != description.vocabulary_sha256:
-        raise InputError("the vocabulary is not the one the model was made with; copy it again")
-
-
-def _check_sizes(description: Description, config: BaseModel, words: Vocabulary) -> None:
-    rows = getattr(config, "vocabulary_size", len(words))
-    if rows != len(words):
-        raise InputError(f"the encoder has {rows} tokens, but the vocabulary has {len(words)}")
-    if description.dialect == "orbit" and words != vocabulary():
-        raise InputError("the vocabulary is not that of the orbit dialect")
-    longest = getattr(config, "max_length", description.max_length)
-    if description.max_length > longest:
-        raise InputError(
-            f"max_length is {description.max_length}, but the encoder takes {longest} rows at most"
-        )
-    padding = getattr(config, "pad_id", words.index["[PAD]"])
-    if padding != words.index["[PAD]"]:
-        raise InputError(f"pad_id is {padding}, but [PAD] has the id {words.index['[PAD]']}")

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.objectives.hash_rng import Purpose, hashed, key, uniform
-from stratus.scope.partial import UNKNOWN, Known
+from stratus.scope.partial import UNKNOWN
 from stratus.scope.vocabulary import SEPARATOR
-from stratus.views.view import special
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from stratus.views.view import Sample, View
+    from stratus.views.token_view import Tokens, TokenView
 
     Indices = npt.NDArray[np.int64]
 
-KINDS: Final = (Known.WHOLE, Known.SPACE_GROUP, Known.FORMULA)
+KINDS: Final = (Detail.WHOLE, Detail.SPACE_GROUP, Detail.FORMULA)
 _STRETCH: Final = 8192
 
 
@@ -47,19 +47,19 @@ class Hiding:
     """
 
     def __init__(
-        self, view: View, samples: Sequence[Sample], lengths: Indices, share: float, seed: int
+        self, view: TokenView, samples: Sequence[Tokens], lengths: Indices, share: float, seed: int
     ) -> None:
         self._samples = samples
         self._share = share
         self._seed = seed
-        self._separator = special(view.vocabulary, SEPARATOR)
-        self._unknown = special(view.vocabulary, UNKNOWN)
+        self._separator = view.special(SEPARATOR)
+        self._unknown = view.special(UNKNOWN)
         self._lengths = np.tile(np.asarray(lengths, dtype=np.int64), (len(KINDS), 1))
         for kind in range(1, len(KINDS)) if share else ():
             for start in range(0, len(samples), _STRETCH):
                 some = slice(start, start + _STRETCH)
                 shown = [self._hidden(sample, kind) for sample in samples[some]]
-                self._lengths[kind, some] = view.lengths(shown)
+                self._lengths[kind, some] = view.sizes(shown)
 
     def kinds(self, epoch: int, rows: Indices | None = None) -> npt.NDArray[np.int8]:
         """Return how an epoch shows rows, by default all, as places in :data:`KINDS`, ``[n]``.
@@ -76,7 +76,7 @@ class Hiding:
         every = np.arange(len(self._samples)) if rows is None else rows
         return self._lengths[self.kinds(epoch, every), every]
 
-    def samples(self, rows: Indices, epoch: int) -> list[Sample]:
+    def samples(self, rows: Indices, epoch: int) -> list[Tokens]:
         """Return some rows as an epoch shows them."""
         kinds = self.kinds(epoch, rows).tolist()
         return [
@@ -84,12 +84,12 @@ class Hiding:
             for row, kind in zip(rows.tolist(), kinds, strict=True)
         ]
 
-    def _hidden(self, sample: Sample, kind: int) -> Sample:
+    def _hidden(self, sample: Tokens, kind: int) -> Tokens:
         """Return what :func:`stratus.scope.partial.hide` makes of the string of a sample."""
         cuts = np.flatnonzero(sample == self._separator)
         if len(cuts) != 3:
             raise InputError("crystals can be hidden in part only as strings of the orbit dialect")
         unknown = np.array([self._unknown], dtype=sample.dtype)
-        group = sample[: cuts[0]] if KINDS[kind] is Known.SPACE_GROUP else unknown
+        group = sample[: cuts[0]] if KINDS[kind] is Detail.SPACE_GROUP else unknown
         bar = sample[cuts[0] : cuts[0] + 1]
         return np.concatenate([group, bar, unknown, sample[cuts[1] : cuts[2] + 1], unknown])

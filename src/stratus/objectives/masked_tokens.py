@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from stratus.objectives.objective import Epochs, Rows
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
-    from stratus.views.view import View
+    from stratus.views.token_view import TokenView
 
 TARGETS: Final = "targets"
 """int64 ``[M]``: the tokens that stood there."""
@@ -129,7 +129,11 @@ class MaskedRows:
     """
 
     def __init__(
-        self, corpus: PackedCorpus, view: View, masking: MaskingOptions | None = None, seed: int = 0
+        self,
+        corpus: PackedCorpus,
+        view: TokenView,
+        masking: MaskingOptions | None = None,
+        seed: int = 0,
     ) -> None:
         self._corpus = corpus
         self.view = view
@@ -184,12 +188,12 @@ def masked_batch(step: Step) -> Batch:
     return {**step.inputs, TARGETS: step.targets[MASKED_TOKENS]}
 
 
-def _sizes(corpus: PackedCorpus, view: View) -> Rows:
+def _sizes(corpus: PackedCorpus, view: TokenView) -> Rows:
     """Return the encoder rows of each crystal, ``[n]``; refuses what the view refuses."""
     sizes = np.empty(len(corpus), dtype=np.int64)
     for start in range(0, len(corpus), _STRETCH):
         here = range(start, min(start + _STRETCH, len(corpus)))
-        sizes[here.start : here.stop] = view.lengths(corpus.take(here, TOKENS))
+        sizes[here.start : here.stop] = view.sizes(corpus.take(here, TOKENS))
     if len(sizes) and sizes.max() > view.max_length:
         view.collate([corpus.take([int(sizes.argmax())], TOKENS)[0]])  # says which, and raises
     return sizes

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 
-from stratus.objectives.hiding import Hiding
 from stratus.objectives.objective import Step, Summed
 from stratus.tasks.losses import row_losses, task_sums
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor, nn
 
+    from stratus.objectives.hiding import Hiding
     from stratus.objectives.objective import Rows
     from stratus.tasks.task import Task
     from stratus.views.view import Sample, View
@@ -104,7 +104,9 @@ class LabelledRows:
         """
         if not share:
             return self
-        return replace(self, hiding=Hiding(self.view, self.samples, self.lengths, share, seed))
+        from stratus.objectives.hiding import Hiding
+
+        return replace(self, hiding=Hiding(self.view, self.samples, self.lengths, share, seed))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         """Return the number of crystals."""

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from stratus.crystals.facets import Crystal, Detail
 from stratus.errors import InputError
-from stratus.scope.crystal_text import CrystalText
 from stratus.scope.orbit import Scope
-from stratus.scope.paper import PaperScope, paper_vocabulary
-from stratus.scope.partial import UNKNOWN, check_partial
+from stratus.scope.paper import PaperScope, paper_group, paper_vocabulary, read_shares
+from stratus.scope.partial import BETWEEN, UNKNOWN, check_partial, group_number, read_amounts
 from stratus.scope.vocabulary import vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stratus.scope.vocabulary import Vocabulary
 
 AnyScope: TypeAlias = "Scope | PaperScope"
+
+
+_REMEMBERED: Final = 1 << 14
 
 
 class Dialect(StrEnum):
@@ -34,17 +41,68 @@ class Dialect(StrEnum):
         """The closed vocabulary of its strings."""
         return vocabulary() if self is Dialect.ORBIT else paper_vocabulary()
 
-    def read(self, text: str) -> CrystalText:
+    def read(self, text: str) -> Crystal:
         """Read a string of a whole crystal, or (``orbit``) of a partial one.
 
         Raises:
             stratus.errors.InputError: it is no such string; the message says where.
         """
         if UNKNOWN not in text:
-            return CrystalText(text, self.scope.parse(text).n_atoms)
+            return self.crystal(text, self.scope.parse(text).n_atoms)
         if self is not Dialect.ORBIT:
             raise InputError(
                 f"{text!r} is a partial crystal, which can be written in the {Dialect.ORBIT} "
                 f"dialect alone, and {self} is read here"
             )
-        return CrystalText(text, 0, check_partial(text))
+        return self.crystal(text, detail=check_partial(text))
+
+    def crystal(
+        self,
+        text: str,
+        n_atoms: int = 0,
+        detail: Detail = Detail.WHOLE,
+        notes: tuple[str, ...] = (),
+    ) -> Crystal:
+        """Return what a string tells of a crystal.
+
+        Args:
+            text: a right string of the dialect.
+            n_atoms: atoms in the primitive cell; 0 where they are unknown.
+            detail: how much is known.
+            notes: what was decided when it was written.
+        """
+        if self is not Dialect.ORBIT:  # its Wyckoff symbols are not canonical, its shares rounded
+            group, _, shares = text.split(BETWEEN)
+            return Crystal(
+                _shares(shares),
+                text,
+                n_atoms=n_atoms,
+                space_group=paper_group(group),
+                detail=detail,
+                notes=notes,
+            )
+        group, orbits, words, _ = text.split(BETWEEN)
+        composition = _amounts(words)
+        return Crystal(
+            composition,
+            text,
+            n_atoms=n_atoms,
+            formula_atoms=sum(composition.values()),
+            space_group=_group(group),
+            wyckoffs=None if orbits == UNKNOWN else " ".join(orbits.split(" ")[1::2]),
+            detail=detail,
+            notes=notes,
+        )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _amounts(words: str) -> Mapping[str, int]:
+    return MappingProxyType(read_amounts(words))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _shares(words: str) -> Mapping[str, float]:
+    return MappingProxyType(read_shares(words))
+
+
+_group = lru_cache(maxsize=None)(group_number)

@@ -13,12 +13,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from stratus.crystals.canonical import Orbit, canonical_orbits
-from stratus.crystals.composition import Composition, reduce_composition, reduced_formula
+from stratus.crystals.composition import (
+    Composition,
+    composition_text,
+    number_words,
+    reduce_composition,
+    reduced_formula,
+)
 from stratus.crystals.elements import NUMBERS
 from stratus.crystals.spacegroups import SpaceGroup, find_space_group, space_group
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError, ScopeSyntaxError
-from stratus.scope.vocabulary import SEPARATOR, Role, number_words, vocabulary
+from stratus.scope.vocabulary import SEPARATOR, Role, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,12 +107,10 @@ class Scope:
     def __str__(self) -> str:
         """Write the string; :meth:`parse` reads it back."""
         orbits = [word for orbit in self.orbits for word in (orbit.element, orbit.wyckoff)]
-        amounts = [
-            word for symbol, amount in self.composition for word in (symbol, *number_words(amount))
-        ]
         atoms = " ".join(number_words(self.n_atoms))
         return (
-            f"{group_text(self.space_group)} | {' '.join(orbits)} | {' '.join(amounts)} | {atoms}"
+            f"{group_text(self.space_group)} | {' '.join(orbits)} | "
+            f"{composition_text(self.composition)} | {atoms}"
         )
 
     @classmethod

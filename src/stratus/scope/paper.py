@@ -71,8 +71,7 @@ class PaperScope:
             raise ScopeSyntaxError(
                 f"expected three sections between two '|', found {len(bars) + 1}", text, len(words)
             )
-        encoding = "".join(words[: bars[0]])
-        number = _by_encoding().get(encoding)
+        number = paper_group(" ".join(words[: bars[0]]))
         if number is None or any(len(word) != 1 for word in words[: bars[0]]):
             raise ScopeSyntaxError("no space group is written with these generators", text, 0)
         wyckoffs = _wyckoffs(words[bars[0] + 1 : bars[1]], number, text, bars[0] + 1)
@@ -168,6 +167,11 @@ def paper_encoding(number: int) -> str:
     encoding = deviating.get(str(number), space_group(number).encoding)
     split_encoding(encoding)
     return encoding
+
+
+def paper_group(words: str) -> int | None:
+    """Return the number of the space group that the first part of a string writes, if it is one."""
+    return _by_encoding().get(words.replace(" ", ""))
 
 
 @cache

@@ -8,28 +8,20 @@ a model that guesses masked tokens sees what it does not know:
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
-from stratus.crystals.composition import Composition, reduce_composition
+from stratus.crystals.composition import composition_text, reduce_composition
 from stratus.crystals.elements import NUMBERS
+from stratus.crystals.facets import Crystal, Detail
 from stratus.crystals.formula import read_formula, read_noted
 from stratus.crystals.spacegroups import find_space_group, read_space_group
 from stratus.errors import InputError
 from stratus.scope.orbit import group_text
-from stratus.scope.vocabulary import SEPARATOR, number_words, vocabulary
+from stratus.scope.vocabulary import SEPARATOR, vocabulary
 
 UNKNOWN: Final = "[MASK]"
-_BETWEEN: Final = f" {SEPARATOR} "
+BETWEEN: Final = f" {SEPARATOR} "
 _PARTS: Final = 4
-
-
-class Known(StrEnum):
-    """How much is known of a crystal, the most first."""
-
-    WHOLE = "whole"
-    SPACE_GROUP = "space-group"
-    FORMULA = "formula"
 
 
 def write_partial(amounts: dict[str, int], space_group: int | None = None) -> str:
@@ -43,7 +35,7 @@ def write_partial(amounts: dict[str, int], space_group: int | None = None) -> st
         stratus.errors.InputError: there is no such space group.
     """
     group = UNKNOWN if space_group is None else group_text(space_group)
-    return _BETWEEN.join([group, UNKNOWN, _composition(reduce_composition(amounts)), UNKNOWN])
+    return BETWEEN.join([group, UNKNOWN, composition_text(reduce_composition(amounts)), UNKNOWN])
 
 
 def partial_scope(formula: str, space_group: int | str | None = None) -> str:
@@ -79,7 +71,7 @@ def noted_scope(formula: str, space_group: int | str | None = None) -> tuple[str
     return write_partial(found.amounts, number), found.notes
 
 
-def known(text: str) -> Known:
+def known(text: str) -> Detail:
     """Return how much a string of the orbit dialect tells.
 
     Raises:
@@ -96,14 +88,14 @@ def known(text: str) -> Known:
     )
 
 
-def check_partial(text: str) -> Known:
+def check_partial(text: str) -> Detail:
     """Return how much a partial string tells, if it is written as :func:`write_partial` does.
 
     Raises:
         stratus.errors.InputError: it is not; says how it has to be written where that is clear.
     """
     kind = known(text)
-    if kind is Known.WHOLE:
+    if kind is Detail.WHOLE:
         raise InputError(f"{text!r} has no unknown part; read it with Scope.parse")
     vocabulary().ids(text)  # every word is a token, or an error
     group, _, composition, _ = _parts(text)
@@ -115,7 +107,7 @@ def check_partial(text: str) -> Known:
     return kind
 
 
-def hide(text: str, kind: Known) -> str:
+def hide(text: str, kind: Detail) -> str:
     """Return a string of which no more is known than a kind says.
 
     Args:
@@ -123,18 +115,41 @@ def hide(text: str, kind: Known) -> str:
         kind: what is left; what ``text`` does not tell stays unknown.
     """
     parts = zip(_parts(text), _UNKNOWN[kind], strict=True)
-    return _BETWEEN.join(UNKNOWN if hidden else part for part, hidden in parts)
+    return BETWEEN.join(UNKNOWN if hidden else part for part, hidden in parts)
+
+
+def hide_crystal(crystal: Crystal, detail: Detail) -> Crystal:
+    """Return a crystal of which no more is known than a kind says.
+
+    Args:
+        crystal: with a string of the orbit dialect.
+        detail: what is left; what the crystal does not tell stays unknown.
+
+    Raises:
+        stratus.errors.InputError: it has no such string.
+    """
+    text = hide(str(crystal.scope), detail)
+    found = known(text)
+    return Crystal(
+        crystal.composition,
+        text,
+        formula_atoms=crystal.formula_atoms,
+        n_atoms=crystal.n_atoms if found is Detail.WHOLE else 0,
+        space_group=None if found is Detail.FORMULA else crystal.space_group,
+        wyckoffs=crystal.wyckoffs if found is Detail.WHOLE else None,
+        detail=found,
+    )
 
 
 _UNKNOWN: Final = {  # group, orbits, composition, atoms
-    Known.WHOLE: (False, False, False, False),
-    Known.SPACE_GROUP: (False, True, False, True),
-    Known.FORMULA: (True, True, False, True),
+    Detail.WHOLE: (False, False, False, False),
+    Detail.SPACE_GROUP: (False, True, False, True),
+    Detail.FORMULA: (True, True, False, True),
 }
 
 
 def _parts(text: str) -> list[str]:
-    parts = text.split(_BETWEEN)
+    parts = text.split(BETWEEN)
     if len(parts) != _PARTS:
         raise InputError(f"{text!r} is no string of the orbit dialect, which has four parts")
     return parts
@@ -176,9 +191,3 @@ def group_number(group: str) -> int | None:
     if found is None:
         raise InputError(f"no space group is written with the generators {group!r}")
     return found.number
-
-
-def _composition(composition: Composition) -> str:
-    return " ".join(
-        word for symbol, amount in composition for word in (symbol, *number_words(amount))
-    )

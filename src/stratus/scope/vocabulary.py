@@ -166,11 +166,3 @@ def vocabulary() -> Vocabulary:
     """Return the vocabulary of the orbit dialect."""
     text = files("stratus.scope").joinpath("data/vocabulary.json").read_text("utf-8")
     return Vocabulary.from_json(text)
-
-
-def number_words(number: int) -> list[str]:
-    """Write a whole number to the base of a hundred: 7 is ``7``, 137 is ``1_ 37``."""
-    words = [str(number % 100)]
-    while number := number // 100:
-        words.append(f"{number % 100}_")
-    return words[::-1]

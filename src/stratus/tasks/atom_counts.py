@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.scope.crystal_text import CrystalText
+    from stratus.crystals.facets import Crystal
     from stratus.tasks.task import Task
 
 
@@ -27,7 +27,7 @@ class AtomCounts(NamedTuple):
     formula: NDArray[np.int64]
 
     @classmethod
-    def of_crystals(cls, crystals: Sequence[CrystalText]) -> Self:
+    def of_crystals(cls, crystals: Sequence[Crystal]) -> Self:
         """Return the atoms of crystals that are told by strings."""
         return cls(
             cell=np.array([one.n_atoms for one in crystals], np.int64),

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.physics.quantities import Quantity
-from stratus.scope.partial import Known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ class CurvePoint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature_k: float = Field(ge=0, le=1e9)
-    groups: dict[str, dict[Known, Scores]]
+    groups: dict[str, dict[Detail, Scores]]
 
 
 class Calibration(BaseModel):
@@ -118,7 +118,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tasks: dict[str, dict[str, dict[Known, Scores]]]
+    tasks: dict[str, dict[str, dict[Detail, Scores]]]
     curves: dict[Quantity, tuple[CurvePoint, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -128,7 +128,7 @@ class Calibration(BaseModel):
                 raise ValueError(f"the temperatures of {quantity} ascend")
         return self
 
-    def of(self, task: str, group: str, kind: Known) -> Scores | None:
+    def of(self, task: str, group: str, kind: Detail) -> Scores | None:
         """Return the scores of a task, group and kind; None where nothing was calibrated."""
         return self.tasks.get(task, {}).get(group, {}).get(kind)
 
@@ -199,7 +199,7 @@ def calibrate(labels: ArrayLike, mu: ArrayLike, sigma: ArrayLike) -> Scores | No
 def intervals(
     calibration: Calibration,
     task: Task,
-    kinds: Sequence[Known],
+    kinds: Sequence[Detail],
     groups_mu: Mapping[str, ArrayLike],
     groups_sigma: Mapping[str, ArrayLike],
     level: float,
@@ -234,7 +234,7 @@ def intervals(
         mu = np.asarray(centre, np.float64)
         sigma = np.asarray(groups_sigma[group], np.float64)
         half = np.full(len(kind_of), np.nan)
-        for kind in Known:
+        for kind in Detail:
             here = kind_of == kind
             scores = calibration.of(task.name, group, kind)
             if scores is not None:
@@ -247,7 +247,7 @@ def intervals(
 
 
 @cache  # so that a stream of batches says it once
-def _say_uncalibrated(task: str, group: str, kind: Known) -> None:
+def _say_uncalibrated(task: str, group: str, kind: Detail) -> None:
     _log.warning(
         "%s: no interval for crystals of the kind %r, because group %r was calibrated on none of "
         "them; their cells are empty",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def half_widths(  # noqa: PLR0917 - as of intervals, at temperatures
     calibration: Calibration | None,
     quantity: Quantity,
     group: str,
-    kinds: Sequence[Known],
+    kinds: Sequence[Detail],
     temperature_k: Floats,
     sigma: Floats,
     level: float,
@@ -56,7 +56,7 @@ def half_widths(  # noqa: PLR0917 - as of intervals, at temperatures
     found = np.full(sigma.shape, np.nan)
     points = () if calibration is None else calibration.curves.get(quantity, ())
     kind_of = np.array([str(kind) for kind in kinds], dtype=np.str_)
-    for kind in Known:
+    for kind in Detail:
         here = kind_of == kind
         if not here.any():
             continue
@@ -75,7 +75,7 @@ def _scale(
     points: Sequence[CurvePoint],
     quantity: Quantity,
     group: str,
-    kind: Known,
+    kind: Detail,
     temperature_k: Floats,
     level: float,
 ) -> tuple[Floats, Floats] | None:
@@ -106,7 +106,7 @@ def _interpolated(x: Floats, at: Floats, values: Floats) -> Floats:
 
 
 @cache  # so that a stream of batches, and a model of many groups, says it once
-def _say_uncalibrated(quantity: str, kind: Known) -> None:
+def _say_uncalibrated(quantity: str, kind: Detail) -> None:
     _log.warning(
         "%s: no intervals of curves for crystals of the kind %r, because none of them was "
         "calibrated on for all groups of members; they are empty",

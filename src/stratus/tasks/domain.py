@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stratus.crystals.elements import NUMBERS, SYMBOLS
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 from stratus.tasks.predicted import Draft
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Domain(BaseModel):
     targets: dict[str, Learned] = Field(default_factory=dict)
     law: Learned | None = None
     modes_end_per_cm: float | None = Field(None, gt=0, allow_inf_nan=False)
-    metal_below: dict[Known, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+    metal_below: dict[Detail, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict
     )
     widening: float | None = Field(None, ge=1, le=MOST_WIDENING)

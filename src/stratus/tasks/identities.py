@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratus.scope.partial import Known
+    from stratus.crystals.facets import Detail
     from stratus.tasks.atom_counts import AtomCounts
     from stratus.tasks.contents import Contents
     from stratus.tasks.predicted import Predicted
@@ -75,7 +75,7 @@ class Scene(NamedTuple):
     tasks: Mapping[str, Task]
     contents: Contents
     atoms: AtomCounts
-    metal_below: Mapping[Known, float]
+    metal_below: Mapping[Detail, float]
 
     def elements(self, *, reference: bool) -> Mask:
         """Return which crystals are of one element, in a reference phase or in another."""
@@ -95,7 +95,7 @@ class Scene(NamedTuple):
             return self.predicted[METAL].value > 0.5
         if gap is None or not self.metal_below:
             return np.zeros(len(self.contents.shares), np.bool_)
-        bounds = np.array([self.metal_below.get(kind, -np.inf) for kind in self.contents.known])
+        bounds = np.array([self.metal_below.get(kind, -np.inf) for kind in self.contents.details])
         found: Mask = gap.value <= bounds
         return found
 
@@ -121,7 +121,7 @@ def impose(
     tasks: Mapping[str, Task],
     contents: Contents,
     atoms: AtomCounts,
-    metal_below: Mapping[Known, float] = MappingProxyType({}),
+    metal_below: Mapping[Detail, float] = MappingProxyType({}),
 ) -> dict[str, Predicted]:
     """Impose all identities on the predictions for n crystals.
 

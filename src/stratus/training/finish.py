@@ -195,9 +195,7 @@ def finish(
         run.bundle,
         members=[net],
         architecture=options.encoder,
-        dialect=info.dialect,
-        vocabulary=words,
-        max_length=tested.view.max_length,
+        view=tested.view,
         card=make_card(
             {"metrics": _card_metrics(summary)} | dict(card or {}),
             options,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
+from stratus.crystals.facets import USUAL_STRINGS
 from stratus.encoders.table import architecture, configure, in_words
 from stratus.errors import InputError
 from stratus.files.lock import sole_writer
@@ -19,7 +20,6 @@ from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
 from stratus.models.net import Net
 from stratus.objectives.hash_rng import Purpose, key, permutation
 from stratus.objectives.masked_tokens import MaskedRows, MaskedTokens
-from stratus.scope.vocabulary import vocabulary
 from stratus.training.device import device_here, is_first_process
 from stratus.training.events import FitStarted
 from stratus.training.finish import (
@@ -38,7 +38,8 @@ from stratus.training.options import PretrainOptions
 from stratus.training.overfit import choose_rows, overfit
 from stratus.training.run_folder import RunFolder
 from stratus.views.keys import TOKENS
-from stratus.views.table import view as make_view
+from stratus.views.table import view_class
+from stratus.views.token_view import require_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from stratus.training.events import FitEvent, OnFitEvent
     from stratus.training.fit import Fitted
     from stratus.training.overfit import Overfitted
-    from stratus.views.view import View
+    from stratus.views.token_view import TokenView
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ class _Setup:
     options: PretrainOptions
     corpora: PackedCorpora[TokenInfo]
     config: BaseModel
-    view: View
+    view: TokenView
     net: Net
 
     def with_share(self, share: float) -> _Setup:
@@ -257,17 +258,16 @@ def _set_up(
     return _Setup(run, options, corpora, config, view, net)
 
 
-def make_net(options: PretrainOptions) -> tuple[Net, View, BaseModel]:
+def make_net(options: PretrainOptions) -> tuple[Net, TokenView, BaseModel]:
     """Return the net of a run with fresh weights, how it sees a crystal, and its config."""
-    words = vocabulary()
-    config: Any = configure(
-        options.encoder, options.preset, **{"vocabulary_size": len(words)} | options.model
-    )
     kind = architecture(options.encoder)
-    view = make_view(kind.view, words, config.max_length)
+    of_view = view_class(kind.view)
+    sizes = dict(of_view.encoder_values(USUAL_STRINGS))
+    config: Any = configure(options.encoder, options.preset, **sizes | options.model)
+    view = require_tokens(of_view.of_encoder(config, USUAL_STRINGS), "pre-training")
     generator = torch.Generator().manual_seed(options.seed)
     encoder = kind.build(config, generator)
-    head = MaskedTokenHead(config.hidden, len(words), view.fields, generator=generator)
+    head = MaskedTokenHead(config.hidden, config.vocabulary_size, view.fields, generator=generator)
     return Net(encoder, {MASKED_TOKENS: head}), view, config
 
 
@@ -286,7 +286,7 @@ def _corpora(
     return run.begin(tables, options, max_tokens)
 
 
-def _most_tokens(view: View) -> int:
+def _most_tokens(view: TokenView) -> int:
     """Return the most tokens with which every string fits into the encoder."""
     most = view.max_length
     while view.length(most + 1) <= view.max_length:

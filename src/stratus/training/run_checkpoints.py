@@ -15,7 +15,7 @@ from stratus.training.run_folder import RunFolder
 if TYPE_CHECKING:
     from stratus.models.net import Net
     from stratus.training.options import PretrainOptions
-    from stratus.views.view import View
+    from stratus.views.token_view import TokenView
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RunCheckpoint:
     """
 
     net: Net
-    view: View
+    view: TokenView
     options: PretrainOptions
     step: int
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from stratus.views.keys import Key
+    from stratus.crystals.facets import Crystal
     from stratus.views.view import Sample, View
 
 _FORMAT: Final = "2"
@@ -27,18 +27,16 @@ _FORMAT: Final = "2"
 def cached_samples(
     cache: Path,
     view: View,
-    texts: Sequence[str],
+    crystals: Sequence[Crystal],
     make: Callable[[], Sequence[Sample]],
-    keys: Sequence[Key] = (),
 ) -> list[Sample]:
     """Return the samples of crystals from a cache; where they are not in it, they are made first.
 
     Args:
         cache: a folder, which may not be there yet.
         view: how an encoder sees a crystal.
-        texts: the strings, in order.
+        crystals: what is known of each, in order.
         make: makes their samples.
-        keys: of a flat view; none of a token view.
 
     Returns:
         uint16 arrays of a token view, arrays by name of a flat one; they are views of files.
@@ -47,16 +45,20 @@ def cached_samples(
         stratus.errors.InputError: what is in the cache is damaged; the text names the file.
         stratus.errors.StratusError: it cannot be written.
     """
-    parts = (view.name, str(view.max_length), view.vocabulary.sha256, *texts)
+    parts: tuple[str | bytes, ...] = (
+        view.name,
+        view.config.model_dump_json(),
+        *(part for crystal in crystals for part in crystal.identity),
+    )
     place = cache / f"samples-{digest_of(*parts)}"
     if not is_sealed(place):
         samples = make()
-        _put(place, lambda draft: write_samples(draft, samples, keys))
+        _put(place, lambda draft: write_samples(draft, samples, view.keys))
     try:
-        found = read_samples(place, keys)
+        found = read_samples(place, view.keys)
     except InputError as error:
         raise InputError(f"{error}; delete {place}, and it is made anew") from None
-    if len(found) != len(texts):
+    if len(found) != len(crystals):
         raise InputError(f"{place} holds no such samples; delete it, and it is made anew")
     return found
 
@@ -88,11 +90,11 @@ def copy_cached(cache: Path, name: str, target: Path, make: Callable[[Path], obj
     _put(target, write)
 
 
-def digest_of(*parts: str) -> str:
-    """Return a digest of texts, of which none can run into the next."""
+def digest_of(*parts: str | bytes) -> str:
+    """Return a digest of texts or bytes, of which none can run into the next."""
     found = hashlib.blake2b(digest_size=16)
     for part in (_FORMAT, *parts):
-        raw = part.encode()
+        raw = part.encode() if isinstance(part, str) else part
         found.update(len(raw).to_bytes(8, "big") + raw)
     return found.hexdigest()
 

@@ -14,10 +14,12 @@ import torch
 
 from stratus.crystals.elements import NUMBERS
 from stratus.errors import InputError
+from stratus.scope.dialects import Dialect
 from stratus.scope.vocabulary import Role
 from stratus.views.keys import ELEMENTS, FRACTIONS
 from stratus.views.ragged import Ragged
-from stratus.views.view import check_lengths, encode_words, mask_tensors
+from stratus.views.token_view import TokenView
+from stratus.views.view import mask_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
     from stratus.views.ragged import Bools, Ints
-    from stratus.views.view import IntOrInts, Sample
+    from stratus.views.token_view import Tokens
+    from stratus.views.view import IntOrInts
 
 Amounts: TypeAlias = npt.NDArray[np.float64]
 
@@ -42,7 +45,7 @@ _MAY_FOLLOW[_HIGHER, [_HIGHER, _UNITS]] = True
 _MAY_FOLLOW[_UNITS, [_ELEMENT, _SEPARATOR]] = True
 
 
-class CompositionView:
+class CompositionView(TokenView):
     """One row an element; serves the orbit dialect.
 
     A row stands for no token that could be masked and predicted, so ``fields`` is 0.
@@ -51,9 +54,10 @@ class CompositionView:
     name: ClassVar[str] = "composition"
     fields: ClassVar[int] = 0
 
-    def __init__(self, vocabulary: Vocabulary, max_length: int) -> None:
-        self.vocabulary = vocabulary
-        self.max_length = max_length
+    def __init__(
+        self, vocabulary: Vocabulary, max_length: int, dialect: str = Dialect.ORBIT
+    ) -> None:
+        super().__init__(vocabulary, max_length, dialect)
         if missing := {Role.SEPARATOR, Role.ELEMENT, Role.NUMBER} - set(vocabulary.roles):
             raise InputError(
                 f"the view {self.name!r} reads the orbit dialect; this vocabulary has no token of "
@@ -63,10 +67,6 @@ class CompositionView:
         self._kind = np.array([_kind(word, role) for word, role in pairs])
         self._number = np.array([_number(word, role) for word, role in pairs])
 
-    def tokens(self, text: str) -> Sample:
-        """Return the token ids of a string; see :meth:`stratus.views.view.View.tokens`."""
-        return encode_words(self.vocabulary, text)
-
     def length(self, n_tokens: IntOrInts) -> IntOrInts:
         """Return the most elements that a string of so many tokens can have.
 
@@ -75,12 +75,12 @@ class CompositionView:
         """
         return (n_tokens - _SEPARATORS) // 2
 
-    def lengths(self, samples: Sequence[Sample]) -> Ints:
+    def sizes(self, samples: Sequence[Tokens]) -> Ints:
         """Return the elements of each sample, int64 ``[B]``."""
         strings = Ragged.of(samples)
         return strings.total(self._elements(strings, self._section(strings)))
 
-    def collate(self, samples: Sequence[Sample]) -> Batch:
+    def collate(self, samples: Sequence[Tokens]) -> Batch:
         """Return ``elements`` and ``fractions`` ``[B, E]``, ``mask`` ``[B, E]`` and ``padding``.
 
         The shares are computed from the exact amounts in float64, then rounded to float32.
@@ -94,7 +94,7 @@ class CompositionView:
         self._check(self._is_wrong(strings, section), samples)
         opens = self._elements(strings, section)
         lengths = strings.total(opens)
-        check_lengths(self, lengths, samples)
+        self.check_sizes(lengths, samples)
 
         amounts = self._amounts(strings, section, opens)
         rows = strings.rows[opens]
@@ -140,7 +140,7 @@ class CompositionView:
         wrong = strings.total(kind == _SEPARATOR) != _SEPARATORS
         return np.asarray(wrong | (strings.total(bad) > 0))
 
-    def _check(self, wrong: Bools, samples: Sequence[Sample]) -> None:
+    def _check(self, wrong: Bools, samples: Sequence[Tokens]) -> None:
         if wrong.any():
             text = self.vocabulary.text(samples[int(np.argmax(wrong))].tolist())
             raise InputError(

@@ -14,11 +14,13 @@ import torch
 
 from stratus.crystals.wyckoff import POINT_GROUPS, wyckoff_positions
 from stratus.errors import InputError
+from stratus.scope.dialects import Dialect
 from stratus.scope.orbit import group_text
 from stratus.scope.vocabulary import SEPARATOR, Role
 from stratus.views.keys import GROUPS, SEGMENTS, SITES, TOKENS
 from stratus.views.ragged import Ragged
-from stratus.views.view import check_lengths, encode_words, mask_tensors, special
+from stratus.views.token_view import TokenView
+from stratus.views.view import mask_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
     from stratus.views.ragged import Bools, Ints
-    from stratus.views.view import IntOrInts, Sample
+    from stratus.views.token_view import Tokens
+    from stratus.views.view import IntOrInts
 
 N_SEGMENTS: Final = 5
 """[CLS], space group, orbit, composition, atoms of the primitive cell."""
@@ -37,31 +40,28 @@ _ROLES: Final = tuple(Role)
 _N_GROUPS: Final = 230
 
 
-class OrbitSetView:
+class OrbitSetView(TokenView):
     """One row a slot; serves the orbit dialect."""
 
     name: ClassVar[str] = "orbit-set"
     fields: ClassVar[int] = 9
 
-    def __init__(self, vocabulary: Vocabulary, max_length: int) -> None:
-        self.vocabulary = vocabulary
-        self.max_length = max_length
-        self._pad = special(vocabulary, "[PAD]")
-        self._cls = special(vocabulary, "[CLS]")
+    def __init__(
+        self, vocabulary: Vocabulary, max_length: int, dialect: str = Dialect.ORBIT
+    ) -> None:
+        super().__init__(vocabulary, max_length, dialect)
+        self._pad = self.special("[PAD]")
+        self._cls = self.special("[CLS]")
         if missing := {*_FIRST_ROLES, Role.WYCKOFF} - set(vocabulary.roles):
             raise InputError(
                 f"the view {self.name!r} reads the orbit dialect; this vocabulary has no token of "
                 f"the roles {', '.join(sorted(missing))}, so use the view 'sequence'"
             )
         self._separator = vocabulary.index[SEPARATOR]
-        self._mask = special(vocabulary, "[MASK]")
+        self._mask = self.special("[MASK]")
         self._role = np.array([_ROLES.index(role) for role in vocabulary.roles])
         self._is_wyckoff = self._role == _ROLES.index(Role.WYCKOFF)
         self._group_rows, self._site_table = _sites(vocabulary)
-
-    def tokens(self, text: str) -> Sample:
-        """Return the token ids of a string; see :meth:`stratus.views.view.View.tokens`."""
-        return encode_words(self.vocabulary, text)
 
     def length(self, n_tokens: IntOrInts) -> IntOrInts:
         """Return the most slots that a string of so many tokens can have.
@@ -71,12 +71,12 @@ class OrbitSetView:
         """
         return (n_tokens + 2) // 2
 
-    def lengths(self, samples: Sequence[Sample]) -> Ints:
+    def sizes(self, samples: Sequence[Tokens]) -> Ints:
         """Return the slots of each sample with that of [CLS], int64 ``[B]``."""
         strings = Ragged.of(samples)
         return strings.total(self._opens(strings)) + 1
 
-    def collate(self, samples: Sequence[Sample]) -> Batch:
+    def collate(self, samples: Sequence[Tokens]) -> Batch:
         """Return ``tokens``, ``groups`` ``[B, S, F]``, ``segments``, ``sites``, ``mask``.
 
         Raises:
@@ -87,7 +87,7 @@ class OrbitSetView:
         self._check_sections(strings, samples)
         opens = self._opens(strings)
         lengths = strings.total(opens) + 1
-        check_lengths(self, lengths, samples)
+        self.check_sizes(lengths, samples)
         section = self._section(strings)
         slot = strings.count(opens)  # from 1: slot 0 is that of [CLS]
         place = np.arange(len(strings.tokens))
@@ -131,13 +131,13 @@ class OrbitSetView:
         element = self._role[strings.tokens] == _ROLES.index(Role.ELEMENT)
         return np.asarray(~separator & (element | first))
 
-    def _groups_of(self, samples: Sequence[Sample]) -> Ints:
+    def _groups_of(self, samples: Sequence[Tokens]) -> Ints:
         """Return the space group of each sample, 0 where it is unknown or none."""
         ends = [int(np.argmax(sample == self._separator)) for sample in samples]
         pairs = zip(samples, ends, strict=True)
         return np.array([self._group_rows.get(s[:end].tobytes(), 0) for s, end in pairs])
 
-    def _check_sections(self, strings: Ragged, samples: Sequence[Sample]) -> None:
+    def _check_sections(self, strings: Ragged, samples: Sequence[Tokens]) -> None:
         """Refuse what has not the four parts of the dialect, each with its kind of first word."""
         separator = strings.tokens == self._separator
         wrong = strings.total(separator) != len(_FIRST_ROLES) - 1
@@ -169,7 +169,8 @@ def _sites(vocabulary: Vocabulary) -> tuple[dict[bytes, int], Ints]:
     groups: dict[bytes, int] = {}
     table = np.zeros((_N_GROUPS + 1, len(vocabulary)), dtype=np.int64)
     for number in range(1, _N_GROUPS + 1):
-        groups[encode_words(vocabulary, group_text(number)).tobytes()] = number
+        words = np.array(vocabulary.ids(group_text(number)), dtype=np.uint16)
+        groups[words.tobytes()] = number
         for position in wyckoff_positions(number).values():
             if position.symbol not in vocabulary.index:
                 raise InputError(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 
+from stratus.scope.dialects import Dialect
 from stratus.scope.vocabulary import Role
 from stratus.views.keys import GROUPS, TOKENS
 from stratus.views.ragged import Ragged
-from stratus.views.view import check_lengths, encode_words, mask_tensors, special
+from stratus.views.token_view import TokenView
+from stratus.views.view import mask_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,43 +20,41 @@ if TYPE_CHECKING:
     from stratus.scope.vocabulary import Vocabulary
     from stratus.views.keys import Batch
     from stratus.views.ragged import Ints
-    from stratus.views.view import IntOrInts, Sample
+    from stratus.views.token_view import Tokens
+    from stratus.views.view import IntOrInts
 
 _AROUND = 2  # [CLS] and [SEP]
 
 
-class SequenceView:
+class SequenceView(TokenView):
     """One row a word; serves every dialect."""
 
     name: ClassVar[str] = "sequence"
     fields: ClassVar[int] = 1
 
-    def __init__(self, vocabulary: Vocabulary, max_length: int) -> None:
-        self.vocabulary = vocabulary
-        self.max_length = max_length
-        self._pad = special(vocabulary, "[PAD]")
-        self._cls = special(vocabulary, "[CLS]")
-        self._sep = special(vocabulary, "[SEP]")
+    def __init__(
+        self, vocabulary: Vocabulary, max_length: int, dialect: str = Dialect.ORBIT
+    ) -> None:
+        super().__init__(vocabulary, max_length, dialect)
+        self._pad = self.special("[PAD]")
+        self._cls = self.special("[CLS]")
+        self._sep = self.special("[SEP]")
         self._is_wyckoff = np.array([role is Role.WYCKOFF for role in vocabulary.roles])
         self._is_element = np.array([role is Role.ELEMENT for role in vocabulary.roles])
-
-    def tokens(self, text: str) -> Sample:
-        """Return the token ids of a string; see :meth:`stratus.views.view.View.tokens`."""
-        return encode_words(self.vocabulary, text)
 
     def length(self, n_tokens: IntOrInts) -> IntOrInts:
         """Return the rows of a string of so many tokens; exact."""
         return n_tokens + _AROUND
 
-    def lengths(self, samples: Sequence[Sample]) -> Ints:
+    def sizes(self, samples: Sequence[Tokens]) -> Ints:
         """Return the rows of each sample, int64 ``[B]``."""
         return self.length(np.fromiter(map(len, samples), np.int64, len(samples)))
 
-    def collate(self, samples: Sequence[Sample]) -> Batch:
+    def collate(self, samples: Sequence[Tokens]) -> Batch:
         """Return ``tokens`` and ``groups`` ``[B, L]``, ``mask`` ``[B, L]`` and ``padding``."""
         strings = Ragged.of(samples)
         lengths = self.length(strings.lengths)
-        check_lengths(self, lengths, samples)
+        self.check_sizes(lengths, samples)
         column = np.arange(int(lengths.max()))
         words = (column > 0) & (column <= strings.lengths[:, None])
         tokens = np.full(words.shape, self._pad, dtype=np.int64)

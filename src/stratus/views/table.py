@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from stratus.names import pick
-from stratus.views.composition import CompositionView
-from stratus.views.orbit_set import OrbitSetView
-from stratus.views.sequence import SequenceView
+from stratus.names import Deferred, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from stratus.scope.vocabulary import Vocabulary
     from stratus.views.view import View
 
-VIEWS: Final[Mapping[str, type[View]]] = MappingProxyType(
+VIEWS: Final[Deferred[type[View]]] = Deferred(
     {
-        SequenceView.name: SequenceView,
-        OrbitSetView.name: OrbitSetView,
-        CompositionView.name: CompositionView,
+        "sequence": "stratus.views.sequence:SequenceView",
+        "orbit-set": "stratus.views.orbit_set:OrbitSetView",
+        "composition": "stratus.views.composition:CompositionView",
     }
 )
 
+VIEW_FILES: Final = ("vocabulary.json",)
+"""Files that views keep in a bundle, by name."""
 
-def view(name: str, vocabulary: Vocabulary, max_length: int) -> View:
-    """Make a view.
 
-    Args:
-        name: ``sequence``, ``orbit-set`` or ``composition``.
-        vocabulary: the tokens of the dialect.
-        max_length: most rows of the encoder that a crystal may have, [CLS] and [SEP] included.
+def view_class(name: str) -> type[View]:
+    """Return the class of a view.
 
     Raises:
-        stratus.errors.InputError: no such view, or it cannot read this vocabulary.
+        stratus.errors.InputError: no such view; the message gives the close names.
     """
-    return pick(VIEWS, name, "view")(vocabulary, max_length)
+    return pick(VIEWS, name, "view")

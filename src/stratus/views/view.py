@@ -1,8 +1,8 @@
-"""What a view offers: from a SCOPE string to a sample, from samples to a batch."""
+"""What a view offers: from a crystal to a sample, from samples to a batch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,18 @@ from stratus.errors import InputError
 from stratus.views.keys import MASK, PADDING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from stratus.scope.vocabulary import Vocabulary
-    from stratus.views.keys import Batch
-    from stratus.views.ragged import Ints
+    from pydantic import BaseModel
 
-Sample: TypeAlias = npt.NDArray[np.uint16]
+    from stratus.crystals.facets import Crystal, Facet, ReadFacet
+    from stratus.views.keys import Batch, Key
+
+    Ints = npt.NDArray[np.int64]
+
+Sample: TypeAlias = Any
+"""How a view sees one crystal: token ids uint16 ``[n]``, or arrays by the names of keys."""
+
 IntOrInts = TypeVar("IntOrInts", int, npt.NDArray[np.int64])
 
 
@@ -27,78 +32,109 @@ class View(Protocol):
 
     Attributes:
         name: its name in the table.
-        fields: how many tokens one row of the encoder can stand for, as far as a head tells them
-            apart.
-        vocabulary: the tokens and their ids.
-        max_length: most rows of the encoder that a crystal may have.
+        facet: what of a crystal it reads.
+        padded: whether a batch costs its crystals times its largest one, as where all are padded to
+            one size; else it costs the sum of their sizes.
+        keys: what the arrays of a sample are, by name, where a sample has several; else none.
     """
 
     name: ClassVar[str]
-    fields: ClassVar[int]
-    vocabulary: Vocabulary
-    max_length: int
+    facet: ClassVar[Facet]
+    padded: ClassVar[bool]
+    keys: ClassVar[Sequence[Key]]
 
-    def __init__(self, vocabulary: Vocabulary, max_length: int) -> None:
-        """Take the tokens, and the most rows that a crystal may have."""
+    @classmethod
+    def of_encoder(cls, config: BaseModel, strings: str) -> Self:
+        """Return the view that an encoder of a config reads.
 
-    def tokens(self, text: str) -> Sample:
-        """Return the token ids of a SCOPE string, uint16 ``[n]``, without special tokens.
+        Args:
+            config: of the encoder.
+            strings: how SCOPE strings are written; a view that reads none does not look at it.
 
         Raises:
-            stratus.errors.ScopeSyntaxError: a word is no token of the vocabulary.
+            stratus.errors.InputError: it cannot read strings that are written so.
         """
 
-    def length(self, n_tokens: IntOrInts) -> IntOrInts:
-        """Return the most rows that a string of so many tokens can have; one, or an array."""
+    @classmethod
+    def stored(cls, config: Mapping[str, Any], files: Mapping[str, str]) -> Self:
+        """Return a view that a bundle holds.
 
-    def lengths(self, samples: Sequence[Sample]) -> Ints:
-        """Return the rows that the encoder sees of each sample, exactly, int64 ``[B]``."""
+        Args:
+            config: what :attr:`config` was, as plain values.
+            files: what :meth:`files` were.
+
+        Raises:
+            stratus.errors.InputError: they are not those of such a view.
+        """
+
+    @classmethod
+    def encoder_values(cls, strings: str) -> Mapping[str, object]:
+        """Return values that the config of an encoder must have to read strings written so."""
+
+    @property
+    def config(self) -> BaseModel:
+        """What a bundle keeps of it, with :meth:`files`."""
+
+    @property
+    def reads(self) -> ReadFacet:
+        """What of a crystal it reads, and how its string must be written."""
+
+    def files(self) -> Mapping[str, str]:
+        """Return the text of files that a bundle keeps beside :attr:`config`, by their names."""
+
+    def check_encoder(self, config: BaseModel) -> None:
+        """Refuse an encoder that cannot read it.
+
+        Raises:
+            stratus.errors.InputError: a value of the config does not fit; the message names it.
+        """
+
+    def sample(self, crystal: Crystal) -> Sample:
+        """Return how an encoder sees a crystal.
+
+        Raises:
+            stratus.errors.ScopeSyntaxError: a word of its string is no token.
+            stratus.errors.InputError: the crystal lacks the facet, or is too large for the view.
+        """
+
+    def sizes(self, samples: Sequence[Sample]) -> Ints:
+        """Return what each sample costs in a batch: parts or edges, at least 1, int64 ``[B]``."""
+
+    def notes(self, sample: Sample) -> tuple[str, ...]:
+        """Return what a person must know of how a crystal is seen, one sentence each."""
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Return the batch of some samples; its keys are in :mod:`stratus.views.keys`.
 
         Raises:
-            stratus.errors.InputError: no samples, or one with more rows than ``max_length``.
+            stratus.errors.InputError: there are no samples, or one is too large.
         """
 
 
-def special(vocabulary: Vocabulary, token: str) -> int:
-    """Return the id of a special token.
+def require_facet(view: View, crystal: Crystal, remedy: str) -> None:
+    """Refuse a crystal of which nothing is known that a view reads.
+
+    Args:
+        view: the view.
+        crystal: the crystal.
+        remedy: what to do, in words.
 
     Raises:
-        stratus.errors.InputError: the vocabulary has none of that name.
+        stratus.errors.InputError: it is such a one.
     """
-    if token not in vocabulary.index:
-        raise InputError(f"the vocabulary has no token {token}, which every batch needs")
-    return vocabulary.index[token]
+    if not crystal.has(view.facet):
+        known = [facet for facet in type(view.facet) if crystal.has(facet)]
+        raise InputError(
+            f"the model reads the {view.facet} of a crystal, and here only its "
+            f"{' and '.join(known)} is known; {remedy}"
+        )
 
 
-def encode_words(vocabulary: Vocabulary, text: str) -> Sample:
-    """Return the ids of the words of a string, uint16 ``[n]``."""
-    return np.array(vocabulary.ids(text), dtype=np.uint16)
-
-
-def check_lengths(view: View, lengths: Ints, samples: Sequence[Sample]) -> None:
-    """Refuse what is too long; nothing is ever cut off.
-
-    Raises:
-        stratus.errors.InputError: with the length, the limit and the string.
-    """
-    if lengths.max() <= view.max_length:
-        return
-    at = int(np.argmax(lengths > view.max_length))
-    raise InputError(
-        f"a crystal has {lengths[at]} rows in the view {view.name!r}, more than the limit of "
-        f"{view.max_length}; leave it out or use a longer limit: "
-        f"{view.vocabulary.text(samples[at].tolist())!r}"
-    )
-
-
-def mask_tensors(lengths: Ints) -> Batch:
-    """Return ``mask`` and ``padding`` for rows of the given lengths."""
-    longest = int(lengths.max())
-    missing = int((longest - lengths).sum())
+def mask_tensors(sizes: Ints) -> Batch:
+    """Return ``mask`` and ``padding`` for crystals of the given sizes."""
+    longest = int(sizes.max())
+    missing = int((longest - sizes).sum())
     return {
-        MASK: torch.from_numpy(np.arange(longest) < lengths[:, None]),
+        MASK: torch.from_numpy(np.arange(longest) < sizes[:, None]),
         PADDING: torch.tensor([missing] if missing else [], dtype=torch.int64),
     }

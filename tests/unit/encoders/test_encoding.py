@@ -8,7 +8,7 @@ import torch
 from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.table import ARCHITECTURES, architecture, configure
 from stratus.scope import vocabulary
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 TEXTS = [
     "i1 aODD aDOD bOOO cOOO dOOO eOOO | Na 4a Cl 4b | Na 1 Cl 1 | 2",

@@ -13,7 +13,7 @@ from stratus.encoders.table import configure, read_config
 from stratus.errors import InputError
 from stratus.scope import vocabulary
 from stratus.views import keys
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 V = vocabulary()
 TINY = {"element_embedding": 8, "gate_hidden": 12, "message_hidden": 10, "trunk": (24, 16, 16)}

@@ -15,7 +15,7 @@ from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.scope import vocabulary
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import Calibration, calibrate
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
@@ -55,7 +55,7 @@ def save(folder: Path, *, heads: bool = True, max_length: int = 64) -> Path:
         members.append(Net(kind.build(config, generator), made, group))
     rng = np.random.default_rng(0)
     scores = calibrate(rng.normal(size=200), np.zeros(200), np.full(200, 0.1))
-    known = {Known.WHOLE: scores, Known.FORMULA: scores}
+    known = {Detail.WHOLE: scores, Detail.FORMULA: scores}
     save_bundle(
         folder,
         members=members,

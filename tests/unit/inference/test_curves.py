@@ -18,7 +18,8 @@ from stratus.models.net import Net
 from stratus.physics import debye
 from stratus.physics.bounds import harmonic_bounds
 from stratus.physics.quantities import GAS_CONSTANT
-from stratus.scope.partial import Known, partial_scope
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import partial_scope
 from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.conformal import Calibration, CurvePoint, calibrate
 from stratus.tasks.normalise import Normaliser
@@ -170,7 +171,7 @@ def test_intervals_are_interpolated_between_calibrated_temperatures(tmp_path):
     points = tuple(
         CurvePoint(
             temperature_k=at,
-            groups={group: {Known.WHOLE: scores(floor)} for group in ("a", "b")},
+            groups={group: {Detail.WHOLE: scores(floor)} for group in ("a", "b")},
         )
         for at, floor in ((100.0, 1.0), (300.0, 3.0))
     )
@@ -266,6 +267,6 @@ def test_a_head_whose_parts_do_not_fit_is_refused(model, changes, said):
 
 
 def test_curves_are_calibrated_at_temperatures_that_ascend():
-    point = CurvePoint(temperature_k=300.0, groups={"": {Known.WHOLE: scores(1.0)}})
+    point = CurvePoint(temperature_k=300.0, groups={"": {Detail.WHOLE: scores(1.0)}})
     with pytest.raises(ValueError, match="temperatures of cv ascend"):
         Calibration(tasks={}, curves={"cv": (point, point)})

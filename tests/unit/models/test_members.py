@@ -15,7 +15,7 @@ from stratus.heads.property import make_property_head
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.listing import list_bundles
 from stratus.models.net import Net
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import Calibration, Scores
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
@@ -23,7 +23,7 @@ from stratus.tasks.task import make_task
 GAP = make_task({"column": "gap", "unit": "eV", "minimum": 0.0})
 HEAT = make_task({"column": "heat"})
 CALIBRATION = Calibration(
-    tasks={"gap": {"a": {Known.WHOLE: Scores(rows=3, floor=0.5, scores=(0.1, 1.0, 2.5))}}}
+    tasks={"gap": {"a": {Detail.WHOLE: Scores(rows=3, floor=0.5, scores=(0.1, 1.0, 2.5))}}}
 )
 
 

@@ -17,7 +17,7 @@ from stratus.models.net import Net
 from stratus.scope import vocabulary
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 PLAIN = Normaliser(mean=0.0, std=1.0, rows=2)
 TEXTS = ["i1 | Na 4a Cl 4b | Na 1 Cl 1 | 2", "i0 | H 1a | H 1 | 1"]

@@ -23,7 +23,8 @@ from stratus.objectives.masked_tokens import (
 )
 from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
 from stratus.views.keys import GROUPS, MASK, SITES, TOKENS, WHERE
-from stratus.views.table import VIEWS, view
+from stratus.views.table import VIEWS
+from stratus.views.token_view import token_view as view
 
 V = vocabulary()
 TOKEN_VIEWS = [name for name, kind in VIEWS.items() if kind.fields]

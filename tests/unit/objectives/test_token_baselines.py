@@ -25,7 +25,8 @@ from stratus.objectives.token_baselines import (
 )
 from stratus.scope.vocabulary import Role, Vocabulary, vocabulary
 from stratus.training.loader import Loader
-from stratus.views.table import VIEWS, view
+from stratus.views.table import VIEWS
+from stratus.views.token_view import token_view as view
 
 TOKEN_VIEWS = [name for name, kind in VIEWS.items() if kind.fields]
 SMALL = Vocabulary(

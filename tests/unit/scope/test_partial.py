@@ -6,7 +6,8 @@ import pytest
 
 from stratus.errors import InputError
 from stratus.scope import Scope, vocabulary
-from stratus.scope.partial import Known, hide, known, partial_scope, write_partial
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide, known, partial_scope, write_partial
 
 SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
 
@@ -17,21 +18,21 @@ def test_a_formula_is_reduced_and_every_word_is_a_token() -> None:
     assert len(vocabulary().ids(text)) == len(text.split())
 
 
-@pytest.mark.parametrize("kind", list(Known))
-def test_what_is_hidden_is_what_is_not_known(kind: Known) -> None:
+@pytest.mark.parametrize("kind", list(Detail))
+def test_what_is_hidden_is_what_is_not_known(kind: Detail) -> None:
     assert known(hide(SALT, kind)) is kind
 
 
 def test_hiding_gives_what_is_written_from_formula_and_group() -> None:
-    assert hide(SALT, Known.FORMULA) == write_partial({"Na": 1, "Cl": 1})
-    assert hide(SALT, Known.SPACE_GROUP) == write_partial({"Na": 1, "Cl": 1}, 225)
-    assert hide(SALT, Known.WHOLE) == SALT
+    assert hide(SALT, Detail.FORMULA) == write_partial({"Na": 1, "Cl": 1})
+    assert hide(SALT, Detail.SPACE_GROUP) == write_partial({"Na": 1, "Cl": 1}, 225)
+    assert hide(SALT, Detail.WHOLE) == SALT
 
 
 def test_hiding_less_does_not_bring_back_what_is_unknown() -> None:
-    formula = hide(SALT, Known.FORMULA)
-    assert hide(formula, Known.SPACE_GROUP) == formula
-    assert hide(formula, Known.WHOLE) == formula
+    formula = hide(SALT, Detail.FORMULA)
+    assert hide(formula, Detail.SPACE_GROUP) == formula
+    assert hide(formula, Detail.WHOLE) == formula
 
 
 def test_an_unknown_composition_is_refused() -> None:
@@ -45,9 +46,9 @@ def test_a_space_group_that_is_none_is_refused() -> None:
 
 
 def test_a_formula_and_a_group_are_written_from_what_a_person_types() -> None:
-    assert partial_scope("Na0.5Cl0.5", "Fm-3m") == hide(SALT, Known.SPACE_GROUP)
-    assert partial_scope("Na4Cl4", 225) == hide(SALT, Known.SPACE_GROUP)
-    assert partial_scope("NaCl") == hide(SALT, Known.FORMULA)
+    assert partial_scope("Na0.5Cl0.5", "Fm-3m") == hide(SALT, Detail.SPACE_GROUP)
+    assert partial_scope("Na4Cl4", 225) == hide(SALT, Detail.SPACE_GROUP)
+    assert partial_scope("NaCl") == hide(SALT, Detail.FORMULA)
     with pytest.raises(InputError, match="'Xx'"):
         partial_scope("Xx2")
     with pytest.raises(InputError, match="no space group"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stratus.errors import InputError
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import (
     MOST_SCORES,
     Calibration,
@@ -22,7 +22,7 @@ from stratus.tasks.conformal import (
 from stratus.tasks.task import make_task
 
 GAP = make_task({"column": "gap", "unit": "eV"})
-WHOLE, FORMULA = Known.WHOLE, Known.FORMULA
+WHOLE, FORMULA = Detail.WHOLE, Detail.FORMULA
 
 
 def scores(*values: float) -> Scores:

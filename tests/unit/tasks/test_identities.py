@@ -10,7 +10,8 @@ import pytest
 from stratus.crystals.elements import NUMBERS
 from stratus.scope import Scope
 from stratus.scope.paper import paper_encoding
-from stratus.scope.partial import Known, partial_scope
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import partial_scope
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.contents import contents_of
 from stratus.tasks.identities import IDENTITIES, impose
@@ -36,7 +37,7 @@ def predicted(value: float, half: float = 0.5) -> Predicted:
     return Predicted(one, np.array([0.1]), one - half, one + half)
 
 
-def imposed(text: str, values: dict[str, float], known: Known = Known.WHOLE, **more):
+def imposed(text: str, values: dict[str, float], known: Detail = Detail.WHOLE, **more):
     made = more.pop("tasks", None) or tasks(*values)
     heads = {name: predicted(value) for name, value in values.items()}
     none = np.zeros(1, np.int64)
@@ -52,11 +53,11 @@ def numbers(found, name: str) -> list[float]:
 @pytest.mark.parametrize(
     ("text", "known"),
     [
-        (TUNGSTEN, Known.WHOLE),
-        (partial_scope("W", 229), Known.SPACE_GROUP),
-        (partial_scope("W"), Known.FORMULA),
-        (GRAPHITE, Known.WHOLE),
-        (partial_scope("C", 194), Known.SPACE_GROUP),
+        (TUNGSTEN, Detail.WHOLE),
+        (partial_scope("W", 229), Detail.SPACE_GROUP),
+        (partial_scope("W"), Detail.FORMULA),
+        (GRAPHITE, Detail.WHOLE),
+        (partial_scope("C", 194), Detail.SPACE_GROUP),
     ],
 )
 def test_a_reference_phase_has_no_energy(text, known):
@@ -72,10 +73,10 @@ def test_a_reference_phase_has_no_energy(text, known):
 @pytest.mark.parametrize(
     ("text", "known"),
     [
-        (DIAMOND, Known.WHOLE),
-        (LONSDALEITE, Known.WHOLE),
-        (partial_scope("C", 227), Known.SPACE_GROUP),
-        (partial_scope("W", 225), Known.SPACE_GROUP),
+        (DIAMOND, Detail.WHOLE),
+        (LONSDALEITE, Detail.WHOLE),
+        (partial_scope("C", 227), Detail.SPACE_GROUP),
+        (partial_scope("W", 225), Detail.SPACE_GROUP),
     ],
 )
 def test_another_phase_is_as_far_above_the_hull_as_it_took_to_form(text, known):
@@ -106,7 +107,7 @@ def test_energies_in_other_units_are_not_mixed():
 
 def test_a_likely_metal_has_no_gap_and_no_index():
     values = {"band_gap": 0.2, "refractive_index": 6.3}
-    bound = {Known.WHOLE: 0.25}
+    bound = {Detail.WHOLE: 0.25}
     found = imposed(SALT, values, metal_below=bound)
     assert numbers(found, "band_gap") == [0, 0.1, 0, pytest.approx(0.7)]
     assert np.isnan(numbers(found, "refractive_index")).all()
@@ -114,7 +115,7 @@ def test_a_likely_metal_has_no_gap_and_no_index():
         "band_gap: 0, for a metal is likelier than not.",
         "refractive_index: empty, for a metal is likelier than not.",
     )
-    for other in ({Known.WHOLE: 0.1}, {Known.FORMULA: 9.0}, {}):
+    for other in ({Detail.WHOLE: 0.1}, {Detail.FORMULA: 9.0}, {}):
         found = imposed(SALT, values, metal_below=other)
         assert numbers(found, "refractive_index")[0] == 6.3
         assert numbers(found, "band_gap")[0] == 0.2
@@ -124,7 +125,7 @@ def test_a_likely_metal_has_no_gap_and_no_index():
 def test_a_head_that_tells_metals_is_believed_more_than_the_gap(probability, metal):
     made = tasks("band_gap") | {"is_metal": make_task({"column": "is_metal", "kind": "binary"})}
     values = {"band_gap": 0.2, "is_metal": probability}
-    found = imposed(SALT, values, tasks=made, metal_below={Known.WHOLE: 0.25 if not metal else 0.1})
+    found = imposed(SALT, values, tasks=made, metal_below={Detail.WHOLE: 0.25 if not metal else 0.1})
     assert (numbers(found, "band_gap")[0] == 0) == metal
 
 
@@ -143,7 +144,7 @@ def test_a_heat_capacity_is_at_most_that_of_dulong_and_petit():
         }
     )
     heads = {"cv@300K": predicted(49.8)}
-    what = contents_of([SALT], [Known.WHOLE], "orbit")
+    what = contents_of([SALT], [Detail.WHOLE], "orbit")
     atoms = AtomCounts(np.array([2]), np.array([2]))
     found = impose(heads, {"cv@300K": made}, what, atoms)
     assert numbers(found, "cv@300K")[3] == pytest.approx(2 * 24.9433879)
@@ -167,7 +168,7 @@ def test_reference_phases_are_crystals_that_can_be():
         if phase.orbits:
             letters = [word.lstrip("0123456789") for word in phase.orbits.split(" ")]
             scope = Scope.from_orbits(phase.space_group, [(phase.element, k) for k in letters])
-            [one] = contents_of([str(scope)], [Known.WHOLE], "orbit").phases.values()
+            [one] = contents_of([str(scope)], [Detail.WHOLE], "orbit").phases.values()
             assert one == phase[:3]
         assert is_reference(phase.element, phase.space_group, phase.orbits or "1a")
 
@@ -191,6 +192,6 @@ def test_reference_phases_have_no_energy_where_the_labels_are_from(data_dir):
 
 def test_the_paper_dialect_has_elements_too():
     text = " ".join(paper_encoding(229)) + " | 2a | W 1.0"
-    [phase] = contents_of([text], [Known.WHOLE], "paper").phases.values()
+    [phase] = contents_of([text], [Detail.WHOLE], "paper").phases.values()
     assert phase == ("W", 229, None)
     assert is_reference(*phase)

@@ -18,7 +18,8 @@ from stratus.objectives.masked_tokens import MaskedRows, MaskingOptions
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.loader import Endless, Loader
 from stratus.views.keys import MASK, TOKENS, WHERE
-from stratus.views.table import VIEWS, view
+from stratus.views.table import VIEWS
+from stratus.views.token_view import token_view as view
 
 V = vocabulary()
 TOKEN_VIEWS = [name for name, kind in VIEWS.items() if kind.fields]

@@ -19,7 +19,7 @@ from stratus.objectives.objective import Step
 from stratus.scope.vocabulary import vocabulary
 from stratus.training.operations import cost_of, count_operations
 from stratus.views.keys import TOKENS, WHERE
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 V = vocabulary()
 D, LAYERS, INNER, PROPERTIES = 32, 2, 96, len(property_names())
@@ -113,7 +113,7 @@ class Compositions:
         return len(self.rows)
 
     def sizes(self, _epoch):
-        return self.view.lengths(self.rows.ids)
+        return self.view.sizes(self.rows.ids)
 
     def step(self, rows, epoch):
         sizes = torch.from_numpy(self.sizes(epoch)[rows])

@@ -14,7 +14,7 @@ from stratus.errors import InputError, ScopeSyntaxError
 from stratus.scope import Scope, vocabulary
 from stratus.scope.vocabulary import Role, Vocabulary
 from stratus.views import keys
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 V = vocabulary()
 ROCK_SALT = "i1 aODD aDOD bOOO cOOO dOOO eOOO | Na 4a Cl 4b | Na 1 Cl 1 | 2"

@@ -11,10 +11,12 @@ from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.crystals.wyckoff import POINT_GROUPS
 from stratus.errors import InputError, ScopeSyntaxError
 from stratus.scope import Scope, vocabulary
-from stratus.scope.partial import Known, hide
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide
 from stratus.scope.vocabulary import Role, Vocabulary
 from stratus.views import keys
-from stratus.views.table import VIEWS, view
+from stratus.views.table import VIEWS
+from stratus.views.token_view import token_view as view
 
 ROCK_SALT = "i1 aODD aDOD bOOO cOOO dOOO eOOO | Na 4a Cl 4b | Na 1 Cl 1 | 2"
 LARGE = "i0 | H 1a Na 1a H 1a | H 1_ 2_ 37 Na 1 | 1_ 2_ 38"  # grammar counts, not crystals
@@ -117,7 +119,7 @@ def test_no_slot_has_more_words_than_the_view_says():
 
 def test_an_orbit_has_the_point_group_of_its_site():
     batch = collated(
-        "orbit-set", [ROCK_SALT, "i0 | H 1a | H 1 | 1", hide(ROCK_SALT, Known.FORMULA)]
+        "orbit-set", [ROCK_SALT, "i0 | H 1a | H 1 | 1", hide(ROCK_SALT, Detail.FORMULA)]
     )
     names = [[POINT_GROUPS[k - 1] if k else "" for k in row] for row in batch[keys.SITES].tolist()]
     assert names[0] == ["", "", "m-3m", "m-3m", "", "", ""]
@@ -126,7 +128,7 @@ def test_an_orbit_has_the_point_group_of_its_site():
 
 
 def test_what_is_unknown_is_one_slot_with_mask():
-    batch = collated("orbit-set", [hide(ROCK_SALT, Known.FORMULA)])
+    batch = collated("orbit-set", [hide(ROCK_SALT, Detail.FORMULA)])
     words = [[V.tokens[k] for k in slot] for slot in batch[keys.TOKENS].tolist()[0]]
     assert words == [
         ["[CLS]", "[PAD]"],
@@ -172,7 +174,7 @@ def test_lengths_are_those_of_the_batch_and_under_the_bound(name):
 
 def test_the_bound_of_the_orbit_set_is_reached():
     seen = view("orbit-set", V, 512)
-    smallest = seen.tokens(hide("i0 | H 1a | H 1 | 1", Known.FORMULA))
+    smallest = seen.tokens(hide("i0 | H 1a | H 1 | 1", Detail.FORMULA))
     assert seen.lengths([smallest])[0] == seen.length(len(smallest))
 
 

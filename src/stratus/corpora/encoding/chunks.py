@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stratus.corpora.encoding.rows import ChunkResult, ChunkRows
+from stratus.corpora.encoding.rows import STRINGS_ALONE, ChunkResult, ChunkRows
 from stratus.crystals.entry import Code, Entry, Reject, Stage
 from stratus.crystals.reading.table_rows import TableSlice
 from stratus.errors import StratusError, SymmetryError
@@ -13,6 +13,7 @@ from stratus.errors import StratusError, SymmetryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from stratus.crystals.facets import Facet
     from stratus.crystals.reading.record import ReadOptions, Record
     from stratus.scope import ScopeOptions
 
@@ -43,6 +44,7 @@ class Work:
         write: from a crystal and its symmetry to its SCOPE.
         read: how to parse.
         scope: how to search and write.
+        keep: the facets of a crystal that are kept; without strings nothing is searched or written.
         says_arrays: whether notes name the arrays of atoms, for which a table has no columns.
     """
 
@@ -50,7 +52,8 @@ class Work:
     search: Callable[[Entry, ScopeOptions], Any]
     write: Callable[[Entry, Any, ScopeOptions], Any]
     read: ReadOptions
-    scope: ScopeOptions
+    scope: ScopeOptions | None
+    keep: tuple[Facet, ...] = STRINGS_ALONE
     says_arrays: bool = False
 
 
@@ -122,7 +125,7 @@ def encode_chunk(
         else:
             _Item(index, work, stops, publish, outcomes).search(item)
         per_item.append(len(outcomes) - before)
-    rows = ChunkRows(says_arrays=work.says_arrays)
+    rows = ChunkRows(work.says_arrays, work.keep)
     for outcome in outcomes:
         if isinstance(outcome, Reject):
             rows.reject(outcome)

@@ -28,19 +28,25 @@ def run_fingerprint(inputs: Sequence[object], options: EncodeOptions) -> dict[st
     """
     import pyarrow as pa
 
-    from stratus.scope import provenance
-
-    made_with = provenance(options.scope)
     return {
         "inputs": [_describe(item) for item in inputs],
         "options": options.fingerprint(),
         "versions": {
             "stratus": version("stratus-crystals"),
             "pyarrow": pa.__version__,
-            "scope_version": made_with["scope_version"],
-            "backend_version": made_with["backend_version"],
+            **_of_strings(options),
         },
     }
+
+
+def _of_strings(options: EncodeOptions) -> dict[str, Any]:
+    """Return the versions on which strings depend, where some are kept."""
+    if options.scope is None:
+        return {}
+    from stratus.scope import provenance
+
+    made_with = provenance(options.scope)
+    return {name: made_with[name] for name in ("scope_version", "backend_version")}
 
 
 def require_same(stored: Mapping[str, Any], now: Mapping[str, Any], where: Path) -> None:

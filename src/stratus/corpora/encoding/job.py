@@ -19,7 +19,7 @@ from stratus.corpora.encoding.notes import count_notes
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.encoding.output_checks import check_apart, check_output
 from stratus.corpora.encoding.parts import PartStore, discard
-from stratus.corpora.encoding.rows import RUN_FIELDS
+from stratus.corpora.encoding.rows import run_fields
 from stratus.corpora.encoding.stream import accepted, default_work, encoded
 from stratus.corpora.encoding.summary import EncodeSummary, Progress
 from stratus.errors import InputError, StratusError, StrictError
@@ -195,20 +195,25 @@ class _Job:
         counts = {"rows_in": rows_in, "rows_out": store.rows, "rejects": codes, "notes": notes}
         safe = self.options.safe_cells
         write_rejects(store, self.rejects, safe=safe)
-        from stratus.scope import provenance
-
-        made_with = provenance(self.options.scope)
-        run = {f.name: made_with[f.name] for f in RUN_FIELDS}
+        made_with = self._provenance()
+        run = {f.name: made_with[f.name] for f in run_fields(self.options.keep)}
         metadata = {
             "stratus_version": self.fingerprint["versions"]["stratus"],
-            "scope_version": made_with["scope_version"],
+            **({"scope_version": made_with["scope_version"]} if made_with else {}),
             "options": self.options.fingerprint(),
             "fingerprint": self.fingerprint,
             **counts,
         }
-        distinct = write_table(store, self.output, run, metadata, safe=safe)
+        distinct = write_table(store, self.output, run, metadata, keep=self.options.keep, safe=safe)
         store.remove()
         return self._summary(**counts, distinct=distinct, resumed=resumed)
+
+    def _provenance(self) -> dict[str, Any]:
+        if self.options.scope is None:
+            return {}
+        from stratus.scope import provenance
+
+        return provenance(self.options.scope)
 
     def _summary(self, **counts: Any) -> EncodeSummary:
         return EncodeSummary(output=str(self.output), rejects_file=str(self.rejects), **counts)

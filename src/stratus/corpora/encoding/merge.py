@@ -16,11 +16,12 @@ from stratus.corpora.encoding.distinct import DistinctCounter
 from stratus.corpora.encoding.rows import (
     POSITION,
     REJECT_FIELDS,
-    RUN_FIELDS,
-    WORKER_FIELDS,
     as_text,
+    run_fields,
     safe_text,
+    worker_fields,
 )
+from stratus.crystals.facets import Facet
 from stratus.errors import StratusError
 from stratus.files.whole import whole_file
 
@@ -34,12 +35,12 @@ ROW_GROUP_ROWS = 65_536
 METADATA_KEY = b"stratus"
 
 
-def output_schema(schemas: Iterator[pa.Schema]) -> pa.Schema:
+def output_schema(schemas: Iterator[pa.Schema], keep: tuple[Facet, ...]) -> pa.Schema:
     """Return the columns of the finished table: ours, then the labels in order of appearance.
 
     A label that has several types becomes a float column if all are numbers, else a text column.
     """
-    ours = {f.name for f in (POSITION, *WORKER_FIELDS)}
+    ours = {f.name for f in (POSITION, *worker_fields(keep))}
     seen: dict[str, list[pa.DataType]] = {}
     for schema in schemas:
         for f in schema:
@@ -48,7 +49,7 @@ def output_schema(schemas: Iterator[pa.Schema]) -> pa.Schema:
                 if f.type not in types and not pa.types.is_null(f.type):
                     types.append(f.type)
     labels = [pa.field(name, _one_type(types)) for name, types in seen.items()]
-    return pa.schema([*WORKER_FIELDS, *RUN_FIELDS, *labels])
+    return pa.schema([*worker_fields(keep), *run_fields(keep), *labels])
 
 
 def _one_type(types: list[pa.DataType]) -> pa.DataType:
@@ -105,6 +106,7 @@ def write_table(
     run: Mapping[str, Any],
     metadata: dict[str, Any],
     *,
+    keep: tuple[Facet, ...],
     safe: bool = False,
 ) -> int:
     """Write the finished table; return how many different strings it holds.
@@ -114,17 +116,18 @@ def write_table(
         output: a ``.parquet`` or ``.csv`` path.
         run: the values of the run's columns.
         metadata: what the file says about itself; the number of distinct strings is added.
+        keep: the facets of a crystal that it has.
         safe: whether texts of a CSV that a spreadsheet takes for formulas get a ``'`` in front.
 
     Raises:
         stratus.errors.StratusError: the file does not hold the rows that were stored.
     """
-    schema = output_schema(store.schemas())
+    schema = output_schema(store.schemas(), keep)
     written = 0
     with DistinctCounter(store.folder / "distinct.bin") as strings, whole_file(output) as temporary:
         with _writer(temporary, schema, csv=output.suffix == ".csv") as writer:
             for table in finished_rows(store, schema, run):
-                for batch in table.column("scope").chunks:
+                for batch in table.column("scope").chunks if Facet.SCOPE in keep else ():
                     strings.add(batch.to_pylist())
                 is_csv = output.suffix == ".csv"
                 writer.write_table(_flat(table, safe=safe) if is_csv else table)

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from stratus.corpora.encoding.crystals import ATOM_FIELDS, atom_columns
+from stratus.crystals.composition import reduce_composition, reduced_formula
+from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.entry import Reject
+from stratus.crystals.facets import Facet
 from stratus.crystals.reading.table_rows import typed
 from stratus.files.text import writable, writable_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from stratus.crystals.entry import Entry
 
-WORKER_FIELDS = (
-    pa.field("id", pa.string(), nullable=False),
-    pa.field("scope", pa.string(), nullable=False),
-    pa.field("space_group", pa.int16(), nullable=False),
-    pa.field("formula", pa.string(), nullable=False),
-    pa.field("n_atoms", pa.int32(), nullable=False),
-    pa.field("n_orbits", pa.int32(), nullable=False),
-    pa.field("volume_per_atom", pa.float64(), nullable=False),
+_ID = pa.field("id", pa.string(), nullable=False)
+_FORMULA = pa.field("formula", pa.string(), nullable=False)
+_N_ATOMS = pa.field("n_atoms", pa.int32(), nullable=False)
+_VOLUME = pa.field("volume_per_atom", pa.float64(), nullable=False)
+_SAID = (
     pa.field("source", pa.string(), nullable=False),
     pa.field("notes", pa.string(), nullable=False),
 )
-"""What a worker computes for each crystal; ``n_atoms`` counts the primitive cell.
-
-``volume_per_atom`` is in Å³.
-"""
+_STRING = (
+    pa.field("scope", pa.string(), nullable=False),
+    pa.field("space_group", pa.int16(), nullable=False),
+)
+_N_ORBITS = pa.field("n_orbits", pa.int32(), nullable=False)
 
 RUN_FIELDS = (
     pa.field("dialect", pa.string(), nullable=False),
@@ -49,7 +53,42 @@ POSITION = pa.field("position", pa.int32(), nullable=False)
 REJECT_FIELDS = ("id", "source", "stage", "code", "detail")
 REJECT_SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in REJECT_FIELDS])
 
-_OWN_NAMES = frozenset(f.name for f in (*WORKER_FIELDS, *RUN_FIELDS, POSITION))
+STRINGS_ALONE: Final = (Facet.SCOPE,)
+"""What is kept where nothing says otherwise."""
+
+
+def worker_fields(keep: Collection[Facet]) -> tuple[pa.Field, ...]:
+    """Return what a worker computes for each crystal.
+
+    ``n_atoms`` counts the primitive cell, or, without strings, the cell as given;
+    ``volume_per_atom`` is in Å³.
+
+    Args:
+        keep: the facets of a crystal that are kept.
+    """
+    with_string = Facet.SCOPE in keep
+    return (
+        _ID,
+        *(_STRING if with_string else ()),
+        _FORMULA,
+        _N_ATOMS,
+        *((_N_ORBITS,) if with_string else ()),
+        _VOLUME,
+        *(ATOM_FIELDS if Facet.ATOMS in keep else ()),
+        *_SAID,
+    )
+
+
+def run_fields(keep: Collection[Facet]) -> tuple[pa.Field, ...]:
+    """Return what is the same for every row of a run."""
+    return RUN_FIELDS if Facet.SCOPE in keep else ()
+
+
+@cache
+def _own_names(keep: tuple[Facet, ...]) -> frozenset[str]:
+    return frozenset(f.name for f in (*worker_fields(keep), *run_fields(keep), POSITION))
+
+
 LABEL_PREFIX = "label_"
 
 BETWEEN_NOTES = " | "
@@ -84,10 +123,15 @@ def safe_text(text: str) -> str:
     return f"'{text}" if looks else text
 
 
-def label_name(name: str) -> str:
-    """Return the column of a label: its own name, prefixed where that is one of ours."""
+def label_name(name: str, keep: tuple[Facet, ...] = STRINGS_ALONE) -> str:
+    """Return the column of a label: its own name, prefixed where that is one of ours.
+
+    Args:
+        name: of the label.
+        keep: the facets of a crystal that the table keeps.
+    """
     name = writable(name)
-    while name in _OWN_NAMES:
+    while name in _own_names(keep):
         name = LABEL_PREFIX + name
     return name
 
@@ -98,37 +142,38 @@ class ChunkRows:
 
     Attributes:
         says_arrays: whether a note names the arrays of atoms, for which the rows have no columns.
+        keep: the facets of a crystal that the rows have.
     """
 
     says_arrays: bool = False
+    keep: tuple[Facet, ...] = STRINGS_ALONE
     outcomes: int = 0
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
-    _rows: list[tuple[int, str, str, int, str, int, int, float, str, str]] = field(
-        default_factory=list
-    )
-    _labels: list[Mapping[str, Any]] = field(default_factory=list)
+    _rows: list[tuple[Any, ...]] = field(default_factory=list)
+    _entries: list[Entry] = field(default_factory=list)
 
     def accept(self, entry: Entry, scope: Any) -> None:
-        """Add an encoded crystal."""
+        """Add a crystal.
+
+        Args:
+            entry: the crystal.
+            scope: its SCOPE; None where no strings are kept.
+        """
         notes = entry.notes
         if self.says_arrays and entry.arrays:
             names = ", ".join(sorted(entry.arrays))
             notes = (*notes, f"values of each atom are not in the table: {names}")
-        self._rows.append(
-            (
-                self.outcomes,
-                writable(entry.id),
-                str(scope),
-                scope.space_group,
-                scope.formula,
-                scope.n_atoms,
-                scope.n_orbits,
-                entry.volume_per_atom,
-                writable(entry.source),
-                writable(BETWEEN_NOTES.join(notes)),
-            )
-        )
-        self._labels.append(entry.labels)
+        said = writable(entry.source), writable(BETWEEN_NOTES.join(notes))
+        own, volume = (self.outcomes, writable(entry.id)), entry.volume_per_atom
+        if scope is None:
+            amounts = Counter(entry.numbers.tolist())
+            composition = {SYMBOLS[number]: count for number, count in amounts.items()}
+            formula = reduced_formula(reduce_composition(composition))
+            self._rows.append((*own, formula, len(entry), volume, *said))
+        else:
+            string = str(scope), scope.space_group, scope.formula, scope.n_atoms, scope.n_orbits
+            self._rows.append((*own, *string, volume, *said))
+        self._entries.append(entry)
         self.outcomes += 1
 
     def reject(self, reject: Reject) -> None:
@@ -145,10 +190,13 @@ class ChunkRows:
         Args:
             per_item: how many outcomes each item of the chunk has.
         """
-        fields = (POSITION, *WORKER_FIELDS)
-        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(fields)
-        arrays = [pa.array(c, type=f.type) for f, c in zip(fields, columns, strict=True)]
-        labels = _label_columns(self._labels)
+        fields = (POSITION, *worker_fields(self.keep))
+        plain = [f for f in fields if f not in ATOM_FIELDS]
+        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(plain)
+        arrays = [pa.array(c, type=f.type) for f, c in zip(plain, columns, strict=True)]
+        if Facet.ATOMS in self.keep:
+            arrays[-len(_SAID) : -len(_SAID)] = atom_columns(self._entries)
+        labels = _label_columns([entry.labels for entry in self._entries], self.keep)
         schema = pa.schema([*fields, *(pa.field(n, a.type) for n, a in labels.items())])
         batch = pa.RecordBatch.from_arrays([*arrays, *labels.values()], schema=schema)
         sink = pa.BufferOutputStream()
@@ -158,13 +206,15 @@ class ChunkRows:
         return ChunkResult(rows, tuple(self.rejects), self.outcomes, tuple(per_item))
 
 
-def _label_columns(labels: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
+def _label_columns(
+    labels: Sequence[Mapping[str, Any]], keep: tuple[Facet, ...]
+) -> dict[str, pa.Array]:
     names: dict[str, None] = {}
     for row in labels:
         names.update(dict.fromkeys(row))
     columns: dict[str, pa.Array] = {}
     for name in names:
-        column = label_name(name)
+        column = label_name(name, keep)
         while column in columns:
             column = LABEL_PREFIX + column
         columns[column] = label_array([row.get(name) for row in labels])

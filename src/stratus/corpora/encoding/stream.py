@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 
 
 def default_work(options: EncodeOptions) -> Work:
-    """Return the functions every run uses: stratus's reader and its encoder."""
+    """Return the functions every run uses: stratus's reader, and its encoder where it is asked."""
     from stratus.crystals.reading import parse
+
+    if options.scope is None:
+        return Work(parse, _nothing, _nothing, options.read, None, options.keep)
     from stratus.scope.encode import search, write
 
-    return Work(parse=parse, search=search, write=write, read=options.read, scope=options.scope)
+    return Work(parse, search, write, options.read, options.scope, options.keep)
+
+
+def _nothing(*_: object) -> None:
+    """Return nothing, of crystals whose symmetry nobody asks for."""
 
 
 def encoded(

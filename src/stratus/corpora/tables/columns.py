@@ -11,7 +11,6 @@ from stratus.corpora.tables.table import Kind, Table
 from stratus.corpora.tables.values import as_classes, as_numbers, class_order
 from stratus.crystals.reading.column_names import close, find_column
 from stratus.errors import InputError
-from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stratus.crystals.entry import Reject
+    from stratus.crystals.facets import Crystal
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +86,20 @@ class Gathered:
 
     Attributes:
         wanted: the columns to keep.
-        dialect: of the strings.
+        strings: how they are written; None where there are none.
     """
 
     wanted: Wanted
-    dialect: Dialect = Dialect.ORBIT
+    strings: str | None = "orbit"
     _ids: list[str] = field(default_factory=list)
-    _scopes: list[str] = field(default_factory=list)
-    _n_atoms: list[int] = field(default_factory=list)
+    _crystals: list[Crystal] = field(default_factory=list)
     _numbers: dict[str, list[npt.NDArray[np.float64]]] = field(default_factory=dict)
     _classes: dict[str, list[str | None]] = field(default_factory=dict)
 
     def add(
         self,
         ids: Sequence[str],
-        scopes: Sequence[str],
-        n_atoms: Sequence[int],
+        crystals: Sequence[Crystal],
         columns: Mapping[str, pa.Array],
         where: Callable[[int], str],
     ) -> None:
@@ -109,24 +107,20 @@ class Gathered:
 
         Args:
             ids: ids that no row before had.
-            scopes: strings of the dialect.
-            n_atoms: atoms in the primitive cells.
+            crystals: what is known of each.
             columns: targets and folds by name.
             where: which row stands at a place, for messages.
 
         Raises:
             InputError: a label is a mistake.
         """
-        self.add_crystals(ids, scopes, n_atoms)
+        self.add_crystals(ids, crystals)
         self.look(columns, where, keep=True)
 
-    def add_crystals(
-        self, ids: Sequence[str], scopes: Sequence[str], n_atoms: Sequence[int]
-    ) -> None:
+    def add_crystals(self, ids: Sequence[str], crystals: Sequence[Crystal]) -> None:
         """Add some rows, whose labels are kept by :meth:`look`, in the same order."""
         self._ids += ids
-        self._scopes += scopes
-        self._n_atoms += n_atoms
+        self._crystals += crystals
 
     def look(
         self, columns: Mapping[str, pa.Array], where: Callable[[int], str], *, keep: bool = False
@@ -171,15 +165,14 @@ class Gathered:
             _check_classes(name, kind, classes.get(name, ()), source)
         return Table(
             ids=tuple(self._ids),
-            scopes=tuple(self._scopes),
-            n_atoms=np.array(self._n_atoms, dtype=np.int64),
+            crystals=tuple(self._crystals),
             targets=tuple(kinds),
             kinds=tuple(kinds.values()),
             labels=labels,
             classes=classes,
             splits=tuple(self._classes[fold]) if fold is not None else None,
             rejects=tuple(rejects),
-            dialect=self.dialect,
+            strings=self.strings,
         )
 
 

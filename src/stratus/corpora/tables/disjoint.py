@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from stratus.errors import InputError
-from stratus.scope.partial import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +72,7 @@ def check_disjoint(
             a string is shared.
     """
     ids: dict[str, set[str]] = {}
-    scopes: dict[str, set[str]] = {}
+    keys: dict[str, set[str]] = {}
     for name, rows in fold.parts.items():
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(table):
             raise InputError(
@@ -83,7 +82,7 @@ def check_disjoint(
         if not len(rows) and (name == "train" or (name == "test" and needs_test)):
             raise InputError(f"fold {fold.name} has no {name} rows")
         ids[name] = {table.ids[row] for row in rows}
-        scopes[name] = {table.scopes[row] for row in rows}
+        keys[name] = {table.keys[row] for row in rows}
         if len(ids[name]) < len(rows):
             raise InputError(f"the {name} rows of fold {fold.name} hold an id more than once")
     for one, other in combinations(ids, 2):
@@ -93,21 +92,22 @@ def check_disjoint(
                 f"fold {fold.name}: {len(both)} ids are {one} and {other} rows at once: "
                 f"{_some(both)}; each row belongs to one part"
             )
-    seen = scopes["train"] | scopes["validation"]
-    touched = [table.ids[row] for row in fold.test if table.scopes[row] in seen]
+    seen = keys["train"] | keys["validation"]
+    touched = [table.ids[row] for row in fold.test if table.keys[row] in seen]
     if strict and touched:
         raise InputError(
             f"fold {fold.name}: {len(touched)} test rows are crystals that are training or "
             f"validation rows too, by their SCOPE strings: {_some(touched)}; split by string"
         )
     learned = [*fold.train.tolist(), *fold.validation.tolist()]
-    test, groups, formulas = fold.test.tolist(), table.groups, table.compositions
+    test, formulas = fold.test.tolist(), table.compositions
+    groups = [crystal.space_group for crystal in table.crystals]
     seen_formulas = {formulas[row] for row in learned}
-    seen_pairs = {(groups[row], formulas[row]) for row in learned if groups[row] != UNKNOWN}
+    seen_pairs = {(groups[row], formulas[row]) for row in learned if groups[row] is not None}
     return Overlap(
-        train_validation=len(scopes["train"] & scopes["validation"]),
-        train_test=len(scopes["train"] & scopes["test"]),
-        validation_test=len(scopes["validation"] & scopes["test"]),
+        train_validation=len(keys["train"] & keys["validation"]),
+        train_test=len(keys["train"] & keys["test"]),
+        validation_test=len(keys["validation"] & keys["test"]),
         test_rows=len(touched),
         test_formula_and_group=sum((groups[row], formulas[row]) in seen_pairs for row in test),
         test_formula=sum(formulas[row] in seen_formulas for row in test),

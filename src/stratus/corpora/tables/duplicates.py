@@ -33,7 +33,7 @@ def merge_twins(table: Table) -> Table:
         if kind != Kind.REGRESSION:
             raise InputError(f"labels of {name!r} are classes, which have no mean; leave it out")
     place: dict[str, int] = {}
-    row_to = np.array([place.setdefault(text, len(place)) for text in table.scopes], dtype=np.intp)
+    row_to = np.array([place.setdefault(text, len(place)) for text in table.keys], dtype=np.intp)
     first = np.unique(row_to, return_index=True)[1]
     here = np.isfinite(table.labels)
     shape = len(place), len(table.targets)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from stratus.corpora.tables.values import ABSENT
 from stratus.crystals.entry import Code
+from stratus.crystals.facets import Crystal, Detail
 from stratus.crystals.formula import read_noted
 from stratus.crystals.reading.refusal import Refusal
 from stratus.crystals.spacegroups import read_space_group
 from stratus.errors import InputError
-from stratus.scope.crystal_text import CrystalText
-from stratus.scope.partial import Known, write_partial
+from stratus.scope.dialects import Dialect
+from stratus.scope.partial import write_partial
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from stratus.corpora.tables.text_rows import Where
-
-FORMULA_NAMES: Final = ("formula", "composition")
-SPACE_GROUP_NAMES: Final = ("space_group", "spg_num", "space_group_number")
 
 
 class Formulas:
@@ -37,7 +35,7 @@ class Formulas:
         self.space_group = space_group
         self.own = frozenset({formula, *([] if space_group is None else [space_group])})
 
-    def rows(self, batch: pa.RecordBatch, where: Where) -> list[CrystalText | Refusal]:  # noqa: ARG002 - interface
+    def rows(self, batch: pa.RecordBatch, where: Where) -> list[Crystal | Refusal]:  # noqa: ARG002 - interface
         """Return what each row came to."""
         formulas = batch.column(self.column).to_pylist()
         groups = [None] * len(formulas)
@@ -45,13 +43,13 @@ class Formulas:
             groups = batch.column(self.space_group).to_pylist()
         return [self._row(*pair) for pair in zip(formulas, groups, strict=True)]
 
-    def _row(self, formula: Any, group: Any) -> CrystalText | Refusal:
+    def _row(self, formula: Any, group: Any) -> Crystal | Refusal:
         if formula is None or (isinstance(formula, float) and math.isnan(formula)):
             return Refusal(Code.BAD_FORMULA, f"The row has nothing in {self.column}.")
         return formula_text(formula, None if _is_absent(group) else group)
 
 
-def formula_text(formula: Any, space_group: Any = None) -> CrystalText | Refusal:
+def formula_text(formula: Any, space_group: Any = None) -> Crystal | Refusal:
     """Return what a formula and a space group tell of a crystal, or why they tell nothing.
 
     Args:
@@ -66,8 +64,8 @@ def formula_text(formula: Any, space_group: Any = None) -> CrystalText | Refusal
         number = None if space_group is None else read_space_group(space_group)
     except InputError as error:
         return Refusal(Code.BAD_SPACE_GROUP, str(error))
-    known = Known.FORMULA if number is None else Known.SPACE_GROUP
-    return CrystalText(write_partial(amounts, number), known=known, notes=notes)
+    detail = Detail.FORMULA if number is None else Detail.SPACE_GROUP
+    return Dialect.ORBIT.crystal(write_partial(amounts, number), detail=detail, notes=notes)
 
 
 def _is_absent(cell: Any) -> bool:

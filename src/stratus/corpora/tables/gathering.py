@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stratus.corpora.tables.columns import Gathered
     from stratus.corpora.tables.crystal_file import CrystalFile
     from stratus.corpora.tables.text_rows import RowReader
-    from stratus.scope.crystal_text import CrystalText
+    from stratus.crystals.facets import Crystal
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def _gather(
 
     gathered.look(columns, where)
     good: list[int] = []
-    crystals: list[CrystalText] = []
+    crystals: list[Crystal] = []
     for place, row in enumerate(rows):
         if row.reject is not None:
             rejects.append(row.reject)
@@ -92,8 +92,7 @@ def _gather(
         _LOG.warning("%s: %s (1 of %d such rows here)", first.source, said, len(noted))
     gathered.add(
         [rows[place].id for place in good],
-        [one.text for one in crystals],
-        [one.n_atoms for one in crystals],
+        crystals,
         {name: column.take(pa.array(good, pa.int64())) for name, column in columns.items()},
         lambda place: where(good[place]),
     )

@@ -9,7 +9,6 @@ from stratus.corpora.keys import Key, keys_of
 from stratus.corpora.tables.table import Table
 from stratus.crystals.reading.column_names import close
 from stratus.errors import InputError
-from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,13 +57,13 @@ def group_names(rows: int | Table, group: str | None) -> Sequence[str]:
     if group == Group.NONE:
         return rows.ids
     if group == Group.SCOPE:  # a partial string is a group too
-        return rows.scopes
+        return rows.keys
     if group == Group.COMPOSITION:
         return rows.compositions
-    if rows.dialect != Dialect.ORBIT:
+    if rows.strings != "orbit":
         raise InputError(
-            f"rows can be kept together by {group} in tables of the {Dialect.ORBIT} dialect alone, "
-            f"and this is one of the {rows.dialect} dialect; keep them together by scope or "
+            f"rows can be kept together by {group} in tables of the orbit dialect alone, "
+            f"and this is one of the {rows.strings} dialect; keep them together by scope or "
             "composition"
         )
     names = keys_of(_KEYS[Group(group)], rows.ids, rows.scopes)

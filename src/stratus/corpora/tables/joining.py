@@ -35,11 +35,12 @@ def join_tables(tables: Mapping[str, Table]) -> Table:
     """
     if not tables:
         raise InputError("there is no table to join; give at least one")
-    dialects = {table.dialect for table in tables.values()}
-    if len(dialects) > 1:
+    written = {table.strings for table in tables.values()}
+    if len(written) > 1:
+        ways = " and ".join(sorted("no strings" if way is None else way for way in written))
         raise InputError(
-            f"the tables are in the dialects {' and '.join(sorted(dialects))}; one model reads one "
-            "of them: write all strings in the same"
+            f"the tables are in the dialects {ways}; one model reads one of them: write all "
+            "strings in the same"
         )
     kinds = _kinds(tables)
     classes = {
@@ -58,15 +59,15 @@ def join_tables(tables: Mapping[str, Table]) -> Table:
     parts = tables.values()
     return Table(
         ids=_ids(tables),
-        scopes=tuple(scope for table in parts for scope in table.scopes),
-        n_atoms=np.concatenate([table.n_atoms for table in parts]),
+        crystals=tuple(crystal for table in parts for crystal in table.crystals),
         targets=tuple(kinds),
         kinds=tuple(kinds.values()),
         labels=np.vstack([_labels(table, kinds, classes) for table in parts]),
         classes=classes,
         splits=_splits(tables),
         rejects=tuple(reject for table in parts for reject in table.rejects),
-        dialect=dialects.pop(),
+        strings=written.pop(),
+        materials=_materials(tables),
         sources=tuple(name for name, table in tables.items() for _ in range(len(table))),
     )
 
@@ -112,6 +113,13 @@ def _labels(
         else:
             labels[:, place] = own
     return labels
+
+
+def _materials(tables: Mapping[str, Table]) -> tuple[str, ...]:
+    """Return the material of each row, if all tables say it."""
+    if not all(table.materials for table in tables.values()):
+        return ()
+    return tuple(name for table in tables.values() for name in table.materials)
 
 
 def _splits(tables: Mapping[str, Table]) -> tuple[str | None, ...] | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stratus.corpora.tables.formulas import FORMULA_NAMES, SPACE_GROUP_NAMES, Formulas
-from stratus.corpora.tables.strings import SCOPE, Strings
-from stratus.crystals.reading.column_names import find_column, first_column, named_column
+from stratus.crystals.facets import USUAL_STRINGS, Facet, ReadFacet
+from stratus.crystals.reading.column_names import (
+    find_column,
+    first_column,
+    named_column,
+    plain_name,
+)
 from stratus.crystals.reading.table_columns import has_structures
 from stratus.errors import InputError
-from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,6 +20,17 @@ if TYPE_CHECKING:
     from stratus.corpora.tables.crystal_file import CrystalFile
     from stratus.corpora.tables.text_rows import RowReader
     from stratus.crystals.reading import ReadOptions
+
+
+SCOPE: Final = "scope"
+KIND_OF_STRINGS: Final = "dialect"
+"""The columns of strings, and of how they are written."""
+
+FORMULA_NAMES: Final = ("formula", "composition")
+SPACE_GROUP_NAMES: Final = ("space_group", "spg_num", "space_group_number")
+
+STRINGS: Final = ReadFacet(Facet.SCOPE, USUAL_STRINGS)
+"""What is read where nothing says otherwise."""
 
 
 class Layout(NamedTuple):
@@ -35,7 +49,7 @@ def file_layout(
     file: CrystalFile,
     labels: Collection[str] = (),
     formula_columns: tuple[str | None, str | None] = (None, None),
-    dialect: Dialect = Dialect.ORBIT,
+    reads: ReadFacet = STRINGS,
 ) -> Layout:
     """Find out what a file holds.
 
@@ -46,7 +60,7 @@ def file_layout(
         file: the file; no row of it is read.
         labels: the columns of the labels, which are never taken for space groups.
         formula_columns: the columns of formulas and of space groups, where the caller named them.
-        dialect: of the strings, and of what formulas become.
+        reads: what is read of the crystals.
 
     Raises:
         stratus.errors.InputError: a column that was named is missing, the names contradict, or
@@ -62,9 +76,7 @@ def file_layout(
             if column is not None:
                 raise InputError(f"{file.path} is no table, so it has no column {column!r}")
         return Layout(None, None)
-    return layout_of(
-        file.columns, str(file.path), file.read, labels, formula_columns, dialect=dialect
-    )
+    return layout_of(file.columns, str(file.path), file.read, labels, formula_columns, reads=reads)
 
 
 def layout_of(
@@ -74,7 +86,7 @@ def layout_of(
     labels: Collection[str] = (),
     formula_columns: tuple[str | None, str | None] = (None, None),
     *,
-    dialect: Dialect = Dialect.ORBIT,
+    reads: ReadFacet = STRINGS,
 ) -> Layout:
     """Find out what a table holds by the names of its columns.
 
@@ -84,7 +96,7 @@ def layout_of(
         read: the columns of structures and ids, where the caller named them.
         labels: as of :func:`file_layout`.
         formula_columns: the columns of formulas and of space groups, where the caller named them.
-        dialect: of the strings, and of what formulas become.
+        reads: what is read of the crystals.
 
     Raises:
         stratus.errors.InputError: as of :func:`file_layout`.
@@ -93,13 +105,16 @@ def layout_of(
     if read.structure_column is not None:
         named_column(read.structure_column, names, source)
         return Layout(None, names)
+    if reads.facet is Facet.ATOMS:
+        _require_atoms(names, source, read, formula_columns)
+        return Layout(None, names)
     if formula_column is not None:
         formula: str | None = named_column(formula_column, names, source)
     else:
         if space_group_column is None:
             scope = find_column(SCOPE, names, source)
             if scope is not None:
-                return Layout(Strings(dialect, scope), names)
+                return Layout(_strings(scope, reads), names)
             if has_structures(names, source, read):
                 return Layout(None, names)
         labelled = {find_column(label, names, source) for label in labels}
@@ -107,7 +122,7 @@ def layout_of(
             FORMULA_NAMES, [name for name in names if name not in labelled], source
         )
     if formula is not None:
-        reader = _formulas(source, formula, space_group_column, names, labels, dialect)
+        reader = _formulas(source, formula, space_group_column, names, labels, reads)
         return Layout(reader, names)
     if space_group_column is not None:
         raise InputError(
@@ -117,19 +132,45 @@ def layout_of(
     return Layout(None, names)
 
 
+def _require_atoms(
+    names: tuple[str, ...],
+    source: str,
+    read: ReadOptions,
+    formula_columns: tuple[str | None, str | None],
+) -> None:
+    """Refuse a table that says nothing of atoms."""
+    if not any(formula_columns) and has_structures(names, source, read):
+        return
+    there = [name for name in names if plain_name(name) in {SCOPE, *FORMULA_NAMES}]
+    has = f"; it has {' and '.join(there)}, which tell nothing of them" if there else ""
+    raise InputError(
+        f"the model reads atoms, and {source} has no columns of structures, such as lattice, "
+        f"species and frac_coords{has}; give the structures, or take a model of what is there"
+    )
+
+
+def _strings(column: str, reads: ReadFacet) -> RowReader:
+    from stratus.corpora.tables.strings import Strings
+    from stratus.scope.dialects import Dialect
+
+    return Strings(Dialect(str(reads.strings)), column)
+
+
 def _formulas(
     source: str,
     formula: str,
     space_group: str | None,
     names: tuple[str, ...],
     labels: Collection[str],
-    dialect: Dialect,
-) -> Formulas:
-    if dialect != Dialect.ORBIT:
+    reads: ReadFacet,
+) -> RowReader:
+    if reads.strings != STRINGS.strings:
         raise InputError(
-            f"{source} holds formulas, which can be written in the {Dialect.ORBIT} dialect alone, "
-            f"and {dialect} is read here"
+            f"{source} holds formulas, which can be written in the {STRINGS.strings} dialect "
+            f"alone, and {reads.strings} is read here"
         )
+    from stratus.corpora.tables.formulas import Formulas
+
     labelled = {find_column(label, names, source) for label in labels} - {None}
     if space_group is None:
         free = [name for name in names if name not in labelled and name != formula]

@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.columns import Wanted
 from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.joining import join_tables
 from stratus.corpora.tables.reading import read_crystals, read_file
+from stratus.crystals.facets import Facet
 from stratus.crystals.reading import ReadOptions
 from stratus.crystals.reading.column_names import close, find_column
 from stratus.errors import InputError
-from stratus.scope import ScopeOptions
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from stratus.corpora.tables.table import Table
+    from stratus.scope import ScopeOptions
 
 
 class CrystalFiles:
@@ -31,6 +33,7 @@ class CrystalFiles:
         id_column: the column of the ids.
         formula_column: the column of the formulas.
         space_group_column: the column of the space groups that belong to formulas.
+        facets: what is read of crystals, as of :func:`read_labelled`.
         scope_options: how structures become strings; strings are read in its dialect.
         workers: processes that encode structures.
         timeout_s: longest time for one crystal, in s.
@@ -40,7 +43,7 @@ class CrystalFiles:
             is missing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that a command may say
         self,
         paths: Sequence[str | os.PathLike[str]],
         *,
@@ -48,13 +51,15 @@ class CrystalFiles:
         id_column: str | None = None,
         formula_column: str | None = None,
         space_group_column: str | None = None,
+        facets: Collection[Facet | str] = STRINGS_ALONE,
         scope_options: ScopeOptions | None = None,
         workers: int | None = None,
         timeout_s: float = 60.0,
     ) -> None:
         self._options = EncodeOptions(
             read=ReadOptions(structure_column=structure_column, id_column=id_column),
-            scope=scope_options or ScopeOptions(),
+            keep=tuple(Facet(facet) for facet in facets),
+            scope=scope_options,
             workers=workers,
             timeout_s=timeout_s,
         )

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.columns import Gathered, Wanted
 from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.gathering import gather
 from stratus.corpora.tables.layout import file_layout
 from stratus.corpora.tables.structures import gather_structures
+from stratus.crystals.facets import Facet, ReadFacet
 from stratus.crystals.reading import ReadOptions
-from stratus.scope import ScopeOptions
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from stratus.corpora.tables.table import Table
+    from stratus.scope import ScopeOptions
 
 
 def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
@@ -30,6 +32,7 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
     fold_column: str | None = None,
     formula_column: str | None = None,
     space_group_column: str | None = None,
+    facets: Collection[Facet | str] = STRINGS_ALONE,
     scope_options: ScopeOptions | None = None,
     workers: int | None = None,
     timeout_s: float = 60.0,
@@ -52,6 +55,8 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
         fold_column: the column of folds (0, 1, ...) or of splits (train, validation, test).
         formula_column: the column of the formulas.
         space_group_column: the column of the space groups that belong to formulas.
+        facets: what is read of crystals: ``scope``, their strings, or ``atoms``, for which nothing
+            is searched and the crystals have to be structures; or both.
         scope_options: how structures become strings; strings are read in its dialect.
         workers: processes that encode structures; 0 encodes in this one, without a limit of time.
         timeout_s: longest time for one crystal, in s.
@@ -68,7 +73,8 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
         Wanted.of(targets, kinds, fold_column),
         EncodeOptions(
             read=ReadOptions(structure_column=structure_column, id_column=id_column),
-            scope=scope_options or ScopeOptions(),
+            keep=tuple(Facet(facet) for facet in facets),
+            scope=scope_options,
             workers=workers,
             timeout_s=timeout_s,
         ),
@@ -134,9 +140,10 @@ def read_file(
     Raises:
         stratus.errors.InputError: as :func:`read_labelled`.
     """
-    dialect = options.scope.dialect
-    layout = file_layout(file, wanted.names, formula_columns, dialect)
-    gathered = Gathered(wanted, dialect)
+    strings = None if options.scope is None else str(options.scope.dialect)
+    facet = Facet.ATOMS if Facet.ATOMS in options.keep else Facet.SCOPE
+    layout = file_layout(file, wanted.names, formula_columns, ReadFacet(facet, strings))
+    gathered = Gathered(wanted, strings)
     if layout.reader is None:
         rejects = gather_structures(file, options, gathered)
     else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from stratus.corpora.tables.formulas import formula_text
+from stratus.corpora.tables.layout import KIND_OF_STRINGS, SCOPE
 from stratus.crystals.entry import Code
 from stratus.crystals.reading.column_names import find_column
 from stratus.crystals.reading.refusal import Refusal
@@ -15,11 +17,46 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stratus.corpora.tables.text_rows import Where
-    from stratus.scope.crystal_text import CrystalText
+    from stratus.crystals.facets import Crystal
+    from stratus.scope.dialects import AnyScope
 
-SCOPE: Final = "scope"
-DIALECT: Final = "dialect"
 _REMEMBERED: Final = 1 << 14  # strings; tables may be longer than memory
+
+
+class StringTexts:
+    """Texts for a model of strings.
+
+    Args:
+        strings: how they are written: ``orbit`` or ``paper``.
+    """
+
+    def __init__(self, strings: str) -> None:
+        self._dialect = Dialect(strings)
+        self._strings = Strings(self._dialect)
+
+    def string(self, text: str) -> Crystal | Refusal:
+        """Return what a SCOPE string comes to."""
+        return self._strings.read(text)
+
+    def formula(self, formula: Any, space_group: Any = None) -> Crystal | Refusal:
+        """Return what a formula and a space group come to."""
+        if self._dialect is not Dialect.ORBIT:
+            return Refusal(
+                Code.BAD_FORMULA,
+                f"a formula can be written in the {Dialect.ORBIT} dialect alone, and the model "
+                f"reads {self._dialect}",
+            )
+        return formula_text(formula, space_group)
+
+    def scope(self, scope: AnyScope) -> Crystal | Refusal:
+        """Return what a :class:`stratus.Scope` comes to."""
+        if not isinstance(scope, self._dialect.scope):
+            return Refusal(
+                Code.UNREADABLE,
+                f"it is a {type(scope).__name__}, but the model reads the {self._dialect} dialect: "
+                f"encode the crystal with dialect={self._dialect.value!r}",
+            )
+        return self._dialect.crystal(str(scope), scope.n_atoms)
 
 
 class Strings:
@@ -36,7 +73,7 @@ class Strings:
         self.own = frozenset({column})
         self._read = lru_cache(maxsize=_REMEMBERED)(self._row)
 
-    def rows(self, batch: pa.RecordBatch, where: Where) -> list[CrystalText | Refusal]:
+    def rows(self, batch: pa.RecordBatch, where: Where) -> list[Crystal | Refusal]:
         """Return what each row came to.
 
         Raises:
@@ -45,11 +82,11 @@ class Strings:
         self._check_dialect(batch, where)
         return [self.read(str(text or "")) for text in batch.column(self.column).to_pylist()]
 
-    def read(self, text: str) -> CrystalText | Refusal:
+    def read(self, text: str) -> Crystal | Refusal:
         """Return what one string came to."""
         return self._read(text.strip())
 
-    def _row(self, text: str) -> CrystalText | Refusal:
+    def _row(self, text: str) -> Crystal | Refusal:
         if not text:
             return Refusal(Code.UNREADABLE, f"The row has nothing in {self.column}.")
         try:
@@ -69,7 +106,7 @@ class Strings:
         return ""
 
     def _check_dialect(self, batch: pa.RecordBatch, where: Where) -> None:
-        column = find_column(DIALECT, batch.schema.names, "the table")
+        column = find_column(KIND_OF_STRINGS, batch.schema.names, "the table")
         if column is None:
             return  # then each string has to prove it
         for place, dialect in enumerate(batch.column(column).to_pylist()):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from stratus.corpora.encoding.crystals import crystals_of
 from stratus.corpora.encoding.ids import IdsInMemory
 from stratus.corpora.encoding.notes import count_notes
 from stratus.corpora.encoding.rows import label_name
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from stratus.corpora.encoding.options import EncodeOptions
     from stratus.corpora.tables.columns import Wanted
     from stratus.corpora.tables.crystal_file import CrystalFile
+    from stratus.crystals.facets import Facet
     from stratus.crystals.reading import Record
 
 _LOG = logging.getLogger(__name__)
@@ -68,17 +70,19 @@ def gather_structures(
     names: dict[str, None] = {}
     notes: list[pa.Array] = []
     work = replace(default_work(options), says_arrays=True)
-    checked = _looked_ahead(_checked(file.records(), wanted))
+    checked = _looked_ahead(_checked(file.records(), wanted, options.keep))
     with closing(encoded(checked, options, work)) as results:
         for batch, refused, _ in accepted(results, IdsInMemory(), strict=options.strict):
             rejects += refused
-            names.update(dict.fromkeys(n for n in batch.schema.names if label_name(n) == n))
+            names.update(
+                dict.fromkeys(n for n in batch.schema.names if label_name(n, options.keep) == n)
+            )
             if batch.num_rows:
-                found.append(_take(batch, gathered))
+                found.append(_take(batch, gathered, options.keep))
                 notes.append(_copy(batch.column("notes")))
     for note, count in list(count_notes(notes).items())[:_MOST_NOTES]:
         _LOG.warning("%s: %s (%d rows)", source, note, count)
-    columns = _columns(list(names), wanted, source) if found else {}
+    columns = _columns(list(names), wanted, source, options.keep) if found else {}
     for rows in found:
         nothing = pa.nulls(len(rows.ids))
         gathered.look(
@@ -89,7 +93,9 @@ def gather_structures(
     return rejects
 
 
-def _checked(records: Iterable[Record | Reject], wanted: Wanted) -> Iterator[Record | Reject]:
+def _checked(
+    records: Iterable[Record | Reject], wanted: Wanted, keep: tuple[Facet, ...]
+) -> Iterator[Record | Reject]:
     """Pass records on, whose labels are looked at where they stand in a table."""
     checked, table = Gathered(wanted), None
     for record in records:
@@ -99,7 +105,7 @@ def _checked(records: Iterable[Record | Reject], wanted: Wanted) -> Iterator[Rec
             found = wanted.columns(names, payload.table)
             if payload.table != table:
                 table = payload.table
-                _check_names(found.values(), names, table)
+                _check_names(found.values(), names, table, keep)
             batch = payload.batch
             columns = {name: label_column(batch, column) for name, column in found.items()}
             checked.look(columns, _in_slice(payload))
@@ -111,10 +117,14 @@ def _label_names(payload: TableSlice) -> list[str]:
     return [name for name in payload.batch.schema.names if name not in of.used() | {of.id}]
 
 
-def _check_names(found: Iterable[str], names: list[str], table: str) -> None:
+def _check_names(
+    found: Iterable[str], names: list[str], table: str, keep: tuple[Facet, ...]
+) -> None:
     """Refuse two columns that could not be told apart among those of an encoded table."""
     for name in found:
-        twin = next((n for n in names if n != name and label_name(n) == label_name(name)), None)
+        twin = next(
+            (n for n in names if n != name and label_name(n, keep) == label_name(name, keep)), None
+        )
         if twin is not None:
             raise InputError(
                 f"{table} has the columns {name!r} and {twin!r}, which cannot be told from each "
@@ -153,18 +163,16 @@ def _bytes(record: Record | Reject) -> int:
     return payload.batch.nbytes + 1 if isinstance(payload, TableSlice) else 0
 
 
-def _take(batch: pa.RecordBatch, gathered: Gathered) -> _Rows:
+def _take(batch: pa.RecordBatch, gathered: Gathered, keep: tuple[Facet, ...]) -> _Rows:
     """Take the crystals of a batch, and copies of the labels that could be those wanted."""
     ids = batch.column("id").to_pylist()
-    gathered.add_crystals(
-        ids, batch.column("scope").to_pylist(), batch.column("n_atoms").to_pylist()
-    )
+    gathered.add_crystals(ids, crystals_of(batch, gathered.strings))
     keys = {plain_name(name) for name in gathered.wanted.names}
-    own = {label_name(name) for name in gathered.wanted.names}
+    own = {label_name(name, keep) for name in gathered.wanted.names}
     labels = {
         name: _copy(batch.column(name))
         for name in batch.schema.names
-        if label_name(name) == name and (name in own or plain_name(name) in keys)
+        if label_name(name, keep) == name and (name in own or plain_name(name) in keys)
     }
     return _Rows(ids, batch.column("source").to_pylist(), labels)
 
@@ -174,11 +182,14 @@ def _copy(column: pa.Array) -> pa.Array:
     return column.take(pa.array(np.arange(len(column))))
 
 
-def _columns(names: list[str], wanted: Wanted, source: str) -> dict[str, str]:
+def _columns(
+    names: list[str], wanted: Wanted, source: str, keep: tuple[Facet, ...]
+) -> dict[str, str]:
     """Return the column of the encoded rows that holds each of what is wanted."""
     found: dict[str, str] = {}
     for name in wanted.names:
-        column = label_name(name) if label_name(name) in names else find_column(name, names, source)
+        own = label_name(name, keep)
+        column = own if own in names else find_column(name, names, source)
         if column is None:
             raise InputError(
                 f"the crystals of {source} have no label {name!r}; {close(name, names)}"

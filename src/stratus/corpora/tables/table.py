@@ -1,4 +1,4 @@
-"""A table of SCOPE strings with labels, in memory."""
+"""A table of crystals with labels, in memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from stratus.crystals.elements import NUMBERS
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
-from stratus.scope import Dialect
-from stratus.scope.paper import read_shares
-from stratus.scope.partial import Known, known, read_amounts
-from stratus.scope.vocabulary import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,9 +19,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from stratus.crystals.entry import Reject
+    from stratus.crystals.facets import Crystal
 
 ELEMENTS = 118
-_GROUP, _COMPOSITION = 0, 2
 
 
 class Kind(StrEnum):
@@ -41,41 +38,40 @@ class Table:
 
     Attributes:
         ids: the ids, each once.
-        scopes: the strings, all of one dialect; identical strings are one crystal to a model.
-        n_atoms: shape (n,), atoms in the primitive cell; 0 where they are unknown: a string is
-            partial, or of the ``paper`` dialect and no structure was there.
+        crystals: what is known of each; strings are all written in one way.
         targets: names of the targets.
         kinds: kind of each target.
+        labels: shape (n, targets), float64; NaN where a label is absent.
         classes: of each target that is no regression, the names of its classes; a label is a place
             in it.
-        labels: shape (n, targets), float64; NaN where a label is absent.
         splits: the fold or split of each row as text, ``None`` where it is absent, if a column was
             named.
         rejects: what could not be used, with the reasons.
-        dialect: of the strings.
+        strings: how strings are written: ``orbit`` or ``paper``; None where there are none.
+        materials: the material that each row is of, if a column says it; else empty.
         sources: the name of the table that each row is of, where several were joined; else empty.
     """
 
     ids: tuple[str, ...]
-    scopes: tuple[str, ...]
-    n_atoms: npt.NDArray[np.int64]
+    crystals: tuple[Crystal, ...]
     targets: tuple[str, ...]
     kinds: tuple[Kind, ...]
     labels: npt.NDArray[np.float64]
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     splits: tuple[str | None, ...] | None = None
     rejects: tuple[Reject, ...] = ()
-    dialect: Dialect = Dialect.ORBIT
+    strings: str | None = "orbit"
+    materials: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rows = len(self.ids)
         shapes = {
-            "scopes": (len(self.scopes), rows),
-            "n_atoms": (self.n_atoms.shape, (rows,)),
+            "crystals": (len(self.crystals), rows),
             "labels": (self.labels.shape, (rows, len(self.targets))),
             "kinds": (len(self.kinds), len(self.targets)),
             "splits": (rows if self.splits is None else len(self.splits), rows),
+            "materials": (len(self.materials) or rows, rows),
             "sources": (len(self.sources) or rows, rows),
         }
         for name, (found, expected) in shapes.items():
@@ -101,19 +97,47 @@ class Table:
         return dict(zip(self.targets, counts, strict=True))
 
     @cached_property
-    def known(self) -> tuple[Known, ...]:
+    def scopes(self) -> tuple[str, ...]:
+        """The SCOPE string of each row.
+
+        Raises:
+            stratus.errors.InputError: a row has none; names it.
+        """
+        found = []
+        for id_, crystal in zip(self.ids, self.crystals, strict=True):
+            if crystal.scope is None:
+                raise InputError(
+                    f"{id_!r} has no SCOPE string, for nobody searched for its symmetry; read the "
+                    "table with strings, or leave out what needs them"
+                )
+            found.append(crystal.scope)
+        return tuple(found)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """What tells which rows are one crystal, for splits.
+
+        It is the SCOPE string; without one the material that a column names, and without that the
+        composition.
+        """
+        if self.strings is not None:
+            return self.scopes
+        return self.materials or self.compositions
+
+    @cached_property
+    def n_atoms(self) -> npt.NDArray[np.int64]:
+        """Atoms of the cell of each row, shape (n,); see :class:`Crystal`."""
+        return np.array([crystal.n_atoms for crystal in self.crystals], dtype=np.int64)
+
+    @cached_property
+    def details(self) -> tuple[Detail, ...]:
         """How much is known of each row."""
-        if self.dialect != Dialect.ORBIT:  # the others have whole crystals alone
-            return (Known.WHOLE,) * len(self)
-        return tuple(
-            Known.WHOLE if atoms else known(scope)
-            for scope, atoms in zip(self.scopes, self.n_atoms.tolist(), strict=True)
-        )
+        return tuple(crystal.detail for crystal in self.crystals)
 
     @property
     def is_partial(self) -> bool:
         """Whether there are rows of partial crystals."""
-        return any(kind is not Known.WHOLE for kind in self.known)
+        return any(kind is not Detail.WHOLE for kind in self.details)
 
     def require_atoms(self, target: str, per: str = "cell") -> None:
         """Refuse labels of a target on rows of which it is unknown how many atoms they are of.
@@ -130,8 +154,8 @@ class Table:
         wrong = np.flatnonzero(labelled & (atoms == 0))
         if len(wrong):
             row = int(wrong[0])
-            kind = self.known[row]
-            only = "a string" if kind is Known.WHOLE else f"the {kind}"
+            kind = self.details[row]
+            only = "a string" if kind is Detail.WHOLE else f"the {kind}"
             raise InputError(
                 f"{target} is a target per {per}, but of row {row} (id {self.ids[row]!r}) only "
                 f"{only} is known, not the atoms of its {per} ({len(wrong)} such rows); "
@@ -140,27 +164,16 @@ class Table:
 
     @cached_property
     def compositions(self) -> tuple[str, ...]:
-        """The reduced composition of each row, as the string writes it: ``Na 1 Cl 1``.
+        """The reduced composition of each row, as a string writes it: ``Na 1 Cl 1``.
 
         In the ``paper`` dialect the rounded shares, sorted by element: ``Cl 0.5 Na 0.5``.
         """
-        found = tuple(_part(scope, _COMPOSITION) for scope in self.scopes)
-        if self.dialect == Dialect.ORBIT:
-            return found
-        return tuple(" ".join(f"{s} {n}" for s, n in sorted(read_shares(t).items())) for t in found)
+        return tuple(crystal.composition_words for crystal in self.crystals)
 
     @cached_property
     def formula_atoms(self) -> npt.NDArray[np.int64]:
         """Atoms in the formula unit of each row, shape (n,): NaCl has 2; 0 where unknown."""
-        if self.dialect != Dialect.ORBIT:  # shares are rounded
-            return np.zeros(len(self), dtype=np.int64)
-        counts = [sum(read_amounts(text).values()) for text in self.compositions]
-        return np.array(counts, dtype=np.int64)
-
-    @cached_property
-    def groups(self) -> tuple[str, ...]:
-        """The generators of the space group of each row; ``[MASK]`` where it is unknown."""
-        return tuple(_part(scope, _GROUP) for scope in self.scopes)
+        return np.array([crystal.formula_atoms for crystal in self.crystals], dtype=np.int64)
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.integer]) -> Self:
         """Return some rows, in the order given; the rejects are those of all."""
@@ -168,32 +181,22 @@ class Table:
         return replace(
             self,
             ids=tuple(self.ids[row] for row in kept),
-            scopes=tuple(self.scopes[row] for row in kept),
-            n_atoms=self.n_atoms[kept],
+            crystals=tuple(self.crystals[row] for row in kept),
             labels=self.labels[kept],
             splits=None if self.splits is None else tuple(self.splits[row] for row in kept),
+            materials=tuple(self.materials[row] for row in kept) if self.materials else (),
             sources=tuple(self.sources[row] for row in kept) if self.sources else (),
         )
 
     def fractions(self) -> npt.NDArray[np.float64]:
-        """Return the share of each element in each row, read from the strings.
+        """Return the share of each element in each row.
 
         Returns:
             shape (n, 118); column z - 1 is atomic number z, each row adds up to 1.
         """
         found = np.zeros((len(self), ELEMENTS))
-        known: dict[str, tuple[list[int], list[float]]] = {}
-        read = read_amounts if self.dialect == Dialect.ORBIT else read_shares
-        for row, text in enumerate(self.compositions):
-            shares = known.get(text)
-            if shares is None:
-                amounts = read(text)
-                total = sum(amounts.values())
-                places = [NUMBERS[symbol] - 1 for symbol in amounts]
-                shares = known[text] = (places, [n / total for n in amounts.values()])
-            found[row, shares[0]] = shares[1]
+        for row, crystal in enumerate(self.crystals):
+            total = sum(crystal.composition.values())
+            for symbol, amount in crystal.composition.items():
+                found[row, NUMBERS[symbol] - 1] = amount / total
         return found
-
-
-def _part(scope: str, place: int) -> str:
-    return scope.split(f" {SEPARATOR} ")[place]

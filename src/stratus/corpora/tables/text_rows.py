@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stratus.crystals.entry import Reject
+    from stratus.crystals.facets import Crystal
     from stratus.crystals.reading.table_rows import TableSlice
-    from stratus.scope.crystal_text import CrystalText
 
     Where = Callable[[int], str]
 
@@ -31,7 +31,7 @@ class RowReader(Protocol):
     def own(self) -> frozenset[str]:
         """The columns that are no labels."""
 
-    def rows(self, batch: pa.RecordBatch, where: Where) -> Sequence[CrystalText | Refusal]:
+    def rows(self, batch: pa.RecordBatch, where: Where) -> Sequence[Crystal | Refusal]:
         """Return what each row came to; ``where`` says in words where the row at a place is."""
 
 
@@ -48,7 +48,7 @@ class TextRow(NamedTuple):
 
     id: str
     source: str
-    crystal: CrystalText | None
+    crystal: Crystal | None
     reject: Reject | None
     notes: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ def text_rows(part: TableSlice, stem: str, reader: RowReader) -> list[TextRow]:
 def text_row(
     id: str,  # noqa: A002 - the field's name
     source: str,
-    found: CrystalText | Refusal,
+    found: Crystal | Refusal,
     notes: tuple[str, ...] = (),
 ) -> TextRow:
     """Return what was read of a crystal as a row.

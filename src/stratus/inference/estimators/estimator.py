@@ -19,9 +19,9 @@ from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.loading import load_model
-from stratus.scope import Dialect
 from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.run import finetune
+from stratus.training.finetune.start import read_facet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,9 +130,7 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             folder,
             members=model.members,
             architecture=model.architecture,
-            dialect=model.dialect,
-            vocabulary=model.vocabulary,
-            max_length=model.view.max_length,
+            view=model.view,
             card=validated(Card, stated, "the card"),
             metrics=model.metrics,
             calibration=model.calibration,
@@ -202,8 +200,8 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             dict(self.options or {}),
             {"seed": int(seed)},
         )
-        dialect = Dialect.ORBIT if start is None else Dialect(start.dialect)
-        table = table_of(known_of(crystals_of(x), dialect), tasks, labels, classes, dialect)
+        reads = read_facet(options, start)
+        table = table_of(known_of(crystals_of(x), reads), tasks, labels, classes, reads)
         fold = without_test(table, int(seed), validation=self.validation)
         result = finetune(table, [fold], tasks, options, model=start)
         with TemporaryDirectory(prefix="stratus-estimator-") as folder:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratus.crystals.facets import Crystal, ReadFacet
     from stratus.inference.row import Row
-    from stratus.scope import Dialect
-    from stratus.scope.crystal_text import CrystalText
     from stratus.tasks.task import Task
 
 
@@ -58,14 +57,18 @@ def crystals_of(x: Any) -> Any:
     return crystals
 
 
-def known_of(crystals: Any, dialect: str) -> list[CrystalText]:
+def known_of(crystals: Any, reads: ReadFacet) -> list[Crystal]:
     """Return what is known of each crystal.
 
+    Args:
+        crystals: n inputs.
+        reads: what is read of them.
+
     Raises:
-        stratus.errors.InputError: one has no string; the message gives its place, from 0.
+        stratus.errors.InputError: one cannot be read; the message gives its place, from 0.
     """
     found = []
-    for row in rows(crystals, dialect, PredictOptions(workers=0)):
+    for row in rows(crystals, reads, PredictOptions(workers=0)):
         if row.crystal is None:
             raise InputError(in_words(row))
         found.append(row)
@@ -200,22 +203,21 @@ def tasks_of(
 
 
 def table_of(
-    known: Sequence[CrystalText],
+    known: Sequence[Crystal],
     tasks: Sequence[Task],
     labels: NDArray[np.float64],
     classes: Mapping[str, tuple[str, ...]],
-    dialect: Dialect,
+    reads: ReadFacet,
 ) -> Table:
     """Return crystals and labels ``[n, targets]`` as a table; the id of a row is its place."""
     return Table(
         ids=tuple(str(place) for place in range(len(known))),
-        scopes=tuple(one.text for one in known),
-        n_atoms=np.array([one.n_atoms for one in known], dtype=np.int64),
+        crystals=tuple(known),
         targets=tuple(task.column for task in tasks),
         kinds=tuple(Kind(task.kind) for task in tasks),
         labels=labels,
         classes=classes,
-        dialect=dialect,
+        strings=reads.strings,
     )
 
 

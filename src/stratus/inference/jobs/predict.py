@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from stratus.corpora.tables.crystal_texts import crystal_texts
 from stratus.errors import InputError
 from stratus.inference.columns import cells, header
 from stratus.inference.input_kinds import require_inputs
 from stratus.inference.inputs import PredictOptions
 from stratus.inference.row import formula_rows
 from stratus.inference.writing import WriteOptions, about_table, check_files, write_windows
-from stratus.scope import Dialect
 
 if TYPE_CHECKING:
     import os
@@ -117,7 +117,7 @@ def predict_formulas(
     Args:
         formulas: the formulas, which are the ids of their rows too.
         output: where the table goes; no table is written if None.
-        predictor: of a model of the ``orbit`` dialect with property heads.
+        predictor: of a model that reads formulas, with property heads.
         space_groups: none, one for all formulas, or one for each, by number or symbol.
         interval: share of crystals that the intervals are to hold; their cells are empty if None.
         write: how the table is written.
@@ -129,15 +129,9 @@ def predict_formulas(
         stratus.errors.StrictError: a formula was rejected and ``strict`` was asked for.
         stratus.errors.StratusError: writing failed.
     """
-    model = predictor.model
-    if model.dialect != Dialect.ORBIT:
-        raise InputError(
-            f"formulas can be written in the {Dialect.ORBIT} dialect alone, and the model "
-            f"{model.card.name!r} reads {model.dialect}"
-        )
     write = write or WriteOptions()
     path = check_files([], output, write)
-    rows = list(formula_rows(formulas, space_groups))
+    rows = list(formula_rows(formulas, crystal_texts(predictor.model.view.reads), space_groups))
     if len(rows) == 1 and rows[0].reject is not None:
         raise InputError(rows[0].reject.detail)
     windows = predictor.stream_rows(rows, interval=interval)

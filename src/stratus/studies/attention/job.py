@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from stratus.errors import InputError, StratusError
 from stratus.files.whole import whole_file
 from stratus.inference.inputs import PredictOptions, rows
-from stratus.inference.samples import sample_of
 from stratus.plots.attention_picture import attention_picture
 from stratus.plots.figure import save_figure
 from stratus.studies.attention.part_scores import METHODS
@@ -75,17 +74,17 @@ def run(
     names: list[str] = []
     texts: list[str] = []
     rejects: Counter[str] = Counter()
-    for row in rows(inputs, model.dialect, reading or PredictOptions()):
+    for row in rows(inputs, model.view.reads, reading or PredictOptions()):
         if row.crystal is None:
             rejects[str(row.reject.code) if row.reject else "unknown"] += 1
             continue
         try:
-            sample_of(model, row.crystal.text)
+            model.view.sample(row.crystal)
         except StratusError:
             rejects["unfit"] += 1
             continue
         names.append(row.id)
-        texts.append(row.crystal.text)
+        texts.append(str(row.crystal.scope))
     if not texts:
         raise InputError(
             f"none of {sum(rejects.values())} crystals can be looked at; stratus encode says why"

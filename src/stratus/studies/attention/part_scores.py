@@ -17,6 +17,7 @@ from stratus.models.net import Net
 from stratus.models.run_over import run_over
 from stratus.studies.attention.parts import parts_of
 from stratus.studies.attention.reading import attend, blocks_of, gradient_times_input, roll_out
+from stratus.views.token_view import require_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,6 +129,7 @@ def look(
     if not -layers <= layer < layers:
         raise InputError(f"there is no layer {layer}; the model has {layers}, from 0")
     found: list[Look | None] = [None] * len(samples)
+    words = require_tokens(model.view, "a look at attention").vocabulary
     outputs = looker.outputs()
 
     def read(net: Net, batch: dict[str, Tensor]) -> list[Look]:
@@ -141,7 +143,7 @@ def look(
         scale = gradients.sum(dim=-1, keepdim=True).clamp(min=1e-30)
         pulled = (gradients / scale).mean(dim=0).double().cpu()
         looks = []
-        for k, parts in enumerate(parts_of(batch, model.vocabulary)):
+        for k, parts in enumerate(parts_of(batch, words)):
             rows = [part.row for part in parts]
             by_head = heads[k][:, rows].numpy()
             scores = {

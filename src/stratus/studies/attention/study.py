@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import rankdata
 
 from stratus.errors import InputError
-from stratus.inference.samples import sample_of
 from stratus.studies.attention.nulls import Scored, TopK, top_k
 from stratus.studies.attention.part_scores import (
     ATTENTION,
@@ -130,13 +129,16 @@ def study(
         stratus.errors.InputError: no crystals, one cannot be read, a number cannot be, or the
             model has no attention over words.
     """
+    from stratus.scope.dialects import Dialect
+
     options = options or AttentionOptions()
     if min(options.ks) < 1:
         raise InputError(f"the top {min(options.ks)} rows are none; give numbers from 1")
     if not texts:
         raise InputError("there is no crystal to look at; give one at least")
+    dialect = Dialect(str(model.view.reads.strings))
     lookers = trained(model, options.seed), untrained(model, options.seed)
-    samples = [sample_of(model, text) for text in texts]
+    samples = [model.view.sample(dialect.crystal(text)) for text in texts]
     ours, theirs = (
         look(model, looker, samples, options.layer, batch_size=options.batch_size)
         for looker in lookers

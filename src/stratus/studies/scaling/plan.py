@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from stratus.corpora.packed.corpus import PackedCorpus
     from stratus.training.options import PretrainOptions
-    from stratus.views.view import View
+    from stratus.views.token_view import TokenView
 
 FORMAT: Final = 1
 ENCODER: Final = "cloud"
@@ -238,16 +238,16 @@ def _lengths(
         return lengths, rows_of(train, view), typical_text(train, view)
 
 
-def rows_of(train: PackedCorpus, view: View) -> NDArray[np.int64]:
+def rows_of(train: PackedCorpus, view: TokenView) -> NDArray[np.int64]:
     """Return the rows of the encoder that each crystal of a corpus has, ``[n]``."""
     stretches = (
         train.take(range(start, min(start + _STRETCH, len(train))), TOKEN_COLUMN.name)
         for start in range(0, len(train), _STRETCH)
     )
-    return np.concatenate([view.lengths(samples) for samples in stretches])
+    return np.concatenate([view.sizes(samples) for samples in stretches])
 
 
-def typical_text(train: PackedCorpus, view: View) -> str:
+def typical_text(train: PackedCorpus, view: TokenView) -> str:
     """Return the string of median length of a corpus."""
     middle = int(np.argsort(train.sizes(TOKEN_COLUMN.name), kind="stable")[len(train) // 2])
     return view.vocabulary.text(train.take([middle], TOKEN_COLUMN.name)[0].tolist())

@@ -24,12 +24,12 @@ from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
 from stratus.models.net import Net
 from stratus.scope.vocabulary import vocabulary
 from stratus.views.keys import MASK, TOKENS, WHERE
-from stratus.views.table import view as make_view
+from stratus.views.token_view import token_view as make_view
 
 if TYPE_CHECKING:
     from stratus.heads.head import Head
     from stratus.training.options import PretrainOptions
-    from stratus.views.view import View
+    from stratus.views.token_view import TokenView
 
 PER_HEAD: Final = 64
 """Length of the vectors of one attention head, unless said otherwise; the paper's."""
@@ -100,7 +100,7 @@ def config_of(options: PretrainOptions) -> Any:
     return configure(options.encoder, options.preset, **sizes)
 
 
-def view_of(options: PretrainOptions) -> View:
+def view_of(options: PretrainOptions) -> TokenView:
     """Return how the encoder of a run sees a crystal."""
     name = architecture(options.encoder).view
     return make_view(name, vocabulary(), config_of(options).max_length)

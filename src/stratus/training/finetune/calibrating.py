@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.models.values import predict_nets
-from stratus.scope.partial import Known, hide
 from stratus.tasks.by import ByLaw
 from stratus.tasks.conformal import Calibration, Scores, calibrate, intervals, moments
 from stratus.tasks.predictions import Prediction
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95)
 """Levels of the intervals that are measured."""
 
-_KINDS: Final = tuple(Known)
+_KINDS: Final = tuple(Detail)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class Calibrated(NamedTuple):
         curves: scores of each task of a law per atom, in the units of the law, likewise.
     """
 
-    tasks: dict[str, dict[Known, Scores]]
-    coverage: dict[str, dict[Known, Coverage]]
-    curves: dict[str, dict[Known, Scores]]
+    tasks: dict[str, dict[Detail, Scores]]
+    coverage: dict[str, dict[Detail, Coverage]]
+    curves: dict[str, dict[Detail, Scores]]
 
 
 def calibrate_fold(
@@ -107,7 +107,7 @@ def calibrate_fold(
         return found
     atoms = {task.name: atoms_of(table, task) for task in tasks}
 
-    def shown(rows: Indices) -> Iterator[tuple[Known, Indices, dict[str, list[Prediction]]]]:
+    def shown(rows: Indices) -> Iterator[tuple[Detail, Indices, dict[str, list[Prediction]]]]:
         for kind, chosen in rows_by_kind(table, rows, hiding=options.hide > 0).items():
             seen = shown_as(kind, table, chosen, view, samples)
             of_these = {name: of_rows(each, chosen) for name, each in atoms.items()}
@@ -118,7 +118,7 @@ def calibrate_fold(
                     seen,
                     lambda task, of_these=of_these: of_these[task.name],  # type: ignore[misc]
                     batch_size=options.batch_size,
-                    batches=batches_of(view.lengths(seen), options.batch_size),
+                    batches=batches_of(view.sizes(seen), options.batch_size),
                 )
             yield kind, chosen, found
 
@@ -143,12 +143,12 @@ def calibrate_fold(
     return found
 
 
-def as_told(task: Task, kind: Known, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
+def as_told(task: Task, kind: Detail, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
     """Return predictions as a model gives them that is told no more than a kind says.
 
     Without orbits the atoms of the cell are unknown, so what is per cell is NaN.
     """
-    if kind is Known.WHOLE or task.per != "cell":
+    if kind is Detail.WHOLE or task.per != "cell":
         return predictions
     return [Prediction(np.full_like(one.values, np.nan)) for one in predictions]
 
@@ -185,7 +185,7 @@ def per_atom(task: Task, values: Floats, atoms: Indices | None) -> Floats:
     return values * factor / (1 if atoms is None else np.where(atoms >= 1, atoms, np.nan))
 
 
-def rows_by_kind(table: Table, rows: Indices, *, hiding: bool) -> dict[Known, Indices]:
+def rows_by_kind(table: Table, rows: Indices, *, hiding: bool) -> dict[Detail, Indices]:
     """Return the rows that are shown as each kind of crystal.
 
     Args:
@@ -193,7 +193,7 @@ def rows_by_kind(table: Table, rows: Indices, *, hiding: bool) -> dict[Known, In
         rows: some of them.
         hiding: whether a row also stands for the kinds that tell less than it does.
     """
-    given = np.array([_KINDS.index(table.known[row]) for row in rows.tolist()], dtype=np.int64)
+    given = np.array([_KINDS.index(table.details[row]) for row in rows.tolist()], dtype=np.int64)
     found = {}
     for place, kind in enumerate(_KINDS):
         chosen = rows[given <= place if hiding else given == place]
@@ -203,15 +203,21 @@ def rows_by_kind(table: Table, rows: Indices, *, hiding: bool) -> dict[Known, In
 
 
 def shown_as(
-    kind: Known,
+    kind: Detail,
     table: Table,
     rows: Indices,
     view: View,
     samples: Sequence[Sample],
 ) -> list[Sample]:
     """Return rows as if no more were known of them than a kind says."""
+    if all(table.details[row] is kind for row in rows.tolist()):
+        return [samples[row] for row in rows.tolist()]
+    from stratus.scope.partial import hide_crystal
+
     return [
-        samples[row] if table.known[row] is kind else view.tokens(hide(table.scopes[row], kind))
+        samples[row]
+        if table.details[row] is kind
+        else view.sample(hide_crystal(table.crystals[row], kind))
         for row in rows.tolist()
     ]
 
@@ -234,8 +240,8 @@ def scores_of(task: Task, labels: Floats, predictions: Sequence[Prediction]) -> 
 
 def bounds(
     task: Task,
-    scores: Mapping[Known, Scores],
-    kinds: Sequence[Known],
+    scores: Mapping[Detail, Scores],
+    kinds: Sequence[Detail],
     predictions: Sequence[Prediction],
     level: float,
 ) -> tuple[Floats, Floats]:
@@ -255,7 +261,7 @@ def bounds(
 
 def measure_coverage(
     task: Task,
-    kind: Known,
+    kind: Detail,
     scores: Scores,
     truth: Floats,
     predictions: Sequence[Prediction],

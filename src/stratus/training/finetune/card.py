@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratus.corpora.documents import validated
+from stratus.crystals.facets import Detail
 from stratus.models.card import Card
-from stratus.scope.partial import Known
 from stratus.tasks.metrics import METRICS
 from stratus.training.finetune.scores import MODEL
 
@@ -100,7 +100,7 @@ def _metrics(result: FoldResults) -> list[dict[str, Any]]:
                 }
             )
         for kind, coverage in result.coverage(task.name).items():
-            of_kind = "" if kind is Known.WHOLE else f" ({kind} known)"
+            of_kind = "" if kind is Detail.WHOLE else f" ({kind} known)"
             found.append(
                 {
                     "name": f"{task.name}: coverage of the 90 % interval{of_kind}",

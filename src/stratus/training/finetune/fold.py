@@ -144,7 +144,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
             measured,
         )
     )
-    known = tuple(table.known[row] for row in fold.test.tolist())
+    known = tuple(table.details[row] for row in fold.test.tolist())
     return FoldResult(
         name=fold.name,
         digest=digest(fold, table),

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratus.corpora.tables.disjoint import Overlap
+    from stratus.crystals.facets import Detail
     from stratus.models.net import Net
     from stratus.models.seen import SeenFormulas
-    from stratus.scope.partial import Known
     from stratus.tasks.comparison import Comparison, Spread
     from stratus.tasks.conformal import Scores as ConformalScores
     from stratus.tasks.domain import Domain
@@ -71,15 +71,15 @@ class FoldResult:
     overlap: Overlap
     fitted: tuple[Fitted, ...]
     ids: tuple[str, ...]
-    known: tuple[Known, ...]
+    known: tuple[Detail, ...]
     labels: Mapping[str, Floats]
     predictions: Mapping[str, Prediction]
     bounds: Mapping[str, tuple[Floats, Floats]]
     scores: Mapping[str, Scores]
     capped: Mapping[str, Mapping[str, Capped]]
-    calibration: Mapping[str, Mapping[Known, ConformalScores]]
-    curve_calibration: Mapping[str, Mapping[Known, ConformalScores]]
-    coverage: Mapping[str, Mapping[Known, Coverage]]
+    calibration: Mapping[str, Mapping[Detail, ConformalScores]]
+    curve_calibration: Mapping[str, Mapping[Detail, ConformalScores]]
+    coverage: Mapping[str, Mapping[Detail, Coverage]]
     normalisers: Mapping[str, Normaliser]
     nets: tuple[Net, ...]
 
@@ -159,16 +159,16 @@ class FoldResults:
         [found] = [each for each in self.tasks if each.name == task]
         return beside_baselines(found, [fold.scores[task] for fold in self.folds])
 
-    def coverage(self, task: str) -> dict[Known, Coverage]:
+    def coverage(self, task: str) -> dict[Detail, Coverage]:
         """Return the coverage of intervals over the test rows of all folds, by kind of crystal."""
-        found: dict[Known, list[Coverage]] = {}
+        found: dict[Detail, list[Coverage]] = {}
         for fold in self.folds:
             for kind, coverage in fold.coverage.get(task, {}).items():
                 found.setdefault(kind, []).append(coverage)
         return {kind: pooled(each) for kind, each in found.items()}
 
 
-def plain_coverage(by_kind: Mapping[Known, Coverage]) -> dict[str, Any]:
+def plain_coverage(by_kind: Mapping[Detail, Coverage]) -> dict[str, Any]:
     """Return the coverage of each kind of crystal as plain values."""
     return {str(kind): asdict(coverage) for kind, coverage in by_kind.items()}
 

@@ -251,7 +251,12 @@ def run_of(
         "options": options.model_dump(mode="json", exclude=set(FREE)),
         "tasks": [task.model_dump(mode="json") for task in tasks],
         "folds": list(digests),
-        "table": _digest(*table.ids, *table.scopes, table.labels.tobytes(), *map(str, table.known)),
+        "table": _digest(
+            *table.ids,
+            *(part for crystal in table.crystals for part in crystal.identity),
+            table.labels.tobytes(),
+            *map(str, table.details),
+        ),
         "start": [start.name, start.architecture, *_weights(start)],
     }
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stratus.corpora.documents import read_json, read_text, validated
+from stratus.corpora.documents import read_json, validated
 from stratus.errors import InputError
 from stratus.files.whole import write_whole
-from stratus.models.bundle import describe
+from stratus.models.bundle import describe, read_view_files
 from stratus.models.card import Card
 from stratus.models.description import Description
 from stratus.models.model import Model
 from stratus.models.skeleton import build_skeleton
-from stratus.scope.vocabulary import Vocabulary
 from stratus.training.checkpoints import net_weights, read_checkpoint
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from stratus.training.finetune.start import Start
 
 _MODELS: Final = "models"
-_VOCABULARY: Final = "vocabulary.json"
 
 
 def write_kept_description(place: Path, seed: int, net: Net, start: Start) -> None:
@@ -38,12 +36,10 @@ def write_kept_description(place: Path, seed: int, net: Net, start: Start) -> No
     Raises:
         OSError: it cannot be written.
     """
-    view = start.view
-    text = describe(
-        [net], start.architecture, str(start.dialect), view.vocabulary, view.max_length
-    ).model_dump_json(indent=1)
+    text = describe([net], start.architecture, start.view).model_dump_json(indent=1)
     (place / _MODELS).mkdir(exist_ok=True)
-    write_whole(place / _MODELS / _VOCABULARY, view.vocabulary.to_json())
+    for name, content in start.view.files().items():
+        write_whole(place / _MODELS / name, content)
     write_whole(place / _MODELS / f"{seed:014x}.json", text)
 
 
@@ -77,8 +73,7 @@ def open_kept(folder: str | Path) -> Model:
             "says what net it is of"
         )
     description = validated(Description, read_json(path), path)
-    words = Vocabulary.from_json(read_text(models / _VOCABULARY))
-    skeleton = build_skeleton(description, words, path)
+    skeleton = build_skeleton(description, read_view_files(models), path)
     state = read_checkpoint(folder)
     net = skeleton.members[0]
     weights = state["weights"] if finished else net_weights(state)
@@ -88,8 +83,6 @@ def open_kept(folder: str | Path) -> Model:
     return Model(
         members=(net.eval(),),
         view=skeleton.view,
-        vocabulary=words,
-        dialect=description.dialect,
         card=Card(
             name=f"{folder.parent.name}/{folder.name}",
             summary="A net of a fine-tuning that is not finished.",

@@ -7,7 +7,7 @@ theirs; test rows have none.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from stratus.views.view import Sample, View
 
     Indices = npt.NDArray[np.int64]
+
+
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,24 +142,35 @@ def read_samples(table: Table, view: View, cache: Path | None = None) -> Samples
         stratus.errors.InputError: a crystal is too long or cannot be read (names its id), or the
             samples of the cache are damaged.
     """
+    _check_facet(table, view)
 
     def make() -> list[Sample]:
         samples = []
-        for id_, text in zip(table.ids, table.scopes, strict=True):
+        for id_, crystal in zip(table.ids, table.crystals, strict=True):
             try:
-                samples.append(view.tokens(text))
+                samples.append(view.sample(crystal))
             except InputError as error:
                 raise InputError(f"crystal {id_!r}: {error}") from error
         return samples
 
-    samples = make() if cache is None else cached_samples(cache, view, table.scopes, make)
-    lengths = view.lengths(samples)
-    longest = int(np.argmax(lengths))
-    try:
-        view.collate([samples[longest]])
-    except InputError as error:
-        raise InputError(f"crystal {table.ids[longest]!r}: {error}") from error
-    return Samples(samples, lengths)
+    samples = make() if cache is None else cached_samples(cache, view, table.crystals, make)
+    return Samples(samples, view.sizes(samples))
+
+
+def _check_facet(table: Table, view: View) -> None:
+    """Refuse a table with rows that lack what a view reads; names them."""
+    lacking = [
+        name
+        for name, crystal in zip(table.ids, table.crystals, strict=True)
+        if not crystal.has(view.facet)
+    ]
+    if lacking:
+        shown = ", ".join(map(repr, lacking[:_SHOWN])) + (", ..." if len(lacking) > _SHOWN else "")
+        raise InputError(
+            f"{len(lacking)} of {len(table)} rows lack the {view.facet} of their crystal, which "
+            f"the encoder reads: {shown}; give what is missing, leave these rows out, or take an "
+            "encoder that reads what is there"
+        )
 
 
 def fold_rows(

@@ -53,7 +53,7 @@ def overfit_labels(
     options = options or FinetuneOptions()
     check_devices(options, resume=False)
     tasks = with_classes(tuple(tasks) or options.tasks, table.classes)
-    start = make_start(options, model, tasks, table.dialect)
+    start = make_start(options, model, tasks, table.strings)
     check_served(tasks, start.architecture)
     check_tasks(table, tasks)
     labelled = with_a_label(table, np.arange(len(table)), tasks)

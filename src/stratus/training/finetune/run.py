@@ -75,7 +75,7 @@ def finetune(
     check_devices(options, resume=False)
     if options.strategy == "fsdp":
         raise InputError("strategy fsdp is for pre-training; use ddp, or leave strategy out")
-    start = make_start(options, model, tasks, table.dialect)
+    start = make_start(options, model, tasks, table.strings)
     check_served(tasks, start.architecture)
     check_tasks(table, tasks)
     _check_folds(folds)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from stratus.crystals.facets import USUAL_STRINGS, Facet, ReadFacet
 from stratus.encoders.table import (
-    ARCHITECTURES,
     DEFAULT_ENCODER,
     DEFAULT_PRESET,
     architecture,
@@ -25,10 +25,9 @@ from stratus.models.model import Model
 from stratus.models.net import Net
 from stratus.names import pick
 from stratus.physics.laws import LAWS
-from stratus.scope import Dialect
 from stratus.tasks.by import ByGradient
 from stratus.tasks.task import of_a_law
-from stratus.views.table import view as make_view
+from stratus.views.table import view_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +57,6 @@ class Start:
         architecture: name of the design.
         config: its sizes.
         view: how it sees a crystal.
-        dialect: of the strings that it reads.
         members: the nets of the model that is given, of which each new one takes one, in turn;
             none where weights are fresh.
         card: of the model that is given; None where there is none.
@@ -70,7 +68,6 @@ class Start:
     architecture: str
     config: Any
     view: View
-    dialect: Dialect = Dialect.ORBIT
     members: tuple[Net, ...] = ()
     card: Card | None = None
     kept: frozenset[str] = frozenset()
@@ -145,12 +142,14 @@ class Start:
         return {name: given[name] for name in sorted(self.kept)}
 
 
-def default_model(options: FinetuneOptions, dialect: Dialect) -> tuple[Model | None, str]:
+def default_model(
+    options: FinetuneOptions, strings: str | None = USUAL_STRINGS
+) -> tuple[Model | None, str]:
     """Return the model to start from where none is named: the bundled one, if it is as asked for.
 
     Args:
         options: of the run.
-        dialect: of the strings that are to be read.
+        strings: how the strings that are to be read are written.
 
     Returns:
         the model, or None with the reason in words.
@@ -160,7 +159,7 @@ def default_model(options: FinetuneOptions, dialect: Dialect) -> tuple[Model | N
     except InputError:
         return None, "no model comes with this installation"
     try:
-        _check(options, model, dialect)
+        _check(options, model, strings)
     except InputError as error:
         return None, str(error).partition(";")[0]
     return model, ""
@@ -170,7 +169,7 @@ def make_start(
     options: FinetuneOptions,
     model: Model | None,
     tasks: Sequence[Task] = (),
-    dialect: Dialect = Dialect.ORBIT,
+    strings: str | None = USUAL_STRINGS,
 ) -> Start:
     """Return where to start.
 
@@ -179,40 +178,67 @@ def make_start(
         model: a loaded bundle, or None. Of its members those that learned from the same rows as
             the first are taken, so that they have the same normalisers.
         tasks: what is to be learned; heads are kept for these.
-        dialect: of the strings that it is to read.
+        strings: how the strings that it is to read are written; None where there are none.
 
     Raises:
-        stratus.errors.InputError: the model or the encoder does not read the dialect, the model is
+        stratus.errors.InputError: the model or the encoder does not read such strings, the model is
             not what the options say, or a head that is to be kept is for something else; the
             message names what differs.
     """
-    if options.hide and dialect != Dialect.ORBIT:
-        raise InputError(
-            f"crystals can be shown in part in the {Dialect.ORBIT} dialect alone, and the table is "
-            f"in the {dialect} dialect; leave hide out"
-        )
     if model is None:
         if options.keep_heads:
             raise InputError("heads can be kept of a model only; give one, or leave keep_heads out")
-        return _from_scratch(options, dialect)
+        return _hideable(_from_scratch(options, strings), options)
     model = getattr(model, "model", model)  # of a predictor
     if not isinstance(model, Model):
         raise InputError(
             f"a {type(model).__name__} is no model; load one with stratus.load(folder), or give "
             "None to start from scratch"
         )
-    _check(options, model, dialect)
-    return Start(
+    _check(options, model, strings)
+    start = Start(
         architecture=model.architecture,
         config=_config(options, model),
         view=model.view,
-        dialect=dialect,
         members=tuple(each for each in model.members if each.group == model.members[0].group),
         card=model.card,
         kept=_kept(model, tasks) if options.keep_heads else frozenset(),
         domain=model.domain,
         seen=model.seen,
     )
+    return _hideable(start, options)
+
+
+def _hideable(start: Start, options: FinetuneOptions) -> Start:
+    """Refuse to show crystals in part to an encoder that does not see strings of that kind."""
+    if options.hide and start.view.reads.strings != USUAL_STRINGS:
+        raise InputError(
+            f"crystals can be shown in part as strings of the kind {USUAL_STRINGS!r} alone, and "
+            f"{start.architecture} reads {_in_words(start.view.reads)} here; leave hide out"
+        )
+    return start
+
+
+def read_facet(
+    options: FinetuneOptions, model: Model | None, strings: str | None = None
+) -> ReadFacet:
+    """Return what of crystals is to be read for a run, before anything is read.
+
+    Args:
+        options: of the run.
+        model: what it starts from; None where it starts from fresh weights.
+        strings: how strings are written, if that is asked for.
+    """
+    if model is not None:
+        reads = model.view.reads
+    else:
+        facet = view_class(architecture(options.encoder or DEFAULT_ENCODER).view).facet
+        reads = ReadFacet(facet, None if facet is Facet.ATOMS else USUAL_STRINGS)
+    return reads if strings is None or reads.strings is None else reads._replace(strings=strings)
+
+
+def _in_words(reads: ReadFacet) -> str:
+    return str(reads.facet) if reads.strings is None else f"{reads.facet} ({reads.strings})"
 
 
 def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
@@ -267,18 +293,14 @@ def _layers(task: Task) -> int | None:
     return None if isinstance(task.by, ByGradient) else task.by.layers
 
 
-def _from_scratch(options: FinetuneOptions, dialect: Dialect) -> Start:
-    kind, words = architecture(options.encoder or DEFAULT_ENCODER), dialect.vocabulary
-    if dialect not in kind.dialects:
-        able = [one.name for one in ARCHITECTURES.values() if dialect in one.dialects]
-        raise InputError(
-            f"the table is in the {dialect} dialect, which {kind.name} does not read; set encoder "
-            f"to {' or '.join(able)}"
-        )
-    sizes = {"vocabulary_size": len(words)} if "vocabulary_size" in kind.config.model_fields else {}
+def _from_scratch(options: FinetuneOptions, strings: str | None) -> Start:
+    kind = architecture(options.encoder or DEFAULT_ENCODER)
+    of_view, written = view_class(kind.view), strings or USUAL_STRINGS
+    fields = kind.config.model_fields
+    sizes = {k: v for k, v in of_view.encoder_values(written).items() if k in fields}
     preset = options.preset or DEFAULT_PRESET
     config: Any = configure(kind.name, preset, **sizes | options.model)
-    return Start(kind.name, config, make_view(kind.view, words, config.max_length), dialect)
+    return Start(kind.name, config, of_view.of_encoder(config, written))
 
 
 def _config(options: FinetuneOptions, model: Model) -> Any:
@@ -288,19 +310,16 @@ def _config(options: FinetuneOptions, model: Model) -> Any:
     return read_config(model.architecture, config.model_dump() | asked) if asked else config
 
 
-def _check(options: FinetuneOptions, model: Model, dialect: Dialect) -> None:
+def _check(options: FinetuneOptions, model: Model, strings: str | None) -> None:
     who = f"the model {model.card.name!r}"
     kind = architecture(model.architecture)
-    if model.dialect != dialect:
+    reads = model.view.reads
+    if reads.strings is not None and strings is not None and reads.strings != strings:
         raise InputError(
-            f"{who} reads the {model.dialect} dialect, but the table is in the {dialect} dialect; "
-            f"read the table with dialect {model.dialect}, or take a model that was trained on "
-            f"{dialect}"
+            f"{who} reads strings of the kind {reads.strings!r}, but the table has those of the "
+            f"kind {strings!r}; read the table with --dialect {reads.strings}, or take a model "
+            f"that was trained on {strings!r}"
         )
-    if dialect == Dialect.ORBIT and model.vocabulary != dialect.vocabulary:
-        raise InputError(f"{who} has another vocabulary than the {dialect} dialect; train it again")
-    if model.view.name != kind.view:
-        raise InputError(f"{who} has the view {model.view.name!r}, but {kind.name} {kind.view!r}")
     if options.encoder is not None and options.encoder != kind.name:
         raise InputError(
             f"{who} is of the architecture {kind.name}, but encoder is {options.encoder}; leave "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stratus.scope.vocabulary import number_words
+from stratus.crystals.composition import number_words
 
 GROUPS = ("i1 aODD aDOD bOOO cOOO dOOO eOOO", "i0", "i1", "i1 cODD")
 ELEMENTS = ("H", "Li", "O", "Na", "Cl", "Fe", "Sb", "Og")

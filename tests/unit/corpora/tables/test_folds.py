@@ -12,7 +12,8 @@ from stratus.corpora.tables.folds import Fold, from_column, kfold, without_test
 from stratus.corpora.tables.table import Kind, Table
 from stratus.errors import InputError
 from stratus.scope import Scope
-from stratus.scope.partial import Known, hide, write_partial
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide, write_partial
 
 METALS = ("Li", "Na", "K", "Rb", "Cs")
 ANIONS = ("F", "Cl", "Br", "I")
@@ -246,7 +247,7 @@ def test_twins_that_are_partial_crystals_are_counted_by_formula_and_group():
 def test_rows_of_one_formula_stay_together_where_some_are_partial():
     salt = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
     others = [write_partial({name: 1}) for name in ("K", "Li", "Rb", "Cs", "Fe", "Co")]
-    table = partial((salt, hide(salt, Known.SPACE_GROUP), hide(salt, Known.FORMULA), *others))
+    table = partial((salt, hide(salt, Detail.SPACE_GROUP), hide(salt, Detail.FORMULA), *others))
     for seed in range(5):
         for fold in kfold(table, 3, seed):
             assert check_disjoint(fold, table).test_formula == 0

@@ -13,7 +13,7 @@ from stratus.corpora.tables.reading import read_labelled
 from stratus.corpora.tables.table import Kind
 from stratus.errors import InputError
 from stratus.scope import Scope
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 
 SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
 
@@ -43,7 +43,7 @@ def test_targets_are_the_union_and_absent_labels_are_absent(gaps, heats):
     )
     assert table.targets == ("gap", "heat")
     np.testing.assert_array_equal(table.labels, [[5, np.nan], [np.nan, np.nan], [np.nan, -3]])
-    assert table.known == (Known.WHOLE, Known.WHOLE, Known.FORMULA)
+    assert table.known == (Detail.WHOLE, Detail.WHOLE, Detail.FORMULA)
     assert table.rows_in == 4
     assert [r.id for r in table.rejects] == ["c"]
 

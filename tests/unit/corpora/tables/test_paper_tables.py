@@ -13,7 +13,7 @@ from stratus.corpora.tables.joining import join_tables
 from stratus.corpora.tables.reading import read_crystals, read_labelled
 from stratus.errors import InputError
 from stratus.scope import Dialect, Scope, ScopeOptions
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 
 PAPER = ScopeOptions(dialect="paper")
 SULVANITE = "0 4 b O O O c O O O d O O O l O O O 0 | 1a 3d 4e | Ta 0.12 Cu 0.38 S 0.5"
@@ -36,7 +36,7 @@ def table(tmp_path):
 def test_its_crystals_are_whole_but_their_cells_unknown(table):
     assert table.dialect is Dialect.PAPER
     assert table.scopes == (SULVANITE, SALT, TURNED)
-    assert table.known == (Known.WHOLE,) * 3
+    assert table.known == (Detail.WHOLE,) * 3
     assert not table.is_partial
     assert table.n_atoms.tolist() == table.formula_atoms.tolist() == [0, 0, 0]
     assert table.groups[1] == SALT[: SALT.index(" | ")]

@@ -29,7 +29,7 @@ from stratus.studies.attention.reading import attend, gradient_times_input, roll
 from stratus.studies.attention.study import AttentionOptions, study
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import make_task
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 TEXTS = [
     "i1 bOOO gDDD cDDD | Ti 2a O 4f | O 2 Ti 1 | 6",

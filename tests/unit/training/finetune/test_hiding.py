@@ -18,7 +18,8 @@ from stratus.models.values import predict_nets
 from stratus.objectives.hiding import KINDS, Hiding
 from stratus.objectives.supervised import LabelledRows, Supervised
 from stratus.scope import vocabulary
-from stratus.scope.partial import Known, hide
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import make_task
 from stratus.training.epochs import plan_epoch
@@ -26,7 +27,7 @@ from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.start import make_start
 from stratus.training.fit import fit
 from stratus.training.loader import Endless, Loader
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 SEQUENCE = view("sequence", vocabulary(), 512)
 
@@ -39,7 +40,7 @@ def hiding(texts, share, seed=0, seen=SEQUENCE):
 @pytest.mark.parametrize("name", ["sequence", "orbit-set", "composition"])
 def test_a_hidden_row_is_the_hidden_string(made, name):
     seen = view(name, vocabulary(), 512)
-    texts = [*made.scopes, *(hide(text, kind) for text in made.scopes[:9] for kind in Known)]
+    texts = [*made.scopes, *(hide(text, kind) for text in made.scopes[:9] for kind in Detail)]
     shown = hiding(texts, 0.7, seen=seen)
     kinds = shown.kinds(0)
     assert set(kinds.tolist()) == {0, 1, 2}
@@ -130,7 +131,7 @@ def formulas_to_test(seed: int = 0) -> Table:
     ]  # fmt: skip
     return Table(
         ids=tuple(f"c{k}" for k in range(400)),
-        scopes=(*texts[:300], *(hide(text, Known.FORMULA) for text in texts[300:])),
+        scopes=(*texts[:300], *(hide(text, Detail.FORMULA) for text in texts[300:])),
         n_atoms=n_atoms,
         targets=("y",),
         kinds=(Kind.REGRESSION,),
@@ -152,7 +153,7 @@ def error_on_formulas(table: Table, share: float) -> float:
     targets = normaliser.normalise(labels, here)
 
     def part(a, b):
-        sizes, labels = start.view.lengths(samples[a:b]), {"y": targets[a:b]}
+        sizes, labels = start.view.sizes(samples[a:b]), {"y": targets[a:b]}
         return LabelledRows(start.view, samples[a:b], sizes, labels, {"y": here[a:b]})
 
     generator = torch.Generator().manual_seed(0)

@@ -11,7 +11,8 @@ from stratus.corpora.tables.folds import Fold
 from stratus.corpora.tables.joining import join_tables
 from stratus.errors import InputError
 from stratus.scope import Dialect
-from stratus.scope.partial import Known, hide
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide
 from stratus.tasks.task import make_task
 from stratus.training.finetune.labels import check_tasks, fold_rows, labels_of, read_samples
 from stratus.training.finetune.options import FinetuneOptions
@@ -97,7 +98,7 @@ def test_a_crystal_that_is_too_long_is_named(made):
 def test_a_label_of_a_cell_on_a_partial_crystal_names_the_row(made, tasks):
     n_atoms = made.n_atoms.copy()
     n_atoms[5] = 0
-    scopes = (*made.scopes[:5], hide(made.scopes[5], Known.FORMULA), *made.scopes[6:])
+    scopes = (*made.scopes[:5], hide(made.scopes[5], Detail.FORMULA), *made.scopes[6:])
     table = dataclasses.replace(made, n_atoms=n_atoms, scopes=scopes)
     check_tasks(table, [tasks[0], *tasks[2:]])
     with pytest.raises(InputError, match=r"heat is a target per cell.*id 'c5'.*formula is known"):

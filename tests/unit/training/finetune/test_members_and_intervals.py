@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import stratus
-from stratus.scope.partial import Known
+from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import intervals, moments
 from stratus.training.finetune import fold as fold_module
 from stratus.training.finetune.calibrating import LEVELS, Coverage, pooled, rows_by_kind
@@ -64,9 +64,9 @@ def test_intervals_are_those_of_the_folds_own_calibration(three, made, fold, tas
     assert set(found.calibration) == {"gap", "heat"}
     for task in tasks[:2]:
         here = ~np.isnan(labels_of(made, task)[fold.validation])
-        assert found.calibration[task.name][Known.WHOLE].rows == here.sum()
+        assert found.calibration[task.name][Detail.WHOLE].rows == here.sum()
         mu, sigma = moments([each.values for each in of_members[task.name]])
-        measured = found.coverage[task.name][Known.WHOLE]
+        measured = found.coverage[task.name][Detail.WHOLE]
         assert measured.levels == LEVELS
         truth = labels_of(made, task)[fold.test]
         there = ~np.isnan(truth)
@@ -85,7 +85,7 @@ def test_intervals_are_those_of_the_folds_own_calibration(three, made, fold, tas
 
 
 def test_with_few_validation_rows_high_levels_are_infinite(three):
-    measured = three[0].folds[0].coverage["gap"][Known.WHOLE]
+    measured = three[0].folds[0].coverage["gap"][Detail.WHOLE]
     assert measured.calibration_rows < 18
     assert measured.mean_width[-1] is None
     assert measured.coverage[-1] == 1.0
@@ -130,11 +130,11 @@ def test_hidden_rows_are_calibrated_for_what_is_left_of_them(made, fold, gap, ta
     found = finetune(made, [fold], tasks[:2], quick(epochs=1, hide=0.5)).folds[0]
     here = ~np.isnan(labels_of(made, gap)[fold.validation])
     assert {kind: s.rows for kind, s in found.calibration["gap"].items()} == dict.fromkeys(
-        Known, here.sum()
+        Detail, here.sum()
     )
-    assert set(found.coverage["gap"]) == set(Known)
-    assert set(found.coverage["heat"]) == {Known.WHOLE}  # per cell, whose atoms are not known
-    maes = [found.coverage["gap"][kind].mae for kind in Known]
+    assert set(found.coverage["gap"]) == set(Detail)
+    assert set(found.coverage["heat"]) == {Detail.WHOLE}  # per cell, whose atoms are not known
+    maes = [found.coverage["gap"][kind].mae for kind in Detail]
     assert len(set(maes)) == 3
 
 
@@ -143,7 +143,7 @@ def test_a_row_stands_for_what_tells_less_only_when_rows_are_hidden(made):
 
     from stratus.scope.partial import hide
 
-    kinds = [Known.WHOLE, Known.SPACE_GROUP, Known.FORMULA, Known.WHOLE]
+    kinds = [Detail.WHOLE, Detail.SPACE_GROUP, Detail.FORMULA, Detail.WHOLE]
     atoms = np.array([made.n_atoms[0], 0, 0, made.n_atoms[3]])
     four = dataclasses.replace(
         made,
@@ -157,7 +157,7 @@ def test_a_row_stands_for_what_tells_less_only_when_rows_are_hidden(made):
         rows = rows_by_kind(four, np.arange(4), hiding=hiding)
         return {kind: chosen.tolist() for kind, chosen in rows.items()}
 
-    whole, group, formula = Known
+    whole, group, formula = Detail
     assert found(hiding=False) == {whole: [0, 3], group: [1], formula: [2]}
     assert found(hiding=True) == {whole: [0, 3], group: [0, 1, 3], formula: [0, 1, 2, 3]}
 

@@ -18,7 +18,8 @@ from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.bundle_copy import keep_tasks
 from stratus.physics import debye
-from stratus.scope.partial import Known, hide
+from stratus.crystals.facets import Detail
+from stratus.scope.partial import hide
 from stratus.tasks.by import ByHead
 from stratus.tasks.losses import row_losses, task_sums
 from stratus.tasks.targets import parse_target
@@ -119,10 +120,10 @@ def test_curves_are_calibrated_per_atom_for_each_kind_of_crystal(learned, labell
     }
     groups = curves["cv"][1].groups
     assert set(groups) == {fold.name for fold in result.folds}
-    assert all(set(kinds) == set(Known) for kinds in groups.values())  # of cells as well
-    assert set(model.calibration.tasks["cv@300K"][result.folds[0].name]) == {Known.WHOLE}
+    assert all(set(kinds) == set(Detail) for kinds in groups.values())  # of cells as well
+    assert set(model.calibration.tasks["cv@300K"][result.folds[0].name]) == {Detail.WHOLE}
     text = labelled.scopes[0]
-    for shown in (text, hide(text, Known.FORMULA)):
+    for shown in (text, hide(text, Detail.FORMULA)):
         found = Predictor(model).curves(shown, [0.0, 100.0, 300.0], interval=0.5)
         for name in ("cv", "u", "s"):
             curve = found.curves[name]

@@ -16,7 +16,7 @@ from stratus.scope import Dialect, vocabulary
 from stratus.scope.vocabulary import Vocabulary
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.start import make_start
-from stratus.views.table import view
+from stratus.views.token_view import token_view as view
 
 CARD = Card(
     name="before",
