@@ -21,6 +21,7 @@ from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.scope import Vocabulary, vocabulary
+from stratus.views.token_view import token_view as view
 
 NAMES = [
     "MANIFEST.json", "card.yaml", "metrics.json", "model.json", "vocabulary.json",
@@ -48,9 +49,7 @@ def _whole(tmp_path_factory) -> Path:
             )
         ],
         architecture="orbit-set",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=64,
+        view=view("orbit-set", vocabulary(), 64),
         card=card,
         metrics={"accuracy": 0.5},
     )

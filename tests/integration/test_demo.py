@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import stratus
+from stratus.crystals.facets import Detail
 from stratus.encoders.table import architecture
 from stratus.heads.property import make_property_head
 from stratus.models.bundle import save_bundle
@@ -20,10 +21,10 @@ from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.plots.interval_bar import Predicted, rounded
 from stratus.scope import vocabulary
-from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import Calibration, Scores
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
+from stratus.views.token_view import token_view as view
 
 
 def predicted(value, std, lo=None, hi=None):
@@ -123,8 +124,7 @@ def bundle(tmp_path):
         intended_use="Tests.", limits="Everything else.",
     )  # fmt: skip
     save_bundle(
-        tmp_path / "bundle", members=members, architecture="orbit-set", dialect="orbit",
-        vocabulary=vocabulary(), max_length=48, card=card, calibration=calibration,
+        tmp_path / "bundle", members=members, architecture="orbit-set", view=view("orbit-set", vocabulary(), 48), card=card, calibration=calibration,
     )  # fmt: skip
     return tmp_path / "bundle"
 

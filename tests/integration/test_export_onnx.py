@@ -82,8 +82,6 @@ def make_model(name: str, members: int = 2) -> Model:
     return Model(
         members=tuple(made),
         view=view(kind.view, vocabulary(), config.max_length),
-        vocabulary=vocabulary(),
-        dialect="orbit",
         card=CARD,
         architecture=name,
     )
@@ -245,9 +243,7 @@ def test_one_member_can_be_written_and_heads_without_a_property_are_left_out(
         tmp_path / "bundle",
         members=members,
         architecture="orbit-set",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=model.view.max_length,
+        view=view("orbit-set", vocabulary(), model.view.max_length),
         card=CARD,
     )
     words = ["model", "export", "bundle", "-o", "one.onnx", "--member", "1", "--opset", "20"]

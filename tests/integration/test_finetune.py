@@ -17,6 +17,7 @@ from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
 from stratus.inference.predictor import Predictor
+from stratus.scope.dialects import Dialect
 from stratus.tasks.measurements import measure
 from stratus.tasks.predictions import predict
 from stratus.tasks.task import make_task
@@ -52,8 +53,7 @@ def _table() -> Table:
     n_atoms = np.array([one.n_atoms for one in crystals.values()], dtype=np.int64)
     table = Table(
         ids=tuple(f"c{k}" for k in range(ROWS)),
-        scopes=tuple(crystals),
-        n_atoms=n_atoms,
+        crystals=Dialect.ORBIT.crystals(tuple(crystals), n_atoms),
         targets=("gap", "heat", "metal"),
         kinds=(Kind.REGRESSION, Kind.REGRESSION, Kind.BINARY),
         labels=np.zeros((ROWS, 3)),

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from stratus.crystals.composition import number_words
 from stratus.crystals.elements import NUMBERS
 from stratus.encoders.roost import Roost, RoostConfig
 from stratus.encoders.table import configure
 from stratus.scope import vocabulary
-from stratus.crystals.composition import number_words
 from stratus.views.token_view import token_view as view
 
 pytest.importorskip("aviary.roost.model", reason="aviary-models, a tool of developers, is absent")

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from stratus.corpora.documents import read_json, read_yaml
+from stratus.crystals.facets import Detail
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.files import sealed
@@ -34,7 +35,6 @@ from stratus.models.listing import list_bundles
 from stratus.models.net import Net
 from stratus.models.seen import SeenFormulas
 from stratus.scope import vocabulary
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import partial_scope
 from stratus.tasks.conformal import Calibration, calibrate
 from stratus.tasks.domain import Domain, Learned
@@ -64,9 +64,7 @@ def whole(tmp_path_factory) -> Path:
         folder,
         members=[Net(kind.build(config, generator), {"gap": head})],
         architecture="orbit-set",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=64,
+        view=view(VIEWNAME, vocabulary(), 64),
         card=Card(
             name="n", summary="s", licence_code="MIT", licence_weights="MIT", intended_use="u",
             limits="l",

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import stratus
 from stratus.crystals.elements import SYMBOLS
+from stratus.crystals.facets import Detail
 from stratus.crystals.synthesis import random_orbits
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.physics.quantities import GAS_CONSTANT
 from stratus.scope import Scope
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import hide, known
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.contents import contents_of

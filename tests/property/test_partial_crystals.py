@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from stratus.crystals.composition import reduced_formula
 from stratus.crystals.elements import SYMBOLS
+from stratus.crystals.facets import Detail
 from stratus.crystals.formula import read_formula
 from stratus.crystals.synthesis import random_orbits
 from stratus.errors import InputError
 from stratus.scope import Scope, vocabulary
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import check_partial, hide, known, partial_scope, write_partial
 from stratus.views.token_view import token_view as view
 

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stratus
+from stratus.crystals.composition import number_words
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.entry import Entry
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import ScopeSyntaxError
 from stratus.scope import PaperScope, Scope, vocabulary
-from stratus.crystals.composition import number_words
 
 numbers = st.integers(1, 230)
 seeds = st.integers(0, 2**32 - 1)

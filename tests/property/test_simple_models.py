@@ -19,6 +19,7 @@ from stratus.crystals.element_properties import (
     property_table,
 )
 from stratus.crystals.elements import NUMBERS, SYMBOLS
+from stratus.scope.dialects import Dialect
 from stratus.training import kernel_ridge
 from stratus.training.kernel_ridge import kernel_values, kernel_weights
 from stratus.training.simple_models import BOOSTING, learned_from, predict_simple
@@ -127,8 +128,9 @@ def test_boosting_learns_from_what_elements_are_and_not_from_their_names(kind, m
         labels = (labels > 1.5).astype(np.float64)
     table = Table(
         ids=tuple(texts),
-        scopes=tuple(f"i0 | {t.split()[0]} 1a O 1a | {t} | 2" for t in texts),
-        n_atoms=np.full(len(texts), 2),
+        crystals=Dialect.ORBIT.crystals(
+            tuple(f"i0 | {t.split()[0]} 1a O 1a | {t} | 2" for t in texts), np.full(len(texts), 2)
+        ),
         targets=("y",),
         kinds=(Kind.REGRESSION,),
         labels=labels[:, np.newaxis],

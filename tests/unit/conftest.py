@@ -22,13 +22,13 @@ def law_bundle(tmp_path_factory) -> Path:
     import numpy as np
     import torch
 
+    from stratus.crystals.facets import Detail
     from stratus.encoders.table import architecture
     from stratus.heads.law import make_law_head
     from stratus.models.bundle import save_bundle
     from stratus.models.card import Card
     from stratus.models.net import Net
     from stratus.scope import vocabulary
-    from stratus.crystals.facets import Detail
     from stratus.tasks.by import ByLaw
     from stratus.tasks.conformal import Calibration, CurvePoint, calibrate
     from stratus.tasks.normalise import Normaliser
@@ -58,9 +58,7 @@ def law_bundle(tmp_path_factory) -> Path:
         folder,
         members=members,
         architecture="orbit-set",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=64,
+        view=view(VIEWNAME, vocabulary(), 64),
         card=Card(
             name="tiny", summary="Nothing.", licence_code="MIT", licence_weights="MIT",
             intended_use="Tests.", limits="All.",

@@ -202,7 +202,6 @@ CGCNN: Final = Architecture(
     build=Cgcnn,
     presets=_PRESETS,
     view="graph",
-    dialects=(),
     gives=frozenset({Gives.CRYSTAL, Gives.PARTS}),
     numerics=1,
 )

@@ -11,11 +11,18 @@ from stratus.crystals.facets import Crystal, Detail
 from stratus.errors import InputError
 from stratus.scope.orbit import Scope
 from stratus.scope.paper import PaperScope, paper_group, paper_vocabulary, read_shares
-from stratus.scope.partial import BETWEEN, UNKNOWN, check_partial, group_number, read_amounts
+from stratus.scope.partial import (
+    BETWEEN,
+    UNKNOWN,
+    check_partial,
+    group_number,
+    known,
+    read_amounts,
+)
 from stratus.scope.vocabulary import vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from stratus.scope.vocabulary import Vocabulary
 
@@ -55,6 +62,19 @@ class Dialect(StrEnum):
                 f"dialect alone, and {self} is read here"
             )
         return self.crystal(text, detail=check_partial(text))
+
+    def crystals(self, texts: Iterable[str], n_atoms: Iterable[int]) -> tuple[Crystal, ...]:
+        """Return what right strings tell of crystals, whole or partial.
+
+        Args:
+            texts: n strings.
+            n_atoms: n numbers of atoms in primitive cells; 0 where they are unknown.
+        """
+        partial = self is Dialect.ORBIT
+        return tuple(
+            self.crystal(text, int(n), known(text) if partial and not n else Detail.WHOLE)
+            for text, n in zip(texts, n_atoms, strict=True)
+        )
 
     def crystal(
         self,

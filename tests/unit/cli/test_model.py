@@ -46,9 +46,7 @@ def models(tmp_path) -> Path:
             tmp_path / name,
             members=[Net(kind.build(config, torch.Generator()))],
             architecture=name,
-            dialect="orbit",
-            vocabulary=vocabulary(),
-            max_length=64,
+            view=view(VIEWNAME, vocabulary(), 64),
             card=card,
         )
     return tmp_path

@@ -39,9 +39,7 @@ def bundle(tmp_path_factory) -> Path:
         folder,
         members=members,
         architecture="cloud",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=128,
+        view=view(VIEWNAME, vocabulary(), 128),
         card=Card(
             name="tiny",
             summary="Nothing.",

@@ -31,9 +31,7 @@ def save(folder, max_length: int = 20) -> Roost:
         folder,
         members=[Net(encoder)],
         architecture="roost",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=max_length,
+        view=view(VIEWNAME, vocabulary(), max_length),
         card=CARD,
     )
     return encoder

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 import stratus
+from stratus.crystals.facets import Detail
 from stratus.encoders.table import architecture
 from stratus.heads.property import make_property_head
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.scope import vocabulary
-from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import Calibration, calibrate
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
@@ -60,9 +60,7 @@ def save(folder: Path, *, heads: bool = True, max_length: int = 64) -> Path:
         folder,
         members=members,
         architecture="orbit-set",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=max_length,
+        view=view(VIEWNAME, vocabulary(), max_length),
         card=CARD,
         calibration=Calibration(tasks={"gap": {"a": known, "b": known}}) if heads else None,
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from stratus.crystals.facets import Detail
 from stratus.encoders.encoding import Encoding
 from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError
@@ -18,7 +19,6 @@ from stratus.models.net import Net
 from stratus.physics import debye
 from stratus.physics.bounds import harmonic_bounds
 from stratus.physics.quantities import GAS_CONSTANT
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import partial_scope
 from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.conformal import Calibration, CurvePoint, calibrate
@@ -67,9 +67,7 @@ def make_bundle(folder, law="mixture", groups=("a", "a", "b"), calibration=None)
         folder,
         members=members,
         architecture="orbit-set",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=64,
+        view=view(VIEWNAME, vocabulary(), 64),
         card=Card(
             name="made",
             summary="Fresh weights.",

@@ -70,9 +70,7 @@ def test_a_loaded_model_can_be_saved_again(bundles, tmp_path, card):
         tmp_path / "again",
         members=model.members,
         architecture=model.architecture,
-        dialect=model.dialect,
-        vocabulary=model.vocabulary,
-        max_length=model.view.max_length,
+        view=model.view,
         card=card,
         metrics=model.metrics,
     )

@@ -8,6 +8,7 @@ import shutil
 import pytest
 import torch
 
+from stratus.crystals.facets import Detail
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.files.sealed import SealError, sealing
@@ -15,7 +16,6 @@ from stratus.heads.property import make_property_head
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.listing import list_bundles
 from stratus.models.net import Net
-from stratus.crystals.facets import Detail
 from stratus.tasks.conformal import Calibration, Scores
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task

@@ -6,9 +6,9 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 import stratus
+from stratus.crystals.composition import number_words
 from stratus.errors import InputError, ScopeSyntaxError
 from stratus.scope import Role, Scope, vocabulary
-from stratus.crystals.composition import number_words
 
 ROCK_SALT = "i1 aODD aDOD bOOO cOOO dOOO eOOO | Na 4a Cl 4b | Na 1 Cl 1 | 2"
 

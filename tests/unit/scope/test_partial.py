@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Scope, vocabulary
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import hide, known, partial_scope, write_partial
 
 SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))

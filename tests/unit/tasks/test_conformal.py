@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from stratus.errors import InputError
 from stratus.crystals.facets import Detail
+from stratus.errors import InputError
 from stratus.tasks.conformal import (
     MOST_SCORES,
     Calibration,

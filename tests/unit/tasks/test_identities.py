@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stratus.crystals.elements import NUMBERS
+from stratus.crystals.facets import Detail
 from stratus.scope import Scope
 from stratus.scope.paper import paper_encoding
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import partial_scope
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.contents import contents_of
@@ -125,7 +125,9 @@ def test_a_likely_metal_has_no_gap_and_no_index():
 def test_a_head_that_tells_metals_is_believed_more_than_the_gap(probability, metal):
     made = tasks("band_gap") | {"is_metal": make_task({"column": "is_metal", "kind": "binary"})}
     values = {"band_gap": 0.2, "is_metal": probability}
-    found = imposed(SALT, values, tasks=made, metal_below={Detail.WHOLE: 0.25 if not metal else 0.1})
+    found = imposed(
+        SALT, values, tasks=made, metal_below={Detail.WHOLE: 0.25 if not metal else 0.1}
+    )
     assert (numbers(found, "band_gap")[0] == 0) == metal
 
 

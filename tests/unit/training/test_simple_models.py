@@ -13,6 +13,7 @@ from stratus.corpora.tables.folds import Fold, from_column, kfold
 from stratus.corpora.tables.reading import read_labelled
 from stratus.corpora.tables.table import Kind, Table
 from stratus.errors import InputError
+from stratus.scope.dialects import Dialect
 from stratus.training import kernel_ridge, simple_models
 from stratus.training.row_caps import Capped
 from stratus.training.simple_models import (
@@ -41,8 +42,7 @@ def make(rows: int, seed: int = 0) -> Table:
         texts.append(f"i0 | {a} 1a {b} 1a | {a} {m} {b} {n} | {atoms[-1]}")
     return Table(
         ids=tuple(str(i) for i in range(rows)),
-        scopes=tuple(texts),
-        n_atoms=np.array(atoms),
+        crystals=Dialect.ORBIT.crystals(tuple(texts), np.array(atoms)),
         targets=("y",),
         kinds=(Kind.REGRESSION,),
         labels=np.zeros((rows, 1)),

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import stratus
+from stratus.crystals.facets import Detail
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.crystals.wyckoff import POINT_GROUPS
 from stratus.errors import InputError, ScopeSyntaxError
 from stratus.scope import Scope, vocabulary
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import hide
 from stratus.scope.vocabulary import Role, Vocabulary
 from stratus.views import keys

@@ -20,6 +20,7 @@ from stratus.corpora.tables.reading import read_crystals
 from stratus.corpora.tables.table import Table
 from stratus.errors import InputError
 from stratus.scope import Scope
+from stratus.scope.dialects import Dialect
 from stratus.scope.partial import partial_scope
 
 SHARES = (0.6, 0.2, 0.2)
@@ -43,8 +44,7 @@ def make(rows: int = 200, seed: int = 0) -> Table:
         scopes.append(str(Scope.from_orbits(number, orbits)))
     return Table(
         ids=tuple(f"id{k:03d}" for k in range(rows)),
-        scopes=tuple(scopes),
-        n_atoms=np.full(rows, 2),
+        crystals=Dialect.ORBIT.crystals(tuple(scopes), np.full(rows, 2)),
         targets=(),
         kinds=(),
         labels=np.zeros((rows, 0)),

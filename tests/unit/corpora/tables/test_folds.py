@@ -10,9 +10,10 @@ import pytest
 from stratus.corpora.tables.disjoint import check_disjoint, digest
 from stratus.corpora.tables.folds import Fold, from_column, kfold, without_test
 from stratus.corpora.tables.table import Kind, Table
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Scope
-from stratus.crystals.facets import Detail
+from stratus.scope.dialects import Dialect
 from stratus.scope.partial import hide, write_partial
 
 METALS = ("Li", "Na", "K", "Rb", "Cs")
@@ -29,8 +30,7 @@ def make(rows: int = 60, splits: list[str | None] | None = None) -> Table:
         scopes.append(f"i0 | {a} 1{letter} {x} 1a | {a} 1 {x} 1 | 2")
     return Table(
         ids=tuple(f"id{i:03d}" for i in range(rows)),
-        scopes=tuple(scopes),
-        n_atoms=np.full(rows, 2),
+        crystals=Dialect.ORBIT.crystals(tuple(scopes), np.full(rows, 2)),
         targets=("y",),
         kinds=(Kind.REGRESSION,),
         labels=rng.normal(size=(rows, 1)),

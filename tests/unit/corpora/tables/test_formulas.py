@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from stratus.corpora.tables.reading import read_labelled
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Scope
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import hide, partial_scope
 
 SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))

@@ -11,9 +11,9 @@ from stratus.corpora.tables.joining import join_tables
 from stratus.corpora.tables.read_tables import read_tables
 from stratus.corpora.tables.reading import read_labelled
 from stratus.corpora.tables.table import Kind
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Scope
-from stratus.crystals.facets import Detail
 
 SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
 

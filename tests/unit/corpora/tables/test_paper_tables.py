@@ -11,9 +11,9 @@ from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.tables.grouping import group_names
 from stratus.corpora.tables.joining import join_tables
 from stratus.corpora.tables.reading import read_crystals, read_labelled
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Dialect, Scope, ScopeOptions
-from stratus.crystals.facets import Detail
 
 PAPER = ScopeOptions(dialect="paper")
 SULVANITE = "0 4 b O O O c O O O d O O O l O O O 0 | 1a 3d 4e | Ta 0.12 Cu 0.38 S 0.5"

@@ -8,6 +8,7 @@ import pytest
 from stratus.corpora.tables.duplicates import merge_twins
 from stratus.corpora.tables.table import Kind, Table
 from stratus.errors import InputError
+from stratus.scope.dialects import Dialect
 
 A, B = "i0 | H 1a | H 1 | 1", "i0 | Na 1a | Na 1 | 1"
 
@@ -15,8 +16,7 @@ A, B = "i0 | H 1a | H 1 | 1", "i0 | Na 1a | Na 1 | 1"
 def table(labels: list[list[float]], kind: Kind = Kind.REGRESSION) -> Table:
     return Table(
         ids=("one", "two", "three"),
-        scopes=(A, B, A),
-        n_atoms=np.array([1, 1, 1]),
+        crystals=Dialect.ORBIT.crystals((A, B, A), np.array([1, 1, 1])),
         targets=("x", "y"),
         kinds=(kind, Kind.REGRESSION),
         labels=np.array(labels),

@@ -11,6 +11,7 @@ from stratus import Scope
 from stratus.corpora.tables.folds import kfold
 from stratus.corpora.tables.table import Kind, Table
 from stratus.crystals.wyckoff import wyckoff_positions
+from stratus.scope.dialects import Dialect
 from stratus.tasks.task import Task, make_task
 from stratus.training.finetune.options import make_finetune_options
 
@@ -38,8 +39,7 @@ def made() -> Table:
     n_atoms = np.array([one.n_atoms for one in crystals.values()], dtype=np.int64)
     table = Table(
         ids=tuple(f"c{k}" for k in range(ROWS)),
-        scopes=tuple(crystals),
-        n_atoms=n_atoms,
+        crystals=Dialect.ORBIT.crystals(tuple(crystals), n_atoms),
         targets=("gap", "heat", "metal", "family"),
         kinds=(Kind.REGRESSION, Kind.REGRESSION, Kind.BINARY, Kind.MULTICLASS),
         labels=np.zeros((ROWS, 4)),

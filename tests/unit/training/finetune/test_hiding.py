@@ -10,6 +10,7 @@ import torch
 
 from stratus import Scope
 from stratus.corpora.tables.table import Kind, Table
+from stratus.crystals.facets import Detail
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.errors import InputError
 from stratus.heads.property import make_property_head
@@ -18,7 +19,7 @@ from stratus.models.values import predict_nets
 from stratus.objectives.hiding import KINDS, Hiding
 from stratus.objectives.supervised import LabelledRows, Supervised
 from stratus.scope import vocabulary
-from stratus.crystals.facets import Detail
+from stratus.scope.dialects import Dialect
 from stratus.scope.partial import hide
 from stratus.tasks.normalise import fit_normaliser
 from stratus.tasks.task import make_task
@@ -131,8 +132,9 @@ def formulas_to_test(seed: int = 0) -> Table:
     ]  # fmt: skip
     return Table(
         ids=tuple(f"c{k}" for k in range(400)),
-        scopes=(*texts[:300], *(hide(text, Detail.FORMULA) for text in texts[300:])),
-        n_atoms=n_atoms,
+        crystals=Dialect.ORBIT.crystals(
+            (*texts[:300], *(hide(text, Detail.FORMULA) for text in texts[300:])), n_atoms
+        ),
         targets=("y",),
         kinds=(Kind.REGRESSION,),
         labels=np.array(labels)[:, None],

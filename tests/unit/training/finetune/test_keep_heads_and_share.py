@@ -8,6 +8,7 @@ import torch
 
 from stratus.errors import InputError
 from stratus.models.bundle import load_bundle
+from stratus.scope.dialects import Dialect
 from stratus.tasks.by import ByHead
 from stratus.tasks.task import make_task
 from stratus.training.finetune.fold import with_share
@@ -117,8 +118,7 @@ def test_a_row_is_in_a_share_whatever_the_order_of_the_table(made, fold):
     turned = dataclasses.replace(
         made,
         ids=tuple(made.ids[k] for k in order),
-        scopes=tuple(made.scopes[k] for k in order),
-        n_atoms=made.n_atoms[order],
+        crystals=Dialect.ORBIT.crystals(tuple(made.scopes[k] for k in order), made.n_atoms[order]),
         labels=made.labels[order],
     )
     moved = dataclasses.replace(fold, train=np.sort(place[fold.train]))

@@ -9,9 +9,9 @@ import pytest
 
 from stratus.corpora.tables.folds import Fold
 from stratus.corpora.tables.joining import join_tables
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Dialect
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import hide
 from stratus.tasks.task import make_task
 from stratus.training.finetune.labels import check_tasks, fold_rows, labels_of, read_samples

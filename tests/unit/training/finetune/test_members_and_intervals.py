@@ -9,6 +9,7 @@ import pytest
 
 import stratus
 from stratus.crystals.facets import Detail
+from stratus.scope.dialects import Dialect
 from stratus.tasks.conformal import intervals, moments
 from stratus.training.finetune import fold as fold_module
 from stratus.training.finetune.calibrating import LEVELS, Coverage, pooled, rows_by_kind
@@ -148,8 +149,9 @@ def test_a_row_stands_for_what_tells_less_only_when_rows_are_hidden(made):
     four = dataclasses.replace(
         made,
         ids=made.ids[:4],
-        scopes=tuple(hide(made.scopes[k], kind) for k, kind in enumerate(kinds)),
-        n_atoms=atoms,
+        crystals=Dialect.ORBIT.crystals(
+            tuple(hide(made.scopes[k], kind) for k, kind in enumerate(kinds)), atoms
+        ),
         labels=made.labels[:4],
     )
 

@@ -10,6 +10,7 @@ import torch
 
 from stratus.corpora.tables.folds import kfold
 from stratus.corpora.tables.table import Kind
+from stratus.crystals.facets import Detail
 from stratus.encoders.encoding import Encoding
 from stratus.errors import InputError
 from stratus.heads.law import LawHead
@@ -18,7 +19,6 @@ from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.bundle_copy import keep_tasks
 from stratus.physics import debye
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import hide
 from stratus.tasks.by import ByHead
 from stratus.tasks.losses import row_losses, task_sums
@@ -151,7 +151,7 @@ def test_a_model_that_keeps_some_tasks_keeps_its_curves(learned, labelled, tmp_p
     assert {each.name.split(":")[0] for each in few.card.metrics} == {"gap", "cv@300K"}
     save_bundle(
         tmp_path / "few", members=few.members, architecture=few.architecture,
-        dialect=few.dialect, vocabulary=few.vocabulary, max_length=few.view.max_length,
+        view=few.view,
         card=few.card, metrics=few.metrics, calibration=few.calibration,
     )  # fmt: skip
     again = load_bundle(tmp_path / "few")

@@ -34,9 +34,7 @@ def model(quick) -> Model:
     return Model(
         members=(Net(start.make_encoder(torch.Generator().manual_seed(5))),),
         view=start.view,
-        vocabulary=vocabulary(),
-        dialect="orbit",
-        card=CARD,
+        DROPPEDcard=CARD,
         architecture="orbit-set",
     )
 
