@@ -40,6 +40,7 @@ from stratus.tasks.conformal import Calibration, calibrate
 from stratus.tasks.domain import Domain, Learned
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
+from stratus.views.token_view import token_view as view
 
 FILES = (
     "card.yaml", "calibration.json", "domain.json", "metrics.json", "model.json",
@@ -64,7 +65,7 @@ def whole(tmp_path_factory) -> Path:
         folder,
         members=[Net(kind.build(config, generator), {"gap": head})],
         architecture="orbit-set",
-        view=view(VIEWNAME, vocabulary(), 64),
+        view=view("orbit-set", vocabulary(), 64),
         card=Card(
             name="n", summary="s", licence_code="MIT", licence_weights="MIT", intended_use="u",
             limits="l",

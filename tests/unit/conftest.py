@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from stratus.views.token_view import token_view as view
+
 
 @pytest.fixture(scope="session", autouse=True)
 def few_boosted_trees():
@@ -58,7 +60,7 @@ def law_bundle(tmp_path_factory) -> Path:
         folder,
         members=members,
         architecture="orbit-set",
-        view=view(VIEWNAME, vocabulary(), 64),
+        view=view("orbit-set", vocabulary(), 64),
         card=Card(
             name="tiny", summary="Nothing.", licence_code="MIT", licence_weights="MIT",
             intended_use="Tests.", limits="All.",

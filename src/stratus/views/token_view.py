@@ -64,7 +64,7 @@ class TokenView(ABC):
     name: ClassVar[str]
     facet: ClassVar[Facet] = Facet.SCOPE
     padded: ClassVar[bool] = True
-    keys: ClassVar[tuple[Key, ...]] = ()
+    keys: ClassVar[Sequence[Key]] = ()
     fields: ClassVar[int]
     """How many tokens one part can stand for, as far as a head tells them apart."""
 

@@ -16,6 +16,7 @@ from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource, Metric
 from stratus.models.net import Net
 from stratus.scope import vocabulary
+from stratus.views.token_view import token_view as view
 
 BUNDLED = Path(_models.__file__).parent / "bundled"
 
@@ -46,7 +47,7 @@ def models(tmp_path) -> Path:
             tmp_path / name,
             members=[Net(kind.build(config, torch.Generator()))],
             architecture=name,
-            view=view(VIEWNAME, vocabulary(), 64),
+            view=view(architecture(name).view, vocabulary(), 64),
             card=card,
         )
     return tmp_path

@@ -20,6 +20,7 @@ from stratus.models.net import Net
 from stratus.scope import vocabulary
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
+from stratus.views.token_view import token_view as view
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def bundle(tmp_path_factory) -> Path:
         folder,
         members=members,
         architecture="cloud",
-        view=view(VIEWNAME, vocabulary(), 128),
+        view=view("sequence", vocabulary(), 128),
         card=Card(
             name="tiny",
             summary="Nothing.",

@@ -13,6 +13,7 @@ from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.scope import vocabulary
+from stratus.views.token_view import token_view as view
 
 TEXTS = ["i0 | H 1a | H 1 | 1", "i0 | H 1a | O 3 Ti 1 Ba 1 | 5"]
 CARD = Card(
@@ -31,7 +32,7 @@ def save(folder, max_length: int = 20) -> Roost:
         folder,
         members=[Net(encoder)],
         architecture="roost",
-        view=view(VIEWNAME, vocabulary(), max_length),
+        view=view("composition", vocabulary(), max_length),
         card=CARD,
     )
     return encoder

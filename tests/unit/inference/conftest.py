@@ -19,6 +19,7 @@ from stratus.scope import vocabulary
 from stratus.tasks.conformal import Calibration, calibrate
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
+from stratus.views.token_view import token_view as view
 
 CARD = Card(
     name="tiny",
@@ -60,7 +61,7 @@ def save(folder: Path, *, heads: bool = True, max_length: int = 64) -> Path:
         folder,
         members=members,
         architecture="orbit-set",
-        view=view(VIEWNAME, vocabulary(), max_length),
+        view=view("orbit-set", vocabulary(), max_length),
         card=CARD,
         calibration=Calibration(tasks={"gap": {"a": known, "b": known}}) if heads else None,
     )

@@ -24,6 +24,7 @@ from stratus.scope.vocabulary import vocabulary
 from stratus.tasks.conformal import Calibration, CurvePoint, calibrate
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
+from stratus.views.token_view import token_view as view
 
 SCOPES = (
     "i1 bOOO gDDD cDDD | Ti 2a O 4f | O 2 Ti 1 | 6",
@@ -67,7 +68,7 @@ def make_bundle(folder, law="mixture", groups=("a", "a", "b"), calibration=None)
         folder,
         members=members,
         architecture="orbit-set",
-        view=view(VIEWNAME, vocabulary(), 64),
+        view=view("orbit-set", vocabulary(), 64),
         card=Card(
             name="made",
             summary="Fresh weights.",

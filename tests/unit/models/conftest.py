@@ -14,7 +14,6 @@ from stratus.heads.masked_tokens import MaskedTokenHead
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, Metric
 from stratus.models.net import Net
-from stratus.scope import vocabulary
 from stratus.views.table import VIEWS
 
 CARD = Card(
@@ -45,9 +44,7 @@ def parts(name: str) -> dict:
             )
         ],
         "architecture": name,
-        "dialect": "orbit",
-        "vocabulary": vocabulary(),
-        "max_length": 48,
+        "view": VIEWS[kind.view].of_encoder(config, "orbit"),
         "card": CARD,
         "metrics": {"test": {"masked accuracy": 0.5}},
     }

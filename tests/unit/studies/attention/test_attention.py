@@ -274,7 +274,7 @@ def test_the_verb_writes_report_table_and_picture(tmp_path):
     model = model_of("orbit-set", property_head=True)
     bundle = tmp_path / "bundle"
     save_bundle(
-        bundle, members=model.members, architecture="orbit-set", view=view(VIEWNAME, vocabulary(), 512), card=CARD,
+        bundle, members=model.members, architecture="orbit-set", view=view("orbit-set", vocabulary(), 512), card=CARD,
     )  # fmt: skip
     table = tmp_path / "strings.csv"
     table.write_text("id,scope\n" + "\n".join(f"{k},{text}" for k, text in enumerate(TEXTS)))

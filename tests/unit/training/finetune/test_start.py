@@ -34,7 +34,7 @@ def model(quick) -> Model:
     return Model(
         members=(Net(start.make_encoder(torch.Generator().manual_seed(5))),),
         view=start.view,
-        DROPPEDcard=CARD,
+        card=CARD,
         architecture="orbit-set",
     )
 
