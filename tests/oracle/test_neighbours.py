@@ -106,3 +106,25 @@ def test_real_crystals_have_the_neighbours_of_the_peers(data_dir, name) -> None:
 def test_strange_cells_have_the_neighbours_of_the_peers() -> None:
     compared = sum(check(lattice, frac) for lattice, frac in made_up_cells())
     assert compared > 40
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_real_crystals_keep_their_neighbours_in_another_cell_and_with_six_decimals(
+    data_dir, name
+) -> None:
+    rng = np.random.default_rng(9)
+    for lattice, frac in real_cells(data_dir, name):
+        counts = counts_of(lattice, frac)
+        change = np.eye(3)
+        for _ in range(4):
+            i, j = rng.choice(3, size=2, replace=False)
+            change[i] += int(rng.integers(-2, 3)) * change[j]
+        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        order = rng.permutation(len(frac))
+        moved = frac[order] @ np.linalg.inv(change) + rng.random(3)
+        assert np.array_equal(counts_of(change @ lattice @ turn, moved), counts[order])
+        assert np.array_equal(counts_of(lattice.round(6), frac.round(6)), counts)
+
+
+def counts_of(lattice, frac):
+    return np.bincount(nearest(lattice, frac, 12, 8.0).centres, minlength=len(frac))
