@@ -18,6 +18,7 @@ from stratus.corpora.tables.folds import from_column, kfold
 from stratus.corpora.tables.read_tables import read_all_crystals, read_tables
 from stratus.corpora.tables.reading import read_crystals
 from stratus.corpora.tables.table import Table
+from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Scope
 from stratus.scope.dialects import Dialect
@@ -142,11 +143,11 @@ def test_times_that_can_not_be_are_refused(times, said):
 
 def test_prototypes_of_partial_crystals_are_refused():
     table = make(3)
-    scopes = (*table.scopes[:2], partial_scope("NaCl"))
-    table = dataclasses.replace(table, scopes=scopes, n_atoms=np.array([2, 2, 0]))
+    salt = Dialect.ORBIT.crystal(partial_scope("NaCl"), detail=Detail.FORMULA)
+    table = dataclasses.replace(table, crystals=(*table.crystals[:2], salt))
     with pytest.raises(InputError, match=r"row 2 .* no prototype is known"):
         by_shares(table, SHARES, 0, group="prototype")
-    twins = dataclasses.replace(table, scopes=(partial_scope("NaCl"),) * 3)
+    twins = dataclasses.replace(table, crystals=(salt,) * 3)
     found = leaks([by_shares(twins, (0.7, 0, 0.3), 0, group="none")], twins)
     assert (found[Key.FORMULA], found[Key.PROTOTYPE]) == (1, 0)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from stratus.corpora.tables.disjoint import check_disjoint, digest
 from stratus.corpora.tables.folds import Fold, from_column, kfold, without_test
 from stratus.corpora.tables.table import Kind, Table
-from stratus.crystals.facets import Detail
+from stratus.crystals.facets import Crystal, Detail
 from stratus.errors import InputError
 from stratus.scope import Scope
 from stratus.scope.dialects import Dialect
@@ -39,24 +37,19 @@ def make(rows: int = 60, splits: list[str | None] | None = None) -> Table:
 
 
 def with_scopes(scopes: tuple[str, ...]) -> Table:
-    table = make(len(scopes))
-    return Table(table.ids, scopes, table.n_atoms, table.targets, table.kinds, table.labels)
+    """Make a table of strings; a row has atoms if its string tells them."""
+    atoms = [0 if scope.endswith("[MASK]") else 2 for scope in scopes]
+    return of(Dialect.ORBIT.crystals(scopes, atoms))
 
 
-def partial(scopes: tuple[str, ...]) -> Table:
-    """Make a table in which a row has atoms if its string tells them."""
-    atoms = np.array([0 if scope.endswith("[MASK]") else 2 for scope in scopes])
-    return dataclasses.replace(with_scopes(scopes), n_atoms=atoms)
+def named(letters: str) -> Table:
+    """Make a table of rows whose strings are letters."""
+    return of(tuple(Crystal({"Na": 1}, letter, n_atoms=1, formula_atoms=1) for letter in letters))
 
 
-def reordered(table: Table, order: np.ndarray) -> Table:
-    def pick(values):
-        return tuple(values[i] for i in order)
-
-    return Table(
-        pick(table.ids), pick(table.scopes), table.n_atoms[order], table.targets, table.kinds,
-        table.labels[order],
-    )  # fmt: skip
+def of(crystals: tuple[Crystal, ...]) -> Table:
+    table = make(len(crystals))
+    return Table(table.ids, crystals, table.targets, table.kinds, table.labels)
 
 
 def as_ids(fold: Fold, table: Table) -> dict[str, set[str]]:
@@ -94,7 +87,7 @@ def test_single_rows_make_folds_of_equal_size():
 def test_the_seed_decides_and_the_order_of_the_rows_does_not():
     table = make()
     order = np.random.default_rng(1).permutation(60)
-    other = reordered(table, order)
+    other = table.take(order)
     for group in ("none", "scope", "composition"):
         mine, theirs = kfold(table, 4, 0, group=group), kfold(other, 4, 0, group=group)
         again = kfold(table, 4, 1, group=group)
@@ -106,7 +99,7 @@ def test_the_seed_decides_and_the_order_of_the_rows_does_not():
 
 def test_a_split_is_the_same_with_every_version_of_every_library():
     assert kfold(10, 5, 0, validation=0.2)[0].parts["test"].tolist() == [3, 9]
-    table = with_scopes(tuple("ABCDABCD"))
+    table = named("ABCDABCD")
     assert digest(kfold(table, 2, 0)[0], table) == (
         "6e2f91b538fcc97e35d16fdc22cc107bda25927dab1228f3ea66e5452442b30b"
     )
@@ -135,7 +128,7 @@ def test_a_split_that_can_not_be_is_refused(arguments, said):
 
 def test_a_group_too_large_for_its_fold_is_refused():
     with pytest.raises(InputError, match="one group holds 37 of 40 rows"):
-        kfold(with_scopes(("A",) * 37 + ("B", "C", "D")), 4, 0)
+        kfold(named("A" * 37 + "BCD"), 4, 0)
 
 
 def test_numbered_folds_are_test_rows_in_turn():
@@ -234,7 +227,7 @@ def test_shared_strings_are_counted_and_refused_if_strict():
 def test_twins_that_are_partial_crystals_are_counted_by_formula_and_group():
     salt, caesium = write_partial({"Na": 1, "Cl": 1}), write_partial({"Cs": 1, "I": 1}, 221)
     whole = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
-    table = partial(
+    table = with_scopes(
         (salt, caesium, "i0 | K 1a | K 1 | 1", salt, whole, caesium, "i1 | K 1a | K 1 | 1")
     )
     fold = Fold("0", np.array([0, 1]), np.array([2]), np.array([3, 4, 5, 6]))
@@ -247,7 +240,7 @@ def test_twins_that_are_partial_crystals_are_counted_by_formula_and_group():
 def test_rows_of_one_formula_stay_together_where_some_are_partial():
     salt = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
     others = [write_partial({name: 1}) for name in ("K", "Li", "Rb", "Cs", "Fe", "Co")]
-    table = partial((salt, hide(salt, Detail.SPACE_GROUP), hide(salt, Detail.FORMULA), *others))
+    table = with_scopes((salt, hide(salt, Detail.SPACE_GROUP), hide(salt, Detail.FORMULA), *others))
     for seed in range(5):
         for fold in kfold(table, 3, seed):
             assert check_disjoint(fold, table).test_formula == 0

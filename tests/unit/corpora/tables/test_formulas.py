@@ -32,7 +32,7 @@ def test_formulas_and_groups_become_partial_strings(tmp_path):
     )
     table = read_labelled(path, ["gap"])
     assert table.scopes == (partial_scope("NaCl", 225),) * 2 + (partial_scope("NaCl"),)
-    assert table.known == (Detail.SPACE_GROUP, Detail.SPACE_GROUP, Detail.FORMULA)
+    assert table.details == (Detail.SPACE_GROUP, Detail.SPACE_GROUP, Detail.FORMULA)
     assert table.n_atoms.tolist() == [0, 0, 0]
     assert table.is_partial
     assert table.compositions == ("Na 1 Cl 1",) * 3
@@ -67,7 +67,7 @@ def test_columns_of_other_names_are_named(tmp_path):
 def test_a_space_group_that_is_to_be_learned_is_not_shown(tmp_path):
     path = write(tmp_path / "t.csv", "formula,spg_num\nNaCl,225\nCsI,221\n")
     table = read_labelled(path, ["spg_num"], kinds={"spg_num": "multiclass"})
-    assert set(table.known) == {Detail.FORMULA}
+    assert set(table.details) == {Detail.FORMULA}
 
 
 def test_sodium_nitride_is_a_formula_and_no_missing_value(tmp_path):
@@ -104,7 +104,7 @@ def test_nulls_and_numbers_of_parquet_are_told_apart(tmp_path):
     }
     pq.write_table(pa.table(columns), path)
     table = read_labelled(path, ["gap"])
-    assert table.known == (Detail.SPACE_GROUP, Detail.FORMULA)
+    assert table.details == (Detail.SPACE_GROUP, Detail.FORMULA)
     assert [r.code.value for r in table.rejects] == ["bad-formula"]
 
 
@@ -118,7 +118,7 @@ def test_structures_win_over_a_formula_beside_them(tmp_path):
         "gap": [1.0],
     }
     pq.write_table(pa.table(columns), path)
-    assert read_labelled(path, ["gap"], workers=0).known == (Detail.WHOLE,)
+    assert read_labelled(path, ["gap"], workers=0).details == (Detail.WHOLE,)
     formulas = read_labelled(path, ["gap"], formula_column="formula")
     assert formulas.scopes == (partial_scope("CsI"),)
 
@@ -133,7 +133,7 @@ def test_a_table_of_strings_may_hold_partial_ones(tmp_path):
     table = read_labelled(write(tmp_path / "t.csv", "id,scope,gap\n" + text), ["gap"])
     assert table.scopes == (SALT, short, partial_scope("Fe"))
     assert table.n_atoms.tolist() == [2, 0, 0]
-    assert table.known == (Detail.WHOLE, Detail.SPACE_GROUP, Detail.FORMULA)
+    assert table.details == (Detail.WHOLE, Detail.SPACE_GROUP, Detail.FORMULA)
     assert [r.code.value for r in table.rejects] == ["unreadable"] * len(wrong)
     assert "write '[MASK] | [MASK] | Na 1 Cl 1 | [MASK]'" in table.rejects[0].detail
 
@@ -151,7 +151,7 @@ def test_formation_energies_of_matbench_are_read_in_seconds(data_dir):
     begun = time.process_time()
     table = read_labelled(path, ["e_form"], fold_column="fold")
     assert (len(table), len(table.rejects)) == (132_752, 0)
-    assert set(table.known) == {Detail.SPACE_GROUP}
+    assert set(table.details) == {Detail.SPACE_GROUP}
     assert time.process_time() - begun < 30
 
 

@@ -43,7 +43,7 @@ def test_targets_are_the_union_and_absent_labels_are_absent(gaps, heats):
     )
     assert table.targets == ("gap", "heat")
     np.testing.assert_array_equal(table.labels, [[5, np.nan], [np.nan, np.nan], [np.nan, -3]])
-    assert table.known == (Detail.WHOLE, Detail.WHOLE, Detail.FORMULA)
+    assert table.details == (Detail.WHOLE, Detail.WHOLE, Detail.FORMULA)
     assert table.rows_in == 4
     assert [r.id for r in table.rejects] == ["c"]
 

@@ -13,7 +13,7 @@ from stratus.corpora.tables.joining import join_tables
 from stratus.corpora.tables.reading import read_crystals, read_labelled
 from stratus.crystals.facets import Detail
 from stratus.errors import InputError
-from stratus.scope import Dialect, Scope, ScopeOptions
+from stratus.scope import Scope, ScopeOptions
 
 PAPER = ScopeOptions(dialect="paper")
 SULVANITE = "0 4 b O O O c O O O d O O O l O O O 0 | 1a 3d 4e | Ta 0.12 Cu 0.38 S 0.5"
@@ -34,12 +34,12 @@ def table(tmp_path):
 
 
 def test_its_crystals_are_whole_but_their_cells_unknown(table):
-    assert table.dialect is Dialect.PAPER
+    assert table.strings == "paper"
     assert table.scopes == (SULVANITE, SALT, TURNED)
-    assert table.known == (Detail.WHOLE,) * 3
+    assert table.details == (Detail.WHOLE,) * 3
     assert not table.is_partial
     assert table.n_atoms.tolist() == table.formula_atoms.tolist() == [0, 0, 0]
-    assert table.groups[1] == SALT[: SALT.index(" | ")]
+    assert [crystal.space_group for crystal in table.crystals] == [215, 225, 225]
 
 
 def test_its_composition_is_that_of_the_shares_in_whatever_order(table):
@@ -58,8 +58,8 @@ def test_rounded_shares_that_miss_one_are_scaled_and_deuterium_is_hydrogen(tmp_p
 
 
 def test_parts_of_a_table_and_tables_together_keep_the_dialect(table):
-    assert table.take([2, 0]).dialect is Dialect.PAPER
-    assert join_tables({"x": table, "y": table}).dialect is Dialect.PAPER
+    assert table.take([2, 0]).strings == "paper"
+    assert join_tables({"x": table, "y": table}).strings == "paper"
 
 
 def test_two_dialects_are_not_joined(table, tmp_path):
@@ -105,7 +105,7 @@ def test_a_row_that_says_that_it_is_of_the_other_dialect_stops_it(tmp_path):
 def test_structures_are_encoded_in_it_and_their_cells_known(example_cifs):
     salt = example_cifs / "rock-salt.cif"
     read = read_crystals(salt, options=EncodeOptions(scope=PAPER, workers=0))
-    assert read.dialect is Dialect.PAPER
+    assert read.strings == "paper"
     assert read.scopes == (SALT,)
     assert read.n_atoms.tolist() == [2]
 

@@ -21,7 +21,7 @@ from stratus.corpora.tables.table import Kind
 from stratus.corpora.tables.values import as_numbers
 from stratus.crystals.reading import ReadOptions
 from stratus.errors import InputError
-from stratus.scope import Scope
+from stratus.scope import Dialect, Scope
 
 ROCK_SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))
 QUARTZ = str(Scope.from_orbits(154, [("Si", "a"), ("O", "c")]))
@@ -367,15 +367,12 @@ def test_energies_of_frames_are_labels_and_what_a_table_cannot_hold_is_said(tmp_
 def test_a_table_that_does_not_fit_together_is_refused():
     from stratus.corpora.tables.table import Table
 
-    with pytest.raises(InputError, match="scopes of size 2, not 1"):
-        Table(
-            ("a", "b"),
-            (ROCK_SALT,),
-            np.array([2, 2]),
-            ("gap",),
-            (Kind.REGRESSION,),
-            np.zeros((2, 1)),
-        )
+    crystals = Dialect.ORBIT.crystals([ROCK_SALT], [2])
+    labels = np.zeros((2, 1))
+    with pytest.raises(InputError, match="crystals of size 2, not 1"):
+        Table(("a", "b"), crystals, ("gap",), (Kind.REGRESSION,), labels)
+    with pytest.raises(InputError, match="materials of size 2, not 1"):
+        Table(("a", "b"), crystals * 2, ("gap",), (Kind.REGRESSION,), labels, materials=("salt",))
 
 
 def test_a_cell_of_endless_digits_is_refused_at_once():
