@@ -1,4 +1,4 @@
-"""Tables of crystals on disk: encoded, labelled, packed as tokens.
+"""Tables of crystals on disk: encoded, labelled, packed.
 
 >>> from stratus.corpora import read_labelled
 >>> table = read_labelled("labels.csv", ["band_gap"])  # doctest: +SKIP

@@ -1,6 +1,6 @@
 """A folder that appears whole or not at all, and says when a byte of it has changed.
 
-Bundles, checkpoints and token corpora are such folders. ``MANIFEST.json`` holds the size and the
+Bundles, checkpoints and packed corpora are such folders. ``MANIFEST.json`` holds the size and the
 SHA-256 of every other file; a folder without it does not count.
 """
 

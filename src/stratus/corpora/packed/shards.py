@@ -191,23 +191,19 @@ def map_shard(
 
 def _require_whole(path: Path, rows: pa.RecordBatch, columns: tuple[Column, ...]) -> None:
     """Refuse a crystal that lacks a column, or whose columns have different numbers of parts."""
-    sizes: dict[str, npt.NDArray[np.int32]] = {}
     for column in columns:
         array = rows.column(column.name)
-        inner = array.values if column.ragged else array
-        missing = 0 if column.optional and not column.ragged else array.null_count
-        if missing or (column.ragged and inner.null_count):
+        missing = array.values.null_count if column.ragged else 0
+        if missing or (array.null_count and (column.ragged or not column.optional)):
             raise InputError(f"{path} lacks numbers of {column.name!r}; build the corpus anew")
-        if not column.ragged:
-            continue
-        here = PackedColumn(column, array).sizes()
-        known = sizes.setdefault(column.of, here) if not column.optional else sizes.get(column.of)
-        wrong = here != known if known is not None else np.zeros(len(here), dtype=bool)
-        if column.optional:
-            wrong &= here > 0
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise InputError(
-                f"{path} has {here[row]} entries of {column.name!r} for a crystal with another "
-                f"number of {column.of}s (row {row}); build the corpus anew"
-            )
+    for of in ("part", "edge"):
+        ragged = [column for column in columns if column.of == of]
+        sizes = [PackedColumn(column, rows.column(column.name)).sizes() for column in ragged]
+        most = np.max(sizes, axis=0, initial=0) if sizes else None
+        for column, here in zip(ragged, sizes, strict=True):
+            wrong = np.flatnonzero((here != most) & ((here > 0) | (not column.optional)))
+            if len(wrong):
+                raise InputError(
+                    f"{path} has {here[wrong[0]]} entries of {column.name!r} for a crystal with "
+                    f"another number of {of}s (row {wrong[0]}); build the corpus anew"
+                )

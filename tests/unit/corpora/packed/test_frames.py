@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -240,6 +241,24 @@ def test_stretches_end_with_frames_and_with_atoms(tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "STRETCH_ATOMS", 50)
     found = all_of(pack_frames(map(frame, range(100)), tmp_path / "c", FrameOptions(**EVEN)))
     assert found.keys() == {f"f-{k}" for k in range(100)}
+
+
+def test_frames_are_written_while_they_come_and_are_not_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "STRETCH_FRAMES", 10)
+    held = []
+
+    def stream():
+        for k in range(100):
+            made = frame(k)
+            held.append(weakref.ref(made))
+            yield made
+            del made
+            assert sum(entry() is not None for entry in held) <= 21  # of two stretches at most
+            if k == 50:
+                assert list(tmp_path.glob(".c.part-*/*.arrow"))
+
+    options = FrameOptions(shard_bytes=1, **EVEN)
+    assert pack_frames(stream(), tmp_path / "c", options).info.kept == len(held) == 100
 
 
 def test_a_corpus_that_is_there_is_not_overwritten(tmp_path):
