@@ -8,22 +8,25 @@ import pyarrow.parquet as pq
 import pytest
 
 from stratus.corpora.packed.tokens import open_tokens
+from stratus.crystals.facets import AtomArrays, Crystal
 from stratus.errors import InputError
+from stratus.scope.dialects import Dialect
 from stratus.scope.vocabulary import vocabulary
 from stratus.training import run_folder
 from stratus.training.options import make_options
 from stratus.training.run_folder import RunFolder
 from stratus.training.sample_cache import cached_samples
 from stratus.views.keys import Key
-from stratus.views.table import view
+from stratus.views.token_view import token_view
 
 PAIRS = [(a, b) for a in ("Ti", "Sn", "Pb", "Ge", "Mn", "V", "Cr", "Ru") for b in ("O", "F", "S")]
 TEXTS = [f"i1 bOOO gDDD cDDD | {a} 2a {b} 4f | {b} 2 {a} 1 | 6" for a, b in PAIRS]
-VIEW = view("orbit-set", vocabulary(), 600)
+CRYSTALS = Dialect.ORBIT.crystals(TEXTS, [6] * len(TEXTS))
+VIEW = token_view("orbit-set", vocabulary(), 600)
 
 
 def make():
-    return [VIEW.tokens(text) for text in TEXTS]
+    return [VIEW.sample(crystal) for crystal in CRYSTALS]
 
 
 def nothing():
@@ -32,8 +35,8 @@ def nothing():
 
 def test_samples_are_made_once_and_read_as_they_were(tmp_path):
     cache = tmp_path / "deep" / "cache"
-    first = cached_samples(cache, VIEW, TEXTS, make)
-    again = cached_samples(cache, VIEW, TEXTS, nothing)
+    first = cached_samples(cache, VIEW, CRYSTALS, make)
+    again = cached_samples(cache, VIEW, CRYSTALS, nothing)
     for one, other, made in zip(first, again, make(), strict=True):
         assert one.dtype == other.dtype == np.uint16
         assert one.tolist() == other.tolist() == list(made)
@@ -43,50 +46,66 @@ def test_samples_are_made_once_and_read_as_they_were(tmp_path):
 
 
 def test_another_view_another_order_and_other_strings_are_other_samples(tmp_path):
-    cached_samples(tmp_path, VIEW, TEXTS, make)
-    for look, texts in (
-        (view("sequence", vocabulary(), 600), TEXTS),
-        (view("orbit-set", vocabulary(), 601), TEXTS),
-        (VIEW, TEXTS[::-1]),
-        (VIEW, TEXTS[1:]),
+    cached_samples(tmp_path, VIEW, CRYSTALS, make)
+    for look, crystals in (
+        (token_view("sequence", vocabulary(), 600), CRYSTALS),
+        (token_view("orbit-set", vocabulary(), 601), CRYSTALS),
+        (VIEW, CRYSTALS[::-1]),
+        (VIEW, CRYSTALS[1:]),
     ):
         with pytest.raises(AssertionError, match="made again"):
-            cached_samples(tmp_path, look, texts, nothing)
+            cached_samples(tmp_path, look, crystals, nothing)
 
 
 def test_damage_is_refused_and_says_what_to_delete(tmp_path):
-    cached_samples(tmp_path, VIEW, TEXTS, make)
+    cached_samples(tmp_path, VIEW, CRYSTALS, make)
     [entry] = tmp_path.iterdir()
     [path] = entry.glob("*.arrow")
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(raw)
     with pytest.raises(InputError, match=rf"{path.name}.*delete {entry}"):
-        cached_samples(tmp_path, VIEW, TEXTS, make)
+        cached_samples(tmp_path, VIEW, CRYSTALS, make)
+
+
+class Cells:
+    """As much of a flat view as a cache asks for."""
+
+    name = "cells"
+    config = VIEW.config
+    keys = (Key("numbers", "part", "int64"), Key("cells", "crystal", "float32"))
+
+
+def atoms(k):
+    """The k-th of several crystals of which atoms alone are known."""
+    lattice = np.eye(3) * (k + 4)
+    return Crystal({"Na": 1}, atoms=AtomArrays(lattice, np.array([11]), np.zeros((1, 3))))
 
 
 def test_arrays_of_a_flat_view_are_made_once_and_read_as_they_were(tmp_path):
-    keys = (Key("numbers", "part", "int64"), Key("cells", "crystal", "float32"))
+    crystals = [atoms(k) for k in range(5)]
 
     def flat():
         return [
             {"numbers": np.arange(k + 1, dtype=np.uint8), "cells": np.eye(3, dtype=np.float32) * k}
-            for k in range(len(TEXTS))
+            for k in range(5)
         ]
 
-    cached_samples(tmp_path, VIEW, TEXTS, flat, keys)
-    again = cached_samples(tmp_path, VIEW, TEXTS, nothing, keys)
+    cached_samples(tmp_path, Cells(), crystals, flat)
+    again = cached_samples(tmp_path, Cells(), crystals, nothing)
     for sample, made in zip(again, flat(), strict=True):
         assert sample.keys() == made.keys()
         for name, array in made.items():
             assert sample[name].dtype == array.dtype
             assert np.array_equal(sample[name], array)
             assert not sample[name].flags.writeable
+    with pytest.raises(AssertionError, match="made again"):
+        cached_samples(tmp_path, Cells(), [*crystals[:4], atoms(5)], nothing)
 
 
 def test_what_cannot_be_made_leaves_nothing(tmp_path):
     with pytest.raises(AssertionError):
-        cached_samples(tmp_path / "cache", VIEW, TEXTS, nothing)
+        cached_samples(tmp_path / "cache", VIEW, CRYSTALS, nothing)
     assert not list(tmp_path.glob("cache/*"))
 
 

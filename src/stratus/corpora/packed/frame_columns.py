@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from stratus.corpora.packed.column import Column, schema_of
+from stratus.crystals.facets import AtomArrays
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
+    from stratus.corpora.packed.column import Array
     from stratus.crystals.entry import Entry
 
 NUMBERS: Final = Column(name="numbers", dtype="uint8", of="part")
@@ -38,6 +40,15 @@ LABELS: Final = (
 """Energy of the cell in eV, stress in eV/Å³ (positive under tension), forces in eV/Å."""
 
 _HEAVIEST: Final = 118
+
+
+def atoms_of(sample: Mapping[str, Array]) -> AtomArrays:
+    """Return the atoms of a frame, from its columns ``numbers``, ``frac`` and ``lattice``."""
+    return AtomArrays(
+        sample[LATTICE.name].astype(np.float64, copy=False),
+        sample[NUMBERS.name].astype(np.int64),
+        sample[FRAC.name].astype(np.float64),
+    )
 
 
 def frame_batch(entries: Sequence[Entry], columns: Sequence[Column]) -> pa.RecordBatch:

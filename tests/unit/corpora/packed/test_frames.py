@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from stratus.corpora.packed import frames as packing
 from stratus.corpora.packed.column import Column
+from stratus.corpora.packed.frame_columns import atoms_of
 from stratus.corpora.packed.frames import FrameOptions, open_frames, pack_frames
 from stratus.corpora.packed.info import SPLITS
 from stratus.corpora.packed.tokens import open_tokens
@@ -75,7 +76,11 @@ def test_coordinates_may_keep_every_bit(tmp_path):
     options = FrameOptions(frac_dtype="float64", **EVEN)
     found = all_of(pack_frames(entries, tmp_path / "c", options))
     for entry in entries:
-        assert np.array_equal(found[entry.id][1]["frac"], entry.frac_coords)
+        atoms = atoms_of(found[entry.id][1])
+        assert [array.dtype for array in atoms] == [np.float64, np.int64, np.float64]
+        assert np.array_equal(atoms.frac, entry.frac_coords)
+        assert np.array_equal(atoms.lattice, entry.lattice)
+        assert np.array_equal(atoms.numbers, entry.numbers)
 
 
 def test_an_absent_label_is_absent_and_a_zero_is_a_zero(tmp_path):
