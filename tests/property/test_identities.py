@@ -16,7 +16,8 @@ from stratus.crystals.synthesis import random_orbits
 from stratus.crystals.wyckoff import wyckoff_positions
 from stratus.physics.quantities import GAS_CONSTANT
 from stratus.scope import Scope
-from stratus.scope.partial import hide, known
+from stratus.scope.dialects import Dialect
+from stratus.scope.partial import hide
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.contents import contents_of
 from stratus.tasks.identities import FORMATION, GAP, HULL, INDEX, LOWEST, METAL, impose
@@ -66,7 +67,7 @@ def found(model: Model, texts: list[str]) -> dict[str, Predicted]:
 
 
 def contents(texts: list[str]) -> Contents:
-    return contents_of(texts, [known(text) for text in texts], "orbit")
+    return contents_of(Dialect.ORBIT.crystals(texts, [0] * len(texts)))
 
 
 def ends(one: Predicted) -> tuple[np.ndarray, ...]:
@@ -115,7 +116,7 @@ def test_what_is_likelier_a_metal_has_no_gap_and_no_index(
 ) -> None:
     bare = model.predict(texts, imposed=False)[GAP]
     assert model.model.domain is not None
-    bounds = [model.model.domain.metal_below[kind] for kind in contents(texts).known]
+    bounds = [model.model.domain.metal_below[kind] for kind in contents(texts).details]
     metal = bare <= np.array(bounds)
     assert 40 < metal.sum() < COUNT - 40
     assert (found[GAP].value[metal] == 0).all()
@@ -200,7 +201,9 @@ def test_identities_hold_whatever_heads_say(rows: list[tuple]) -> None:  # type:
         name: Predicted(values[:, k], half, values[:, k] - half, values[:, k] + half)
         for k, name in enumerate((FORMATION, HULL, GAP, INDEX))
     } | {METAL: Predicted(values[:, 4], half)}
-    what = contents_of(texts, [row[2] for row in rows], "orbit")
+    what = contents_of(
+        [Dialect.ORBIT.crystal(t, detail=row[2]) for t, row in zip(texts, rows, strict=True)]
+    )
     none = np.zeros(len(rows), np.int64)
     found = impose(heads, TASKS, what, AtomCounts(none, none))
     assert found.keys() == heads.keys()

@@ -110,7 +110,7 @@ def test_a_composition_looks_the_same_in_a_whole_and_in_a_partial_string(crystal
     for kind in HIDDEN:
         sample = seen.tokens(hide(str(crystal), kind))
         assert same(whole, seen.collate([sample]))
-        assert seen.lengths([sample]).tolist() == [len(crystal.composition)]
+        assert seen.sizes([sample]).tolist() == [len(crystal.composition)]
         assert seen.length(len(sample)) >= len(crystal.composition)
 
 
@@ -121,4 +121,4 @@ def test_whole_and_partial_strings_stand_in_one_batch(several: list[Scope]) -> N
         seen = view(name, V, 512)
         samples = [seen.tokens(text) for text in texts]
         together = seen.collate(samples)["mask"].sum(1)
-        assert together.tolist() == seen.lengths(samples).tolist()
+        assert together.tolist() == seen.sizes(samples).tolist()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
 import pyarrow as pa
 
-from stratus.corpora.tables.layout import KIND_OF_STRINGS, layout_of
-from stratus.corpora.tables.text_rows import text_row
+from stratus.corpora.tables.layout import layout_of
+from stratus.corpora.tables.text_rows import KIND_OF_STRINGS, text_row
 from stratus.crystals.reading.column_names import plain_name, usable_names
 from stratus.crystals.reading.record import Record
 from stratus.crystals.reading.table_columns import find_columns

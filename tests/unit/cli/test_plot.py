@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import stratus as package
 from stratus.cli import plot_files
 from stratus.cli.app import app
+from stratus.crystals.facets import Facet, ReadFacet
 from stratus.errors import InputError
 from stratus.tasks.task import make_task
 
@@ -55,7 +56,7 @@ class Model:
     """Stands in for a fine-tuned model."""
 
     card = SimpleNamespace(name="tiny")
-    dialect = "orbit"
+    view = SimpleNamespace(reads=ReadFacet(Facet.SCOPE, "orbit"))
     metrics = METRICS
     tasks = {  # noqa: RUF012 - a stand-in
         "gap": make_task({"column": "gap", "unit": "eV"}),
@@ -66,8 +67,9 @@ class Model:
     def model(self):
         return self
 
-    def embed(self, strings):
-        return np.array([[float(len(text)), float(text.count("1"))] for text in strings])
+    def embed(self, crystals):
+        texts = [crystal.scope for crystal in crystals]
+        return np.array([[float(len(text)), float(text.count("1"))] for text in texts])
 
 
 @pytest.fixture

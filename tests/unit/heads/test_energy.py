@@ -66,7 +66,7 @@ class Toy(nn.Module):
 class Cells:
     """A view of crystals that are pairs of positions and cell."""
 
-    def lengths(self, samples):
+    def sizes(self, samples):
         return np.array([len(positions) for positions, _ in samples])
 
     def collate(self, samples):
@@ -146,7 +146,7 @@ def test_numbers_are_gradients_of_the_energy_over_their_scale():
 def test_the_loop_runs_nets_that_take_gradients():
     net, crystals = make_net(), samples()
     whole = net.exact(Cells().collate(crystals))
-    starts = np.cumsum([0, *Cells().lengths(crystals)])
+    starts = np.cumsum([0, *Cells().sizes(crystals)])
     count = 0
     for rows, [numbers] in run_over([net], Cells(), crystals, batch_size=1, read=Net.exact):
         [row] = rows.tolist()

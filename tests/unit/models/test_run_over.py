@@ -48,7 +48,7 @@ def test_a_long_crystal_does_not_make_the_short_ones_long():
 class Sizes:
     """A view of crystals that are numbers: each is as large as it says."""
 
-    def lengths(self, samples):
+    def sizes(self, samples):
         return np.array(samples)
 
     def collate(self, samples):

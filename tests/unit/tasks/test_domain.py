@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stratus.crystals.elements import NUMBERS
-from stratus.crystals.facets import Detail
+from stratus.scope.dialects import Dialect
 from stratus.scope.partial import write_partial
 from stratus.tasks.contents import contents_of
 from stratus.tasks.domain import SLACK, WIDENING, Domain, Learned, metal_bound, too_stiff, widened
@@ -29,7 +29,7 @@ TASK = make_task({"column": "gap", "unit": "eV", "minimum": 0})
 
 def contents(*crystals: dict[str, int]):
     texts = [write_partial(one) for one in crystals]
-    return contents_of(texts, [Detail.FORMULA] * len(texts), "orbit")
+    return contents_of(Dialect.ORBIT.crystals(texts, [0] * len(texts)))
 
 
 def predicted(*values: float) -> Predicted:

@@ -10,6 +10,7 @@ import pytest
 from stratus.crystals.elements import NUMBERS
 from stratus.crystals.facets import Detail
 from stratus.scope import Scope
+from stratus.scope.dialects import Dialect
 from stratus.scope.paper import paper_encoding
 from stratus.scope.partial import partial_scope
 from stratus.tasks.atom_counts import AtomCounts
@@ -42,7 +43,9 @@ def imposed(text: str, values: dict[str, float], known: Detail = Detail.WHOLE, *
     heads = {name: predicted(value) for name, value in values.items()}
     none = np.zeros(1, np.int64)
     atoms = AtomCounts(none, none)
-    return impose(heads, made, contents_of([text], [known], "orbit"), atoms, **more)
+    return impose(
+        heads, made, contents_of([Dialect.ORBIT.crystal(text, detail=known)]), atoms, **more
+    )
 
 
 def numbers(found, name: str) -> list[float]:
@@ -146,7 +149,7 @@ def test_a_heat_capacity_is_at_most_that_of_dulong_and_petit():
         }
     )
     heads = {"cv@300K": predicted(49.8)}
-    what = contents_of([SALT], [Detail.WHOLE], "orbit")
+    what = contents_of([Dialect.ORBIT.crystal(SALT)])
     atoms = AtomCounts(np.array([2]), np.array([2]))
     found = impose(heads, {"cv@300K": made}, what, atoms)
     assert numbers(found, "cv@300K")[3] == pytest.approx(2 * 24.9433879)
@@ -170,7 +173,7 @@ def test_reference_phases_are_crystals_that_can_be():
         if phase.orbits:
             letters = [word.lstrip("0123456789") for word in phase.orbits.split(" ")]
             scope = Scope.from_orbits(phase.space_group, [(phase.element, k) for k in letters])
-            [one] = contents_of([str(scope)], [Detail.WHOLE], "orbit").phases.values()
+            [one] = contents_of([Dialect.ORBIT.crystal(str(scope))]).phases.values()
             assert one == phase[:3]
         assert is_reference(phase.element, phase.space_group, phase.orbits or "1a")
 
@@ -194,6 +197,6 @@ def test_reference_phases_have_no_energy_where_the_labels_are_from(data_dir):
 
 def test_the_paper_dialect_has_elements_too():
     text = " ".join(paper_encoding(229)) + " | 2a | W 1.0"
-    [phase] = contents_of([text], [Detail.WHOLE], "paper").phases.values()
+    [phase] = contents_of([Dialect.PAPER.crystal(text)]).phases.values()
     assert phase == ("W", 229, None)
     assert is_reference(*phase)

@@ -86,7 +86,7 @@ def test_nothing_but_the_composition_reaches_the_batch():
 def test_lengths_are_those_of_the_batch_and_under_the_bound():
     seen = view("composition", V, 20)
     samples = [seen.tokens(str(scope)) for scope in scopes(100)] + [seen.tokens(LARGE)]
-    lengths = seen.lengths(samples)
+    lengths = seen.sizes(samples)
     assert lengths.tolist() == seen.collate(samples)[keys.MASK].sum(1).tolist()
     n_tokens = np.array([len(sample) for sample in samples])
     assert (lengths <= seen.length(n_tokens)).all()
@@ -96,7 +96,7 @@ def test_lengths_are_those_of_the_batch_and_under_the_bound():
 def test_the_bound_is_reached_where_nothing_else_is_known():
     seen = view("composition", V, 20)
     sample = seen.tokens("| | Na 1 Cl 1 |")
-    assert seen.lengths([sample])[0] == seen.length(len(sample)) == 2
+    assert seen.sizes([sample])[0] == seen.length(len(sample)) == 2
     assert torch.equal(seen.collate([sample])[keys.ELEMENTS], torch.tensor([[11, 17]]))
 
 

@@ -165,7 +165,7 @@ def test_padding_tells_by_its_shape_whether_there_is_any(name):
 def test_lengths_are_those_of_the_batch_and_under_the_bound(name):
     seen = view(name, V, 512)
     samples = [seen.tokens(text) for text in TEXTS]
-    lengths = seen.lengths(samples)
+    lengths = seen.sizes(samples)
     assert lengths.tolist() == seen.collate(samples)[keys.MASK].sum(1).tolist()
     n_tokens = np.array([len(sample) for sample in samples])
     assert (lengths <= seen.length(n_tokens)).all()
@@ -175,7 +175,7 @@ def test_lengths_are_those_of_the_batch_and_under_the_bound(name):
 def test_the_bound_of_the_orbit_set_is_reached():
     seen = view("orbit-set", V, 512)
     smallest = seen.tokens(hide("i0 | H 1a | H 1 | 1", Detail.FORMULA))
-    assert seen.lengths([smallest])[0] == seen.length(len(smallest))
+    assert seen.sizes([smallest])[0] == seen.length(len(smallest))
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from stratus.corpora.tables.text_rows import FORMULA_NAMES, SCOPE, SPACE_GROUP_NAMES
 from stratus.crystals.facets import USUAL_STRINGS, Facet, ReadFacet
 from stratus.crystals.reading.column_names import (
     find_column,
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
     from stratus.corpora.tables.text_rows import RowReader
     from stratus.crystals.reading import ReadOptions
 
-
-SCOPE: Final = "scope"
-KIND_OF_STRINGS: Final = "dialect"
-"""The columns of strings, and of how they are written."""
-
-FORMULA_NAMES: Final = ("formula", "composition")
-SPACE_GROUP_NAMES: Final = ("space_group", "spg_num", "space_group_number")
 
 STRINGS: Final = ReadFacet(Facet.SCOPE, USUAL_STRINGS)
 """What is read where nothing says otherwise."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.corpora.tables.formulas import formula_text
-from stratus.corpora.tables.layout import KIND_OF_STRINGS, SCOPE
+from stratus.corpora.tables.text_rows import KIND_OF_STRINGS, SCOPE
 from stratus.crystals.entry import Code
 from stratus.crystals.reading.column_names import find_column
 from stratus.crystals.reading.refusal import Refusal

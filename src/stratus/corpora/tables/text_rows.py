@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from stratus.corpora.tables.positions_in_words import row_in_words
 from stratus.crystals.reading.refusal import Refusal
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from stratus.crystals.reading.table_rows import TableSlice
 
     Where = Callable[[int], str]
+
+
+SCOPE: Final = "scope"
+KIND_OF_STRINGS: Final = "dialect"
+"""The columns of strings, and of how they are written."""
+
+FORMULA_NAMES: Final = ("formula", "composition")
+SPACE_GROUP_NAMES: Final = ("space_group", "spg_num", "space_group_number")
 
 
 class RowReader(Protocol):

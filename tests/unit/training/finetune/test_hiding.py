@@ -35,7 +35,7 @@ SEQUENCE = view("sequence", vocabulary(), 512)
 
 def hiding(texts, share, seed=0, seen=SEQUENCE):
     samples = [seen.tokens(text) for text in texts]
-    return Hiding(seen, samples, seen.lengths(samples), share, seed)
+    return Hiding(seen, samples, seen.sizes(samples), share, seed)
 
 
 @pytest.mark.parametrize("name", ["sequence", "orbit-set", "composition"])
@@ -48,7 +48,7 @@ def test_a_hidden_row_is_the_hidden_string(made, name):
     found = shown.samples(np.arange(len(texts)), 0)
     for text, kind, sample in zip(texts, kinds, found, strict=True):
         assert seen.vocabulary.text(sample.tolist()) == hide(text, KINDS[kind])
-    assert shown.sizes(0).tolist() == seen.lengths(found).tolist()
+    assert shown.sizes(0).tolist() == seen.sizes(found).tolist()
     some = np.array([7, 2, 30])
     assert shown.sizes(0, some).tolist() == shown.sizes(0)[some].tolist()
 
@@ -78,7 +78,7 @@ def rows_of(table: Table) -> LabelledRows:
     samples = [SEQUENCE.tokens(text) for text in table.scopes]
     places = np.arange(len(table), dtype=np.float64)  # the label says which row it is
     here = np.ones(len(table), dtype=np.bool_)
-    return LabelledRows(SEQUENCE, samples, SEQUENCE.lengths(samples), {"y": places}, {"y": here})
+    return LabelledRows(SEQUENCE, samples, SEQUENCE.sizes(samples), {"y": places}, {"y": here})
 
 
 def test_batches_hold_what_the_epoch_shows_with_the_labels_of_the_rows(made):
