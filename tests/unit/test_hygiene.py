@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -114,6 +115,39 @@ def test_no_file_is_longer_than_500_lines():
 def test_no_module_is_a_bag_of_things():
     bags = {"utils", "util", "common", "helpers", "misc", "base"}
     assert not [str(p) for p in SOURCE if p.stem in bags or p.parent.name in bags]
+
+
+OF_STRINGS = re.compile("dialect|vocabular", re.IGNORECASE)
+ROOMS_OF_ANY_CRYSTAL = ("training", "models", "inference", "tasks")
+IMPORT_OF_STRINGS = {"importing.py", "published_tokenizer.py"}
+
+
+def lines_about_strings(text: str) -> list[str]:
+    """List the lines that speak of how SCOPE strings are written, or of their tokens."""
+    return [line.strip() for line in text.splitlines() if OF_STRINGS.search(line)]
+
+
+@pytest.mark.parametrize(
+    "line", ["x = Dialect.ORBIT", "    # of its Vocabulary", "len(vocabulary())"]
+)
+def test_the_check_for_words_of_strings_can_fail(line):
+    assert lines_about_strings(f"import this\n{line}\n") == [line.strip()]
+
+
+def test_rooms_for_crystals_of_any_view_know_nothing_of_dialects_and_vocabularies():
+    files = [
+        path
+        for room in ROOMS_OF_ANY_CRYSTAL
+        for path in (ROOT / "src/stratus" / room).rglob("*.py")
+        if path.name not in IMPORT_OF_STRINGS
+    ]
+    assert len(files) > 50
+    found = {
+        str(path.relative_to(ROOT)): lines
+        for path in files
+        if (lines := lines_about_strings(path.read_text(encoding="utf-8")))
+    }
+    assert not found, "what belongs to strings is in stratus.scope and stratus.views.token_view"
 
 
 def test_only_the_command_line_prints():

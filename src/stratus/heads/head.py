@@ -31,11 +31,13 @@ class Head(nn.Module, ABC):
     Attributes:
         needs: what it reads of an encoding.
         differentiates: whether it takes gradients by the places of atoms.
+        alike: sizes of its config that must be those of the encoder, where both have them.
         config: its sizes, and the tasks with their normalisers, as a bundle keeps them.
     """
 
     needs: ClassVar[frozenset[Gives]] = frozenset({Gives.CRYSTAL})
     differentiates: ClassVar[bool] = False
+    alike: ClassVar[tuple[str, ...]] = ("hidden",)
     config: BaseModel
 
     @property

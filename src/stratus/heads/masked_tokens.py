@@ -6,7 +6,7 @@ token embedding itself (tied weights) and a bias. Only masked places are compute
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from stratus.encoders.encoding import Encoding
+    from stratus.views.token_view import TokenView
 
 MASKED_TOKENS: Final = "masked-tokens"
 """The name of its numbers, and of the head among those of a net that was pre-trained."""
@@ -56,6 +57,7 @@ class MaskedTokenHead(Head):
     """
 
     needs: ClassVar[frozenset[Gives]] = frozenset({Gives.TOKENS})
+    alike: ClassVar[tuple[str, ...]] = ("hidden", "vocabulary_size")
     config: MaskedTokenHeadConfig
     _encoder: tuple[nn.Module, ...] = ()
 
@@ -85,6 +87,19 @@ class MaskedTokenHead(Head):
         nn.init.zeros_(self.dense.bias)
         if self.field_embedding is not None:
             nn.init.normal_(self.field_embedding, std=_INITIAL_STD, generator=generator)
+
+    @classmethod
+    def of_view(
+        cls, view: TokenView, hidden: int, generator: torch.Generator | None = None
+    ) -> Self:
+        """Return a head with fresh weights that guesses the tokens of a view.
+
+        Args:
+            view: what the encoder reads.
+            hidden: length of the vectors of the encoder.
+            generator: where fresh weights come from; torch's own generator if None.
+        """
+        return cls(hidden, len(view.vocabulary), view.fields, generator=generator)
 
     def tie(self, encoder: nn.Module) -> None:
         """Take the token embedding of an encoder as the last layer; it stays the encoder's."""

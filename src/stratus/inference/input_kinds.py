@@ -117,7 +117,7 @@ class InputReader:
 
         Raises:
             stratus.errors.InputError: a column that the options name is missing in a table, or it
-                cannot be of the dialect.
+                holds strings that are written in another way.
         """
         try:
             yield from self._rows(one)

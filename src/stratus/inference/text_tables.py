@@ -25,7 +25,7 @@ def text_table(file: CrystalFile, reader: RowReader, *, keep: bool = False) -> I
         keep: whether rows carry the other columns.
 
     Raises:
-        stratus.errors.InputError: a row says that it is of another dialect.
+        stratus.errors.InputError: a row says that its string is written in another way.
     """
     for record in file.records(reader.column):
         if isinstance(record, Reject):

@@ -1,1 +1,1 @@
-"""A model on disk: encoder, heads, view, vocabulary and card in one sealed folder."""
+"""A model on disk: encoder, heads, view and card in one sealed folder."""

@@ -76,7 +76,7 @@ def export_onnx(
     crystals and any length; its outputs ``crystal``, the vectors, and one tensor for each target:
     values in its unit (float64 ``[batch]``), the probability of class 1, or the probabilities of
     the classes (``[batch, classes]``). What they are stands in the file, as the JSON text
-    ``stratus`` of its metadata, with the vocabulary.
+    ``stratus`` of its metadata, with how a crystal becomes tokens.
 
     Args:
         model: what to write; it is not changed.

@@ -151,7 +151,7 @@ def _build_head(
     config = validated(kind.config, current_config(head.config), f"{where}: config")
     check_bounds(config, f"{where}: config")
     left.take(config)
-    for name in ("hidden", "vocabulary_size"):
+    for name in kind.module.alike:
         ours, theirs = getattr(config, name, None), getattr(encoder, name, None)
         if ours is not None and ours != theirs:
             raise InputError(f"{where} has {name} {ours}, but the encoder has {theirs}")

@@ -24,7 +24,7 @@ from stratus.objectives.masked_tokens import (
     maskable_tokens,
     place_in_row,
 )
-from stratus.scope.vocabulary import SEPARATOR, Role
+from stratus.scope.vocabulary import SEPARATOR, Role, vocabulary
 from stratus.views.keys import SEGMENTS, TOKENS, WHERE
 
 if TYPE_CHECKING:
@@ -77,13 +77,14 @@ class Tally:
     """Adds up guesses of masked tokens, of a baseline or of a model.
 
     Args:
-        vocabulary: of the tokens.
+        words: of the tokens; those of orbit strings if None.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        names = sorted(set(vocabulary.roles))
+    def __init__(self, words: Vocabulary | None = None) -> None:
+        roles = _usual(words).roles
+        names = sorted(set(roles))
         self._names = [str(name) for name in names]
-        self._role = np.array([names.index(role) for role in vocabulary.roles])
+        self._role = np.array([names.index(role) for role in roles])
         self._sums = np.zeros((len(names), 3))
 
     def add(
@@ -131,7 +132,7 @@ class Baseline:
 
 
 def fit_baselines(
-    corpus: PackedCorpus, vocabulary: Vocabulary, *, pseudo_count: float = 1.0
+    corpus: PackedCorpus, words: Vocabulary | None = None, *, pseudo_count: float = 1.0
 ) -> tuple[Baseline, Baseline]:
     """Count the tokens of a split that can be masked.
 
@@ -141,7 +142,7 @@ def fit_baselines(
 
     Args:
         corpus: the training split.
-        vocabulary: of its tokens.
+        words: of its tokens; those of orbit strings if None.
         pseudo_count: a, above 0.
 
     Returns:
@@ -155,7 +156,7 @@ def fit_baselines(
         raise InputError(f"the pseudo-count is {pseudo_count}; it must be above 0")
     if not len(corpus):
         raise InputError("the split to count tokens in is empty; give the training split")
-    maskable = maskable_tokens(vocabulary)
+    maskable = maskable_tokens(_usual(words))
     counts = _counts(corpus, maskable)
     of_token = counts.sum(axis=0)
     unigram = (of_token + pseudo_count) * maskable
@@ -181,7 +182,7 @@ class Guesser(Protocol):
 
 
 def score_baselines(
-    baselines: Sequence[Guesser], batches: Iterable[Batch], vocabulary: Vocabulary
+    baselines: Sequence[Guesser], batches: Iterable[Batch], words: Vocabulary | None = None
 ) -> dict[str, TokenScore]:
     """Score baselines on the masked tokens of some batches.
 
@@ -189,12 +190,12 @@ def score_baselines(
         baselines: what guesses.
         batches: masked, of a :class:`stratus.objectives.masked_tokens.TokenMasker`; gone through
             once.
-        vocabulary: of their tokens.
+        words: of their tokens; those of orbit strings if None.
 
     Returns:
         The score of each, by its name.
     """
-    tallies = {baseline.name: Tally(vocabulary) for baseline in baselines}
+    tallies = {baseline.name: Tally(words) for baseline in baselines}
     for batch in batches:
         for baseline in baselines:
             baseline.add_to(tallies[baseline.name], batch)
@@ -230,13 +231,13 @@ class CopyingRule:
 
     Attributes:
         place: the baseline of the place alone.
-        vocabulary: of the tokens.
+        words: of the tokens.
         trust: probability that a copied element is the right one; what is left of it is shared
             out as the place has it.
     """
 
     place: Baseline
-    vocabulary: Vocabulary
+    words: Vocabulary
     trust: float
 
     @property
@@ -249,7 +250,7 @@ class CopyingRule:
         targets = batch[TARGETS].numpy()
         of_place = self.place.log_probabilities
         row = np.minimum(batch[PLACES].numpy(), len(of_place) - 1)
-        copies = copied_elements(batch, self.vocabulary)
+        copies = copied_elements(batch, self.words)
         offered = copies != _NOTHING
         guesses = np.where(offered, copies, of_place.argmax(axis=1)[row])
         with np.errstate(divide="ignore"):
@@ -259,35 +260,38 @@ class CopyingRule:
         tally.add(targets, guesses, losses)
 
 
-def fit_copying(batches: Iterable[Batch], place: Baseline, vocabulary: Vocabulary) -> CopyingRule:
+def fit_copying(
+    batches: Iterable[Batch], place: Baseline, words: Vocabulary | None = None
+) -> CopyingRule:
     """Count how often a copied element is the right one.
 
     Args:
         batches: masked, of rows that are not scored.
         place: the baseline of the place alone.
-        vocabulary: of the tokens.
+        words: of the tokens; those of orbit strings if None.
     """
     right = offers = 0
+    words = _usual(words)
     for batch in batches:
-        copies = copied_elements(batch, vocabulary)
+        copies = copied_elements(batch, words)
         offers += int((copies != _NOTHING).sum())
         right += int((copies == batch[TARGETS].numpy()).sum())
-    return CopyingRule(place, vocabulary, (right + 1) / (offers + 2))
+    return CopyingRule(place, words, (right + 1) / (offers + 2))
 
 
-def copied_elements(batch: Batch, vocabulary: Vocabulary) -> Ints:
+def copied_elements(batch: Batch, words: Vocabulary) -> Ints:
     """Return the element that the rule copies to each masked token.
 
     Args:
-        batch: of a view of the orbit dialect, masked.
-        vocabulary: of its tokens.
+        batch: of a view of orbit strings, masked.
+        words: of its tokens.
 
     Returns:
         ``[M]``, token ids; -1 where nothing is copied.
     """
     tokens, where = batch[TOKENS].numpy(), batch[WHERE].numpy()
-    element = np.array([role is Role.ELEMENT for role in vocabulary.roles])
-    parts = _parts(batch, vocabulary)
+    element = np.array([role is Role.ELEMENT for role in words.roles])
+    parts = _parts(batch, words)
     shown = element[tokens]
     shown[tuple(where.T)] = False
     found = np.full(len(where), _NOTHING)
@@ -297,18 +301,22 @@ def copied_elements(batch: Batch, vocabulary: Vocabulary) -> Ints:
         row = at[0]
         here, part = shown[row].ravel(), parts[row].ravel()
         mine = part == parts[tuple(at)]
-        words = tokens[row].ravel()
-        others = words[here & ~mine]
+        read = tokens[row].ravel()
+        others = read[here & ~mine]
         if len(others):
-            new = others[~np.isin(others, words[here & mine])]
+            new = others[~np.isin(others, read[here & mine])]
             found[k] = new[0] if len(new) else others[0]
     return found
 
 
-def _parts(batch: Batch, vocabulary: Vocabulary) -> Ints:
+def _parts(batch: Batch, words: Vocabulary) -> Ints:
     """Return in which part of its string each token stands, in the shape of the tokens."""
     tokens = batch[TOKENS].numpy()
     if SEGMENTS in batch:
         segments = batch[SEGMENTS].numpy()
         return np.broadcast_to(segments[..., np.newaxis], tokens.shape)
-    return np.asarray(np.cumsum(tokens == vocabulary.index[SEPARATOR], axis=-1))
+    return np.asarray(np.cumsum(tokens == words.index[SEPARATOR], axis=-1))
+
+
+def _usual(words: Vocabulary | None) -> Vocabulary:
+    return vocabulary() if words is None else words

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SLACK: Final = 0.01
-"""By so much the share of an element may be above the largest one that was learned from; shares of
-the ``paper`` dialect are rounded."""
+"""By so much the share of an element may be above the largest one that was learned from; those of
+``paper`` strings are rounded."""
 
 WIDENING: Final = 3.4
 """By which intervals are widened where a model has no measure of its own; the bundled one's."""

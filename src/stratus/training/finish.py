@@ -21,7 +21,6 @@ from stratus.objectives.token_baselines import (
     fit_copying,
     score_baselines,
 )
-from stratus.scope.vocabulary import vocabulary
 from stratus.training.device import device_here
 from stratus.training.learner import to_device
 from stratus.training.loader import Loader
@@ -164,16 +163,16 @@ def finish(
         smaller: what smaller shares of the training split came to.
         card: what the owner says about the model.
     """
-    info, words = corpora.info, vocabulary()
+    info = corpora.info
 
     def steps(source: MaskedRows) -> Loader:
         return Loader(source, options.batch_size, options.seed, shuffle=False)
 
     tested = rows(corpora.test)
     test = steps(tested)
-    unigram, place = fit_baselines(corpora.train, words)
-    copying = fit_copying(map(masked_batch, steps(rows(corpora.validation))), place, words)
-    baselines = score_baselines([copying, place, unigram], map(masked_batch, test), words)
+    unigram, place = fit_baselines(corpora.train)
+    copying = fit_copying(map(masked_batch, steps(rows(corpora.validation))), place)
+    baselines = score_baselines([copying, place, unigram], map(masked_batch, test))
     device = device_here(options.accelerator)
     summary = PretrainSummary(
         encoder=options.encoder,
@@ -234,7 +233,7 @@ def share_score(
 
 def score_places(net: Net, steps: Iterable[Step], device: torch.device) -> TokenScore:
     """Score the masked tokens of some steps, in float32; the net is on the CPU again after."""
-    tally = Tally(vocabulary())
+    tally = Tally()
     net.to(device).eval()
     with torch.no_grad():
         for step in steps:

@@ -90,7 +90,7 @@ def pretrain(
     """Pre-train an encoder by guessing masked tokens (BERT, arXiv 1810.04805).
 
     Args:
-        table: the Parquet of ``stratus encode``, in the orbit dialect; or several, which
+        table: the Parquet of ``stratus encode``, with orbit strings; or several, which
             ``options.mixture`` may give shares of an epoch.
         run_folder: where everything goes: options, token corpus, checkpoints, logs, metrics and,
             at the end, the model as ``bundle``.
@@ -267,7 +267,7 @@ def make_net(options: PretrainOptions) -> tuple[Net, TokenView, BaseModel]:
     view = require_tokens(of_view.of_encoder(config, USUAL_STRINGS), "pre-training")
     generator = torch.Generator().manual_seed(options.seed)
     encoder = kind.build(config, generator)
-    head = MaskedTokenHead(config.hidden, config.vocabulary_size, view.fields, generator=generator)
+    head = MaskedTokenHead.of_view(view, config.hidden, generator)
     return Net(encoder, {MASKED_TOKENS: head}), view, config
 
 

@@ -13,11 +13,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.corpora.documents import read_json
-from stratus.corpora.packed.tokens import build_tokens, digest_of_tables, open_tokens
+from stratus.corpora.packed.tokens import (
+    build_tokens,
+    digest_of_tables,
+    digest_of_words,
+    open_tokens,
+)
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
-from stratus.scope.vocabulary import vocabulary
 from stratus.training.fit import FitFolder
 from stratus.training.options import (
     PretrainOptions,
@@ -172,8 +176,12 @@ class RunFolder:
         )
         if options.sample_cache is None:
             return build(self.tokens)
-        words = vocabulary()
-        depends_on = [digest_of_tables(tables), words.sha256, str(options.shares), options.salt]
+        depends_on = [
+            digest_of_tables(tables),
+            digest_of_words(),
+            str(options.shares),
+            options.salt,
+        ]
         names = [path.name for path in tables]
         name = f"tokens-{digest_of(*depends_on, str(max_tokens), *names)}"
         copy_cached(options.sample_cache, name, self.tokens, build)

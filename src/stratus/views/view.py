@@ -130,6 +130,26 @@ def require_facet(view: View, crystal: Crystal, remedy: str) -> None:
         )
 
 
+def require_strings(view: View, strings: str | None, who: str) -> None:
+    """Refuse a table whose strings are written otherwise than those that a view reads.
+
+    Args:
+        view: the view; one that reads no strings takes every table.
+        strings: how the strings of the table are written; None where it has none.
+        who: what reads the view, in words.
+
+    Raises:
+        stratus.errors.InputError: they differ.
+    """
+    reads = view.reads.strings
+    if reads is not None and strings is not None and reads != strings:
+        raise InputError(
+            f"{who} reads strings of the kind {reads!r}, but the table has those of the kind "
+            f"{strings!r}; read the table with --dialect {reads}, or take a model that was trained "
+            f"on {strings!r}"
+        )
+
+
 def mask_tensors(sizes: Ints) -> Batch:
     """Return ``mask`` and ``padding`` for crystals of the given sizes."""
     longest = int(sizes.max())

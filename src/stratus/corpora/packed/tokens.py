@@ -196,6 +196,11 @@ def vocabulary_sha256(vocabulary: Vocabulary) -> str:
     return hashlib.sha256(json.dumps(table, ensure_ascii=False).encode()).hexdigest()
 
 
+def digest_of_words() -> str:
+    """Return the SHA-256 of the words whose ids a corpus that is made now holds."""
+    return vocabulary().sha256
+
+
 def digest_of_tables(paths: Sequence[Path]) -> str:
     """Return the SHA-256 of a table; of several, that of their digests, one a line."""
     digests = [sha256(path) for path in paths]

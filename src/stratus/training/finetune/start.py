@@ -28,6 +28,7 @@ from stratus.physics.laws import LAWS
 from stratus.tasks.by import ByGradient
 from stratus.tasks.task import of_a_law
 from stratus.views.table import view_class
+from stratus.views.view import require_strings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -313,13 +314,7 @@ def _config(options: FinetuneOptions, model: Model) -> Any:
 def _check(options: FinetuneOptions, model: Model, strings: str | None) -> None:
     who = f"the model {model.card.name!r}"
     kind = architecture(model.architecture)
-    reads = model.view.reads
-    if reads.strings is not None and strings is not None and reads.strings != strings:
-        raise InputError(
-            f"{who} reads strings of the kind {reads.strings!r}, but the table has those of the "
-            f"kind {strings!r}; read the table with --dialect {reads.strings}, or take a model "
-            f"that was trained on {strings!r}"
-        )
+    require_strings(model.view, strings, who)
     if options.encoder is not None and options.encoder != kind.name:
         raise InputError(
             f"{who} is of the architecture {kind.name}, but encoder is {options.encoder}; leave "
