@@ -30,7 +30,8 @@ from stratus.encoders.architecture import Architecture
 from stratus.encoders.edges import edge_lengths, fading, gaussians
 from stratus.encoders.element_table import properties_by_number
 from stratus.encoders.encoding import Encoding, Gives
-from stratus.encoders.gated_messages import GatedMessages, Norm
+from stratus.encoders.gated_messages import GatedMessages
+from stratus.encoders.gated_sums import Edges, NormKind  # noqa: TC001 - pydantic reads it
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, NUMBERS, OWNER
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class CgcnnConfig(BaseModel):
     gaussians: int = Field(
         default=41, ge=2, le=4096, description="Gaussians of a distance, from 0 to the cutoff."
     )
-    norm: Norm = Field(default="batch", description="Norm of messages: batch, layer or none.")
+    norm: NormKind = Field(default="batch", description="Norm of messages: batch, layer or none.")
     fading: bool = Field(
         default=False, description="Edges fade at the cutoff, as a potential needs."
     )
@@ -118,10 +119,15 @@ class Cgcnn(nn.Module):
         x = self._atoms(batch[NUMBERS])
         lengths = edge_lengths(batch).to(x.dtype)
         cutoff = self.config.cutoff_a
-        edges = gaussians(lengths, cutoff, self.config.gaussians)
-        weights = fading(lengths, cutoff) if self.config.fading else None
+        edges = Edges.of(
+            gaussians(lengths, cutoff, self.config.gaussians),
+            fading(lengths, cutoff) if self.config.fading else None,
+            batch[CENTRES],
+            batch[NEIGHBOURS],
+            len(x),
+        )
         for layer in self.layers:
-            x = layer(x, edges, weights, batch[CENTRES], batch[NEIGHBOURS])
+            x = layer(x, edges)
         owner = batch[OWNER]
         return Encoding(self._crystals(x, owner, len(batch[CELLS])), x, owner)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import torch
+from torch.nn import functional as fn
 
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, OWNER, POSITIONS, SHIFTS
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+_LEAST_POWER: Final = -36.8  # exp of it is 1e-16
 _SHORTEST_A: Final = 1e-6  # the gradient of a length is not defined at 0
 
 
@@ -47,11 +50,13 @@ def gaussians(lengths: Tensor, cutoff_a: float, count: int) -> Tensor:
         count: how many there are, at least 2; each is as wide as they are apart.
 
     Returns:
-        ``exp(-(length - place)² / step²)``, ``[K, count]``.
+        ``exp(-(length - place)² / step²)``, ``[K, count]``, and 0 where that is below 1e-16, as
+        processors take a hundred times as long to multiply numbers near the least of a float.
     """
     step = cutoff_a / (count - 1)
     places = torch.arange(count, dtype=lengths.dtype, device=lengths.device)
-    return (lengths.unsqueeze(1) / step - places).square().neg().exp()
+    powers = (lengths.unsqueeze(1) / step - places).square().neg().clamp_min(2 * _LEAST_POWER)
+    return fn.threshold(powers.exp(), math.exp(_LEAST_POWER), 0.0)
 
 
 def fading(lengths: Tensor, cutoff_a: float) -> Tensor:

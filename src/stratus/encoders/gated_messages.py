@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 from torch.nn import functional as fn
+
+from stratus.encoders.gated_sums import EPS, gated_sums
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Norm: TypeAlias = Literal["batch", "layer", "none"]
+    from stratus.encoders.gated_sums import Edges, NormKind, Sums
 
 
 class GatedMessages(nn.Module):
@@ -27,7 +30,7 @@ class GatedMessages(nn.Module):
             of a vector, or none.
     """
 
-    def __init__(self, hidden: int, edge_features: int, norm: Norm) -> None:
+    def __init__(self, hidden: int, edge_features: int, norm: NormKind) -> None:
         super().__init__()
         self.centre = nn.Linear(hidden, 2 * hidden)
         self.neighbour = nn.Linear(hidden, 2 * hidden, bias=False)
@@ -35,34 +38,51 @@ class GatedMessages(nn.Module):
         self.message_norm = make_norm(norm, 2 * hidden)
         self.sum_norm = make_norm(norm, hidden)
 
-    def forward(
-        self, x: Tensor, edges: Tensor, weights: Tensor | None, centres: Tensor, neighbours: Tensor
-    ) -> Tensor:
+    def forward(self, x: Tensor, edges: Edges) -> Tensor:
         """Return the atoms after the layer, ``[N, hidden]``.
 
         Args:
             x: atoms, ``[N, hidden]``.
-            edges: numbers of the edges, ``[K, edge_features]``.
-            weights: how much each message counts, ``[K]``; all alike if None.
-            centres: int64 ``[K]``, the atom that gets the message of an edge.
-            neighbours: int64 ``[K]``, the atom that it comes from.
+            edges: between them.
         """
-        inner = self.edge(edges)
-        inner = inner + self.centre(x).index_select(0, centres)
-        inner = inner + self.neighbour(x).index_select(0, neighbours)
-        core, gate = normalised(self.message_norm, inner).chunk(2, dim=1)
-        messages = fn.softplus(core) * gate.sigmoid()
-        if weights is not None:
-            messages = messages * weights.unsqueeze(1)
-        sums = x.new_zeros(x.shape).index_add(0, centres, messages.to(x.dtype))
-        return fn.softplus(x + normalised(self.sum_norm, sums))
+        norm = self.message_norm
+        ends = torch.cat([self.centre.weight, self.neighbour.weight])
+        bias = torch.cat([self.centre.bias, torch.zeros_like(self.centre.bias)])
+        weight, gain, offset, kind = self.edge.weight, None, None, self._kind(edges)
+        if kind != "none":
+            gain, offset = norm.weight, norm.bias
+        elif isinstance(norm, nn.BatchNorm1d):  # what it has kept is part of the weights
+            scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            weight, ends = weight * scale.unsqueeze(1), ends * scale.repeat(2).unsqueeze(1)
+            start = self.centre.bias * scale + norm.bias - norm.running_mean * scale
+            bias = torch.cat([start, torch.zeros_like(start)])
+        table = fn.linear(x, ends, bias).to(x.dtype).view(2 * len(x), -1)
+        sums = gated_sums(table, weight, gain, offset, edges, kind)
+        if kind == "batch":
+            _keep(norm, sums, len(edges.centres))
+        return fn.softplus(x + normalised(self.sum_norm, sums.atoms))
+
+    def _kind(self, edges: Edges) -> NormKind:
+        """Return what the norm does here: in evaluation that of a batch is part of the weights."""
+        if isinstance(self.message_norm, nn.LayerNorm):
+            return "layer"
+        of_batch = isinstance(self.message_norm, nn.BatchNorm1d) and self.message_norm.training
+        return "batch" if of_batch and len(edges.centres) > 1 else "none"
 
 
-def make_norm(norm: Norm, width: int) -> nn.Module:
+def _keep(norm: nn.BatchNorm1d, sums: Sums, count: int) -> None:
+    """Keep mean and variance of a batch as torch does."""
+    with torch.no_grad():
+        norm.num_batches_tracked += 1
+        norm.running_mean.lerp_(sums.mean, norm.momentum)
+        norm.running_var.lerp_(sums.variance * (count / (count - 1)), norm.momentum)
+
+
+def make_norm(norm: NormKind, width: int) -> nn.Module:
     """Return a norm of vectors of a length."""
     if norm == "batch":
-        return nn.BatchNorm1d(width)
-    return nn.LayerNorm(width) if norm == "layer" else nn.Identity()
+        return nn.BatchNorm1d(width, eps=EPS)
+    return nn.LayerNorm(width, eps=EPS) if norm == "layer" else nn.Identity()
 
 
 def normalised(norm: nn.Module, rows: Tensor) -> Tensor:

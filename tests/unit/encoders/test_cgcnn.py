@@ -257,12 +257,12 @@ def test_in_training_the_norm_keeps_what_batch_norm_of_torch_keeps():
     encoder.layers[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs))
     batch = collated(GRAPHS)
     encoder(batch)
-    x, edges, *_ = seen[0]
+    x, edges = seen[0]
     layer = encoder.layers[0]
     theirs(
         layer.centre(x)[batch["centres"]]
         + layer.neighbour(x)[batch["neighbours"]]
-        + layer.edge(edges)
+        + layer.edge(edges.features)
     )
     for key, tensor in theirs.state_dict().items():
         assert (norm.state_dict()[key] - tensor).abs().max() <= 1e-12, key
