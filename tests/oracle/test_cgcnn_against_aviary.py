@@ -38,12 +38,11 @@ def from_aviary(theirs: CrystalGraphConvNet, ours: Cgcnn) -> dict[str, torch.Ten
         blocks = conv.fc_full.weight.split([ATOM, ATOM, conv.nbr_fea_len], dim=1)
         names = ("centre", "neighbour", "edge")
         for name, block in zip(names, blocks, strict=True):
-            found[f"layers.{k}.{name}.weight"] = swapped(block)
-        found[f"layers.{k}.centre.bias"] = swapped(conv.fc_full.bias)
-        for key, value in conv.bn1.state_dict().items():
-            found[f"layers.{k}.message_norm.{key}"] = swapped(value) if value.ndim else value
-        for key, value in conv.bn2.state_dict().items():
-            found[f"layers.{k}.sum_norm.{key}"] = value
+            found[f"blocks.{k}.{name}.weight"] = swapped(block)
+        found[f"blocks.{k}.centre.bias"] = swapped(conv.fc_full.bias)
+        for key in ("weight", "bias", "running_mean", "running_var"):
+            found[f"blocks.{k}.message_norm.{key}"] = swapped(getattr(conv.bn1, key))
+            found[f"blocks.{k}.sum_norm.{key}"] = getattr(conv.bn2, key)
     for k, linear in enumerate([*theirs.trunk_nn.fcs, theirs.trunk_nn.fc_out]):
         found |= {f"trunk.{k}.{key}": value for key, value in linear.state_dict().items()}
     return found

@@ -27,11 +27,12 @@ from torch.nn import functional as fn
 from stratus.crystals.element_properties import property_names
 from stratus.crystals.elements import SYMBOLS
 from stratus.encoders.architecture import Architecture
+from stratus.encoders.batch_norm import BatchNorm
 from stratus.encoders.edges import edge_lengths, fading, gaussians
 from stratus.encoders.element_table import properties_by_number
 from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.gated_messages import GatedMessages
-from stratus.encoders.gated_sums import Edges, NormKind  # noqa: TC001 - pydantic reads it
+from stratus.encoders.gated_sums import Edges, NormKind
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, NUMBERS, OWNER
 
 if TYPE_CHECKING:
@@ -63,8 +64,11 @@ class CgcnnConfig(BaseModel):
     )
     cutoff_a: float = Field(
         default=8.0, gt=0, le=100, allow_inf_nan=False,
-        description="Where the last Gaussian stands and edges fade, in Å.",
+        description="Longest edge, in Å: where the last Gaussian stands and edges fade.",
     )  # fmt: skip
+    max_neighbours: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=12, description="Of how many nearest atoms an atom gets messages; none: all."
+    )
     gaussians: int = Field(
         default=41, ge=2, le=4096, description="Gaussians of a distance, from 0 to the cutoff."
     )
@@ -95,7 +99,7 @@ class Cgcnn(nn.Module):
                 told = len(property_names())
                 self.property_projection = nn.Linear(told, config.element_embedding, bias=False)
             self.atom_projection = nn.Linear(config.element_embedding, config.atom_hidden)
-            self.layers = nn.ModuleList(
+            self.blocks = nn.ModuleList(
                 GatedMessages(config.atom_hidden, config.gaussians, config.norm)
                 for _ in range(config.layers)
             )
@@ -126,8 +130,8 @@ class Cgcnn(nn.Module):
             batch[NEIGHBOURS],
             len(x),
         )
-        for layer in self.layers:
-            x = layer(x, edges)
+        for block in self.blocks:
+            x = block(x, edges)
         owner = batch[OWNER]
         return Encoding(self._crystals(x, owner, len(batch[CELLS])), x, owner)
 
@@ -161,7 +165,7 @@ def _draw_weights(cgcnn: Cgcnn, generator: torch.Generator | None) -> None:
             for block in (part.centre, part.neighbour, part.edge):
                 _draw_evenly(block.weight, inputs, generator)
             _draw_evenly(part.centre.bias, inputs, generator)
-        elif isinstance(part, nn.BatchNorm1d | nn.LayerNorm):
+        elif isinstance(part, BatchNorm | nn.LayerNorm):
             part.reset_parameters()  # draws nothing
     for linear in (cgcnn.atom_projection, *cgcnn.trunk):
         _draw_evenly(linear.weight, linear.in_features, generator)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: Final[Deferred[Architecture]] = Deferred(
     {
+        "cgcnn": "stratus.encoders.cgcnn:CGCNN",
         "cloud": "stratus.encoders.cloud:CLOUD",
         "orbit-set": "stratus.encoders.orbit_set:ORBIT_SET",
         "roost": "stratus.encoders.roost:ROOST",

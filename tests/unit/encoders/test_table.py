@@ -80,7 +80,7 @@ def test_a_config_is_frozen():
     ("name", "preset", "values", "sentence"),
     [
         ("clod", "nano", {}, "no architecture 'clod'; did you mean cloud?"),
-        ("graph", "nano", {}, "no architecture 'graph'; choose cloud, orbit-set"),
+        ("painn", "nano", {}, "no architecture 'painn'; choose cgcnn, cloud"),
         ("cloud", "smal", {}, "no preset of cloud 'smal'; did you mean small?"),
         ("cloud", "nano", {"hiden": 3}, "'hiden'; did you mean hidden?"),
         ("cloud", "nano", {"vocabulary_size": None}, "cloud cannot have vocabulary_size = None"),

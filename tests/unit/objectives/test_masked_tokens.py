@@ -27,7 +27,7 @@ from stratus.views.table import VIEWS
 from stratus.views.token_view import token_view as view
 
 V = vocabulary()
-TOKEN_VIEWS = [name for name, kind in VIEWS.items() if kind.fields]
+TOKEN_VIEWS = [name for name, kind in VIEWS.items() if getattr(kind, "fields", 0)]
 MASK_ID = V.index["[MASK]"]
 NEVER = {k for k, role in enumerate(V.roles) if role in {Role.SPECIAL, Role.SEPARATOR}}
 SALT = str(Scope.from_orbits(225, [("Na", "a"), ("Cl", "b")]))

@@ -28,7 +28,7 @@ from stratus.training.loader import Loader
 from stratus.views.table import VIEWS
 from stratus.views.token_view import token_view as view
 
-TOKEN_VIEWS = [name for name, kind in VIEWS.items() if kind.fields]
+TOKEN_VIEWS = [name for name, kind in VIEWS.items() if getattr(kind, "fields", 0)]
 SMALL = Vocabulary(
     ("[PAD]", "[MASK]", "|", "a", "b", "c", "d"),
     (Role.SPECIAL, Role.SPECIAL, Role.SEPARATOR, *[Role.ELEMENT] * 2, *[Role.NUMBER] * 2),

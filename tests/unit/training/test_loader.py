@@ -22,7 +22,7 @@ from stratus.views.table import VIEWS
 from stratus.views.token_view import token_view as view
 
 V = vocabulary()
-TOKEN_VIEWS = [name for name, kind in VIEWS.items() if kind.fields]
+TOKEN_VIEWS = [name for name, kind in VIEWS.items() if getattr(kind, "fields", 0)]
 ELEMENTS = ("H", "Li", "O", "Na", "Cl", "Fe", "Sb", "Og", "C", "Zr", "Ti", "Ba")
 GROUPS = (1, 2, 14, 15, 62, 139, 166, 194, 221, 225)
 
