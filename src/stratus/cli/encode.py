@@ -1,4 +1,4 @@
-"""``stratus encode``: any crystals to a table of SCOPE strings."""
+"""``stratus encode``: any crystals to a table of SCOPE strings, of atoms, or of both."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from stratus.cli.flags import (
     Symprec,
     Timeout,
     Workers,
+    keep_flag,
     made,
     read_flags,
 )
@@ -54,6 +55,13 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
         Path | None,
         typer.Option(metavar="FILE", help="Where rejects go.  [default: OUT with .rejects.csv]"),
     ] = None,
+    keep: Annotated[
+        str,
+        typer.Option(
+            metavar="scope,atoms",
+            help="What is kept of each crystal: its SCOPE string, its atoms, or both.",
+        ),
+    ] = "scope",
     dialect: Annotated[Dialect, typer.Option(help="How SCOPE is written.")] = Dialect.ORBIT,
     symprec: Symprec = 0.01,
     angle_tolerance: Annotated[
@@ -82,6 +90,9 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
 
     Every crystal ends as a row of OUT or a row of the rejects file. OUT appears when it is whole;
     until then finished rows are kept in OUT.parts, from where --resume goes on.
+
+    With --keep atoms a row has lattice, species and frac_coords as they were read, and no symmetry
+    is searched. Such a table is read again like any other with structures.
     """
     with reported(lambda: _hint(Path(f"{output}.parts"))):
         from stratus.cli.encode_report import print_summary, progress_bar
@@ -90,6 +101,7 @@ def encode(  # noqa: PLR0917 - one parameter for each flag
 
         values = {
             "read": read_flags(structure, id_column, max_atoms, not_periodic, stress),
+            "keep": keep_flag(keep),
             "scope": {
                 "dialect": dialect.value,
                 "symprec": symprec,

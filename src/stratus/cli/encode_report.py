@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from stratus.cli.console import Console, say
+from stratus.crystals.facets import Facet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,7 +98,8 @@ def print_summary(summary: EncodeSummary) -> None:
     say(f"rows in        {summary.rows_in:>12,}")
     say(f"rows out       {summary.rows_out:>12,}   {summary.output}")
     print_rejects(summary.rejects, summary.rejects_file)
-    say(f"distinct SCOPE {summary.distinct:>12,}")
+    if Facet.SCOPE in summary.keep:
+        say(f"distinct SCOPE {summary.distinct:>12,}")
     _print_notes(summary.notes)
     if not summary.already_complete:
         resumed = f", after {summary.resumed:,} of an earlier run" if summary.resumed else ""

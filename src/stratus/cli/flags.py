@@ -193,6 +193,19 @@ def read_flags(
     )
 
 
+def keep_flag(words: str) -> list[str]:
+    """Return the facets that are named with commas between them: ``scope,atoms``.
+
+    Raises:
+        stratus.errors.InputError: one of them cannot be kept; the message gives the close names.
+    """
+    from stratus.crystals.facets import Facet
+    from stratus.names import pick
+
+    facets = {facet.value: facet.value for facet in (Facet.SCOPE, Facet.ATOMS)}
+    return [pick(facets, word.strip(), "facet that a table keeps") for word in words.split(",")]
+
+
 def made(make: Callable[[], _T]) -> _T:
     """Return options, or say in a sentence which of the flags cannot be.
 

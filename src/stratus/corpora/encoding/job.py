@@ -41,6 +41,8 @@ def encode_corpus(
 ) -> EncodeSummary:
     """Encode crystals to a table with one SCOPE string a row, in the order of the inputs.
 
+    ``keep`` of the options says what a row has of a crystal: its string, its atoms, or both.
+
     Nothing is lost silently: every crystal is a row of the table or a row of the rejects file,
     and the numbers are checked. A repeated id is a reject, and the first row keeps it. Nothing is
     at ``output`` before the table is whole; an older table there is replaced at that moment.
@@ -216,4 +218,9 @@ class _Job:
         return provenance(self.options.scope)
 
     def _summary(self, **counts: Any) -> EncodeSummary:
-        return EncodeSummary(output=str(self.output), rejects_file=str(self.rejects), **counts)
+        return EncodeSummary(
+            output=str(self.output),
+            rejects_file=str(self.rejects),
+            keep=self.options.keep,
+            **counts,
+        )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from stratus.corpora.encoding.rows import STRINGS_ALONE
+from stratus.crystals.facets import Facet
+
 
 class Progress(BaseModel):
     """Where a run is.
@@ -34,7 +37,8 @@ class EncodeSummary(BaseModel):
         rows_in: crystals met; always ``rows_out`` plus all rejects.
         rows_out: rows of the table.
         rejects: number of rejects by code.
-        distinct: number of different SCOPE strings.
+        keep: the facets of a crystal that the table keeps.
+        distinct: number of different SCOPE strings; 0 where none are kept.
         notes: number of rows by note, the most frequent first.
         resumed: how many of ``rows_in`` an earlier, interrupted run had done.
         already_complete: the table was there, from a run with the same inputs and options.
@@ -48,6 +52,7 @@ class EncodeSummary(BaseModel):
     rows_in: int
     rows_out: int
     rejects: dict[str, int]
+    keep: tuple[Facet, ...] = STRINGS_ALONE
     distinct: int
     notes: dict[str, int] = {}
     resumed: int = 0

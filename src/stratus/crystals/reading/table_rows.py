@@ -76,6 +76,7 @@ class _Row(NamedTuple):  # a tuple, because a dataclass takes longer to make
 _Reader: TypeAlias = "Callable[[list[_Row], ReadOptions], Iterable[Entry | Reject]]"
 
 _BLOCK = 128
+_QUOTES = BRACKETS | dict.fromkeys(map(ord, "'\""), " ")
 
 
 def parse_slice(payload: TableSlice, stem: str, options: ReadOptions) -> Iterator[Entry | Reject]:
@@ -206,7 +207,7 @@ def _species(value: str | list[str | int] | None) -> _Species:
 
 @lru_cache(maxsize=65536)
 def _numbers(value: str | tuple[str | int, ...]) -> _Species:
-    words = value.translate(BRACKETS).replace("'", " ").split() if isinstance(value, str) else value
+    words = value.translate(_QUOTES).split() if isinstance(value, str) else value
     found = [NUMBERS.get(word) for word in words]  # type: ignore[arg-type]
     named, notes = None, tuple[str, ...]()
     if None in found:
