@@ -39,7 +39,8 @@ class Strings:
     def tokens(self, row):
         return self.rows[row]
 
-    def take(self, rows):
+    def take(self, rows, column):
+        assert column == "tokens"
         return [self.rows[int(row)] for row in rows]
 
 
@@ -244,9 +245,9 @@ def test_the_thread_is_not_far_ahead(crystals):
     asked = []
 
     class Watched(Strings):
-        def take(self, rows):
+        def take(self, rows, column):
             asked.append(len(rows))
-            return super().take(rows)
+            return super().take(rows, column)
 
     corpus = Watched([])
     corpus.rows = crystals.rows

@@ -42,7 +42,8 @@ class Strings(NamedTuple):
     def __len__(self):
         return len(self.ids)
 
-    def take(self, rows):
+    def take(self, rows, column):
+        assert column == "tokens"
         return [self.ids[int(row)] for row in rows]
 
 
