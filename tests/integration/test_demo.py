@@ -124,7 +124,8 @@ def bundle(tmp_path):
         intended_use="Tests.", limits="Everything else.",
     )  # fmt: skip
     save_bundle(
-        tmp_path / "bundle", members=members, architecture="orbit-set", view=view("orbit-set", vocabulary(), 48), card=card, calibration=calibration,
+        tmp_path / "bundle", members=members, architecture="orbit-set", card=card,
+        view=view("orbit-set", vocabulary(), 48), calibration=calibration,
     )  # fmt: skip
     return tmp_path / "bundle"
 

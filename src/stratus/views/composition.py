@@ -61,7 +61,7 @@ class CompositionView(TokenView):
         if missing := {Role.SEPARATOR, Role.ELEMENT, Role.NUMBER} - set(vocabulary.roles):
             raise InputError(
                 f"the view {self.name!r} reads the orbit dialect; this vocabulary has no token of "
-                f"the roles {', '.join(sorted(missing))}, so use the view 'sequence'"
+                f"the roles {', '.join(sorted(missing))}, so take the encoder cloud"
             )
         pairs = list(zip(vocabulary.tokens, vocabulary.roles, strict=True))
         self._kind = np.array([_kind(word, role) for word, role in pairs])

@@ -55,7 +55,7 @@ class OrbitSetView(TokenView):
         if missing := {*_FIRST_ROLES, Role.WYCKOFF} - set(vocabulary.roles):
             raise InputError(
                 f"the view {self.name!r} reads the orbit dialect; this vocabulary has no token of "
-                f"the roles {', '.join(sorted(missing))}, so use the view 'sequence'"
+                f"the roles {', '.join(sorted(missing))}, so take the encoder cloud"
             )
         self._separator = vocabulary.index[SEPARATOR]
         self._mask = self.special("[MASK]")

@@ -31,6 +31,7 @@ class SequenceView(TokenView):
 
     name: ClassVar[str] = "sequence"
     fields: ClassVar[int] = 1
+    dialects: ClassVar[tuple[Dialect, ...]] = tuple(Dialect)
 
     def __init__(
         self, vocabulary: Vocabulary, max_length: int, dialect: str = Dialect.ORBIT

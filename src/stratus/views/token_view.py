@@ -68,6 +68,9 @@ class TokenView(ABC):
     fields: ClassVar[int]
     """How many tokens one part can stand for, as far as a head tells them apart."""
 
+    dialects: ClassVar[tuple[Dialect, ...]] = (Dialect.ORBIT,)
+    """The dialects whose strings it can read."""
+
     def __init__(
         self, vocabulary: Vocabulary, max_length: int, dialect: str = Dialect.ORBIT
     ) -> None:
@@ -109,7 +112,16 @@ class TokenView(ABC):
 
     @classmethod
     def encoder_values(cls, strings: str) -> Mapping[str, object]:
-        """Return the size of the vocabulary of strings that are written so."""
+        """Return the size of the vocabulary of strings that are written so.
+
+        Raises:
+            stratus.errors.InputError: the view reads no such strings.
+        """
+        if Dialect(strings) not in cls.dialects:
+            raise InputError(
+                f"the view {cls.name!r} reads the orbit dialect, and the strings are of the "
+                f"{strings} dialect; take the encoder cloud"
+            )
         return {"vocabulary_size": len(Dialect(strings).vocabulary)}
 
     @cached_property

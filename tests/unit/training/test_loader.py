@@ -265,11 +265,11 @@ def test_an_error_while_a_batch_is_made_arrives(crystals, prefetch):
     batches = loader(some(crystals, 300), prefetch=prefetch)
     made = []
 
-    def take(rows):
+    def take(rows, column):
         made.append(rows)
         if len(made) > 6:
             raise OSError("the disk is gone")
-        return crystals.take(rows)
+        return crystals.take(rows, column)
 
     batches.source._corpus.take = take
     given = []

@@ -118,7 +118,7 @@ class Compositions:
 
     def step(self, rows, epoch):
         sizes = torch.from_numpy(self.sizes(epoch)[rows])
-        inputs = self.view.collate(self.rows.take(rows))
+        inputs = self.view.collate(self.rows.take(rows, "tokens"))
         return Step(inputs, {}, {}, sizes, 0, len(rows), {})
 
 

@@ -148,7 +148,7 @@ def test_a_batch_of_nothing_and_a_word_that_is_no_token_are_refused():
 
 def test_a_published_vocabulary_is_refused():
     published = Vocabulary(("[PAD]", "|", "O", "1"), (Role.SPECIAL, *(Role.SHARED,) * 3), 1)
-    with pytest.raises(InputError, match=r"orbit dialect.*use the view 'sequence'"):
+    with pytest.raises(InputError, match=r"orbit dialect.*take the encoder cloud"):
         view("composition", published, 20)
 
 

@@ -254,7 +254,7 @@ def test_the_sequence_serves_a_published_vocabulary():
 
 
 def test_the_orbit_set_refuses_a_published_vocabulary():
-    with pytest.raises(InputError, match=r"orbit dialect.*use the view 'sequence'"):
+    with pytest.raises(InputError, match=r"orbit dialect.*take the encoder cloud"):
         view("orbit-set", shared_vocabulary(), 64)
 
 

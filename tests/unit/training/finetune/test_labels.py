@@ -12,7 +12,7 @@ from stratus.corpora.tables.joining import join_tables
 from stratus.crystals.facets import Detail
 from stratus.errors import InputError
 from stratus.scope import Dialect
-from stratus.scope.partial import hide
+from stratus.scope.partial import hide_crystal
 from stratus.tasks.task import make_task
 from stratus.training.finetune.labels import check_tasks, fold_rows, labels_of, read_samples
 from stratus.training.finetune.options import FinetuneOptions
@@ -96,10 +96,8 @@ def test_a_crystal_that_is_too_long_is_named(made):
 
 
 def test_a_label_of_a_cell_on_a_partial_crystal_names_the_row(made, tasks):
-    n_atoms = made.n_atoms.copy()
-    n_atoms[5] = 0
-    scopes = (*made.scopes[:5], hide(made.scopes[5], Detail.FORMULA), *made.scopes[6:])
-    table = dataclasses.replace(made, n_atoms=n_atoms, scopes=scopes)
+    partial = hide_crystal(made.crystals[5], Detail.FORMULA)
+    table = dataclasses.replace(made, crystals=(*made.crystals[:5], partial, *made.crystals[6:]))
     check_tasks(table, [tasks[0], *tasks[2:]])
     with pytest.raises(InputError, match=r"heat is a target per cell.*id 'c5'.*formula is known"):
         check_tasks(table, tasks)
@@ -110,7 +108,8 @@ def test_labels_of_a_formula_unit_need_strings_that_tell_it(made):
     task = make_task({"column": "gap", "unit": "J/mol/K", "per": "formula", "by": of_a_law})
     check_tasks(made, [task])
     text = "1 6 a O D D a D O D b O O O c O O O d O O O e O O O 0 | 4a 4b | Na 0.5 Cl 0.5"
-    paper = dataclasses.replace(made, scopes=(text,) * len(made), dialect=Dialect.PAPER)
+    crystals = (Dialect.PAPER.crystal(text, 2),) * len(made)
+    paper = dataclasses.replace(made, crystals=crystals, strings="paper")
     with pytest.raises(InputError, match="gap is a target per formula, but of row 1"):
         check_tasks(paper, [task])
 
@@ -136,7 +135,8 @@ def test_a_task_has_the_labels_of_its_datasets_alone(made):
 
 
 def test_atoms_are_asked_for_where_a_task_has_labels(made):
-    unknown = dataclasses.replace(made, n_atoms=np.zeros_like(made.n_atoms))
+    crystals = tuple(crystal._replace(n_atoms=0) for crystal in made.crystals)
+    unknown = dataclasses.replace(made, crystals=crystals)
     joined = join_tables({"whole": made, "other": unknown})
     heat = {"column": "heat", "per": "cell"}
     check_tasks(joined, [make_task(heat | {"datasets": ("whole",)})])
