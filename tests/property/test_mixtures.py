@@ -19,6 +19,8 @@ from stratus.training.mixture import Mixture, MixtureOptions, shares_by_temperat
 class Rows:
     """A source whose steps say which rows they have, and in which epoch each."""
 
+    padded = True
+
     def __init__(self, n):
         self.n = n
 

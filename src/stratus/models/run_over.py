@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 
+_MOST: Final = 1 << 17
+"""Edges of a batch of graphs: with 64 numbers an edge some 100 MB in each layer."""
+
 _OVERHEAD: Final = 64
 """What a batch costs beyond its parts, in parts: measured with the bundled model on one core."""
 
@@ -54,7 +57,8 @@ def run_over(
         return
     device = next(nets[0].parameters()).device
     if batches is None:
-        batches = batches_by_size(np.asarray(view.sizes(samples)), batch_size)
+        cut = batches_by_size if view.padded else batches_by_sum
+        batches = cut(np.asarray(view.sizes(samples)), batch_size)
     differentiates = any(net.differentiates for net in nets)  # a net switches gradients on itself
     with _evaluating(nets):
         for rows in batches:
@@ -87,6 +91,25 @@ def batches_by_size(sizes: Ints, batch_size: int) -> list[Ints]:
     """
     order = np.argsort(sizes, kind="stable")
     return [order[start:end] for start, end in cheapest_cuts(sizes[order], batch_size)]
+
+
+def batches_by_sum(sizes: Ints, batch_size: int, most: int = _MOST) -> list[Ints]:
+    """Return batches of crystals in their order, each of a bounded sum of sizes.
+
+    A crystal that is larger than the bound is a batch of its own.
+
+    Args:
+        sizes: what each crystal costs where nothing is padded, such as its edges, ``[n]``.
+        batch_size: most crystals of a batch.
+        most: largest sum.
+    """
+    batches, start, held = [], 0, 0
+    for place, size in enumerate(sizes.tolist()):
+        if place > start and (held + size > most or place - start == batch_size):
+            batches.append(np.arange(start, place))
+            start, held = place, 0
+        held += size
+    return [*batches, np.arange(start, len(sizes))]
 
 
 def cheapest_cuts(sizes: Ints, batch_size: int, overhead: int = _OVERHEAD) -> list[tuple[int, int]]:

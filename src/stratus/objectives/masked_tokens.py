@@ -145,6 +145,11 @@ class MaskedRows:
         """Return the number of crystals."""
         return len(self._corpus)
 
+    @property
+    def padded(self) -> bool:
+        """Whether crystals of a step are padded to the largest of them."""
+        return self.view.padded
+
     def sizes(self, epoch: int) -> Rows:  # noqa: ARG002 - masking changes no size
         """Return the rows of the encoder of each crystal, int64 ``[n]``."""
         return self._sizes

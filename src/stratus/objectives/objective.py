@@ -64,6 +64,10 @@ class Summed:
 class Source(Protocol):
     """Rows to learn from or to score. What a step is depends on rows and epoch alone."""
 
+    @property
+    def padded(self) -> bool:
+        """Whether crystals of a step are padded to the largest; else it costs all their sizes."""
+
     def __len__(self) -> int:
         """Return the number of rows."""
 

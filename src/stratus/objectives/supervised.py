@@ -112,6 +112,11 @@ class LabelledRows:
         """Return the number of crystals."""
         return len(self.samples)
 
+    @property
+    def padded(self) -> bool:
+        """Whether crystals of a step are padded to the largest of them."""
+        return self.view.padded
+
     def sizes(self, epoch: int) -> Rows:
         """Return the encoder rows of each crystal as an epoch shows it, ``[n]``."""
         return self.lengths if self.hiding is None else self.hiding.sizes(epoch)

@@ -1,7 +1,9 @@
 """Which rows are in which batch of an epoch: strings of similar length together.
 
 The rows are shuffled and cut into pools of some batches; a pool is sorted by length and cut into
-batches of equal size; the batches are shuffled. All of it depends on seed and epoch alone.
+batches of equal size; the batches are shuffled. Where nothing is padded, as in batches of graphs,
+a pool is cut as it is, into batches of as many edges each. All of it depends on seed and epoch
+alone.
 """
 
 from __future__ import annotations
@@ -50,40 +52,51 @@ def n_batches(rows: int, batch_size: int) -> int:
 
 
 def plan_epoch(
-    lengths: Rows, batch_size: int, seed: int, epoch: int, *, pool: int = POOL, shuffle: bool = True
+    lengths: Rows,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    *,
+    pool: int = POOL,
+    shuffle: bool = True,
+    padded: bool = True,
 ) -> EpochPlan:
     """Plan the batches of an epoch.
 
     Args:
-        lengths: encoder rows of each crystal, ``[n]``.
+        lengths: size of each crystal for the encoder, ``[n]``.
         batch_size: crystals in a batch on average.
         seed: decides the order, with the epoch.
         epoch: which one.
         pool: batches among whose rows strings of similar length are looked for.
         shuffle: whether the order differs between epochs; without, batches come in pools, in
             the order of the rows.
+        padded: whether crystals of a batch are padded to the largest of them.
     """
     pooled = pool * batch_size
     rows, batches = np.arange(len(lengths)), np.arange(n_batches(len(lengths), batch_size))
     if shuffle:
         rows = permutation(key(Purpose.ROW_ORDER, seed, epoch), len(rows))
         batches = permutation(key(Purpose.BATCH_ORDER, seed, epoch), len(batches))
-    rows = rows[np.lexsort((lengths[rows], np.arange(len(rows)) // pooled))]
+    if padded:
+        rows = rows[np.lexsort((lengths[rows], np.arange(len(rows)) // pooled))]
+    cut = equal_cuts if padded else even_cuts
     cuts = [np.zeros(1, dtype=np.int64)]
     for start in range(0, len(rows), pooled):
         here = lengths[rows[start : start + pooled]]
-        cuts.append(start + equal_cuts(here, n_batches(len(here), batch_size))[1:])
+        cuts.append(start + cut(here, n_batches(len(here), batch_size))[1:])
     return EpochPlan(epoch, rows, np.concatenate(cuts), batches)
 
 
-def batches_of(lengths: Rows, batch_size: int) -> list[Rows]:
+def batches_of(lengths: Rows, batch_size: int, *, padded: bool = True) -> list[Rows]:
     """Return batches of rows of similar length, each row once, always the same.
 
     Args:
-        lengths: encoder rows of each crystal, ``[n]``.
+        lengths: size of each crystal for the encoder, ``[n]``.
         batch_size: crystals in a batch on average.
+        padded: whether crystals of a batch are padded to the largest of them.
     """
-    plan = plan_epoch(lengths, batch_size, seed=0, epoch=0, shuffle=False)
+    plan = plan_epoch(lengths, batch_size, seed=0, epoch=0, shuffle=False, padded=padded)
     return [plan.rows(number) for number in range(n_batches(len(lengths), batch_size))]
 
 
@@ -115,6 +128,25 @@ def equal_cuts(lengths: Rows, batches: int) -> Rows:
         widest = int(np.argmax(np.diff(ends)))
         ends.insert(widest + 1, (ends[widest] + ends[widest + 1]) // 2)
     return np.array(ends, dtype=np.int64)
+
+
+def even_cuts(sizes: Rows, batches: int) -> Rows:
+    """Cut rows in their order into batches whose sums of sizes are as even as whole rows allow.
+
+    Args:
+        sizes: edges of each crystal, all positive, ``[n]``.
+        batches: how many, at most ``n``.
+
+    Returns:
+        where each batch begins, and the end of the last one, int64 ``[batches + 1]``.
+    """
+    ends = np.cumsum(sizes)
+    middles = ends - sizes / 2
+    cuts = np.searchsorted(middles, ends[-1] * np.arange(batches + 1) / batches)
+    cuts[-1] = len(sizes)
+    least = np.arange(batches + 1)  # each batch has a row at least
+    cuts = np.maximum.accumulate(np.maximum(cuts, least) - least) + least
+    return np.asarray(np.minimum(cuts, len(sizes) - least[::-1]), dtype=np.int64)
 
 
 def _starts(lengths: Rows, size: int) -> list[int]:

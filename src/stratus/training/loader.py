@@ -95,6 +95,8 @@ class Loader:
 
     def padding_share(self, epoch: int = 0) -> float:
         """Return the share of the parts of an epoch's batches, in this process, that pad."""
+        if not self.source.padded:
+            return 0.0
         plan, sizes, real, padded = self._plan(epoch), self.source.sizes(epoch), 0, 0
         for number in range(len(self)):
             mine = sizes[plan.rows(number)[self.rank :: self.world]]
@@ -112,6 +114,7 @@ class Loader:
             epoch,
             pool=self.pool,
             shuffle=self.shuffle,
+            padded=self.source.padded,
         )
 
     def _step(self, rows: Rows, epoch: int) -> Step:

@@ -169,6 +169,11 @@ class Mixture:
             self._last = epoch, drawn
         return drawn
 
+    @property
+    def padded(self) -> bool:
+        """Whether crystals of a step are padded to the largest of them."""
+        return self._source.padded
+
     def sizes(self, epoch: int) -> Rows:
         """Return the parts of each row for the encoder, ``[n]``."""
         rows, passes = self.drawn(epoch)

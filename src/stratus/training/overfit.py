@@ -117,6 +117,10 @@ class _SomeRows:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def padded(self) -> bool:
+        return self._source.padded
+
     def sizes(self, epoch: int) -> Rows:  # noqa: ARG002 - all epochs are alike
         return self._source.sizes(0)[self._rows]
 

@@ -66,6 +66,8 @@ class Toy(nn.Module):
 class Cells:
     """A view of crystals that are pairs of positions and cell."""
 
+    padded = False
+
     def sizes(self, samples):
         return np.array([len(positions) for positions, _ in samples])
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stratus.models.net import Net
-from stratus.models.run_over import cheapest_cuts, run_over
+from stratus.models.run_over import batches_by_sum, cheapest_cuts, run_over
 
 
 def cost(lengths: np.ndarray, cuts: list[tuple[int, int]], overhead: int) -> int:
@@ -47,6 +47,8 @@ def test_a_long_crystal_does_not_make_the_short_ones_long():
 
 class Sizes:
     """A view of crystals that are numbers: each is as large as it says."""
+
+    padded = True
 
     def sizes(self, samples):
         return np.array(samples)
@@ -119,3 +121,10 @@ def failing(_net, _batch):
 
 def test_of_no_crystal_nothing_is_read():
     assert list(run_over([a_net()], Sizes(), [], batch_size=4, read=failing)) == []
+
+
+def test_batches_of_graphs_hold_a_bounded_number_of_edges():
+    edges = np.array([10, 10, 95, 3, 3, 3, 200, 1])
+    found = [rows.tolist() for rows in batches_by_sum(edges, 3, most=100)]
+    assert found == [[0, 1], [2, 3], [4, 5], [6], [7]]
+    assert [len(rows) for rows in batches_by_sum(np.ones(7, np.int64), 3)] == [3, 3, 1]

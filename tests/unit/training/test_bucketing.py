@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from stratus.training.epochs import equal_cuts
+from stratus.training.epochs import equal_cuts, even_cuts, n_batches, plan_epoch
 
 
 def sizes(lengths, cuts):
@@ -51,3 +53,29 @@ def test_a_few_long_strings_do_not_make_a_large_batch():
     equal = np.linspace(0, 1020, 11).astype(int)  # as many rows in each, for comparison
     assert max(sizes(lengths, equal)) == 300 * 102
     assert max(sizes(lengths, equal_cuts(lengths, 10))) <= 3600
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(1, 5000), min_size=1, max_size=60), st.data())
+def test_batches_of_graphs_keep_their_order_and_are_even(edges, data):
+    edges = np.array(edges)
+    batches = data.draw(st.integers(1, len(edges)))
+    cuts = even_cuts(edges, batches)
+    assert cuts[0] == 0
+    assert cuts[-1] == len(edges)
+    assert (np.diff(cuts) > 0).all()
+
+
+def test_batches_of_many_graphs_have_about_as_many_edges_each():
+    edges = np.random.default_rng(0).integers(20, 800, 5000)
+    sums = np.add.reduceat(edges, even_cuts(edges, 100)[:-1])
+    assert sums.max() < 1.05 * sums.mean()
+    assert sums.min() > 0.95 * sums.mean()
+
+
+def test_an_epoch_of_graphs_has_each_row_once_and_does_not_sort_them():
+    edges = np.random.default_rng(1).integers(20, 800, 1000)
+    plan = plan_epoch(edges, 16, seed=3, epoch=2, padded=False)
+    rows = [plan.rows(k) for k in range(n_batches(1000, 16))]
+    assert sorted(np.concatenate(rows).tolist()) == list(range(1000))
+    assert any((np.diff(edges[batch]) < 0).any() for batch in rows)

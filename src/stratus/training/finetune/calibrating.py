@@ -118,7 +118,7 @@ def calibrate_fold(
                     seen,
                     lambda task, of_these=of_these: of_these[task.name],  # type: ignore[misc]
                     batch_size=options.batch_size,
-                    batches=batches_of(view.sizes(seen), options.batch_size),
+                    batches=batches_of(view.sizes(seen), options.batch_size, padded=view.padded),
                 )
             yield kind, chosen, found
 
