@@ -218,8 +218,8 @@ def test_import_and_info_through_the_command_line(published, tmp_path):
     said = run("import", published, "-o", bundle, "--name", "cloud-test", "--licence", "CC-BY-4.0")
     assert f"{ROWS - TOKENS:,}" in said
     values = json.loads(run("model", "info", bundle, "--json"))
-    assert values["dialect"] == "paper"
-    assert values["vocabulary_size"] == TOKENS
+    assert values["view_config"]["dialect"] == "paper"
+    assert values["config"]["vocabulary_size"] == TOKENS
     assert values["card"]["name"] == "cloud-test"
     assert values["card"]["licence_weights"] == "CC-BY-4.0"
     assert "cloud-test" in run("model", "info", bundle)

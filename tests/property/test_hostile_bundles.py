@@ -286,9 +286,7 @@ def test_a_model_that_learned_nothing_finite_is_not_saved(whole, tmp_path):
             tmp_path / "b",
             members=model.members,
             architecture="orbit-set",
-            dialect="orbit",
-            vocabulary=model.vocabulary,
-            max_length=64,
+            view=model.view,
             card=model.card,
         )
     assert not (tmp_path / "b").exists()

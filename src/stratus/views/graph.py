@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.facets import Facet, ReadFacet
@@ -18,6 +18,7 @@ from stratus.crystals.neighbours import nearest, within
 from stratus.errors import InputError
 from stratus.views.collate import flat_batch
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, NUMBERS, POSITIONS, SHIFTS, Key
+from stratus.views.stored_config import stored_config
 from stratus.views.view import require_facet
 
 if TYPE_CHECKING:
@@ -82,12 +83,7 @@ class GraphView:
     @classmethod
     def stored(cls, config: Mapping[str, Any], files: Mapping[str, str]) -> Self:  # noqa: ARG003 - it keeps none
         """Return a view that a bundle holds; see :class:`View`."""
-        try:
-            return cls(GraphConfig.model_validate(dict(config)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise InputError(f"the view has {field} = {first['input']!r}: {first['msg']}") from None
+        return cls(stored_config(GraphConfig, config))
 
     @classmethod
     def encoder_values(cls, strings: str) -> Mapping[str, object]:  # noqa: ARG003 - it reads none

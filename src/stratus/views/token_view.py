@@ -7,13 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.crystals.facets import Facet, ReadFacet
 from stratus.errors import InputError
+from stratus.names import pick
 from stratus.scope.dialects import Dialect
 from stratus.scope.encode import encode
 from stratus.scope.vocabulary import SCHEMA_VERSION, Vocabulary
+from stratus.views.stored_config import stored_config
 from stratus.views.table import view_class
 from stratus.views.view import require_facet
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     Tokens = npt.NDArray[np.uint16]
 
 VOCABULARY_FILE: Final = "vocabulary.json"
+
+_DIALECTS: Final = {dialect.value: dialect for dialect in Dialect}
 
 
 class TokenConfig(BaseModel):
@@ -58,7 +62,7 @@ class TokenView(ABC):
         dialect: of the strings.
 
     Raises:
-        stratus.errors.InputError: the view cannot read this vocabulary.
+        stratus.errors.InputError: the view cannot read strings of this dialect, or this vocabulary.
     """
 
     name: ClassVar[str]
@@ -67,7 +71,6 @@ class TokenView(ABC):
     keys: ClassVar[Sequence[Key]] = ()
     fields: ClassVar[int]
     """How many tokens one part can stand for, as far as a head tells them apart."""
-
     dialects: ClassVar[tuple[Dialect, ...]] = (Dialect.ORBIT,)
     """The dialects whose strings it can read."""
 
@@ -76,7 +79,16 @@ class TokenView(ABC):
     ) -> None:
         self.vocabulary = vocabulary
         self.max_length = max_length
-        self.dialect = Dialect(dialect)
+        self.dialect = pick(_DIALECTS, str(dialect), "dialect")
+        self._require_dialect(self.dialect)
+
+    @classmethod
+    def _require_dialect(cls, dialect: Dialect) -> None:
+        if dialect not in cls.dialects:
+            raise InputError(
+                f"the view {cls.name!r} reads the {' and '.join(cls.dialects)} dialect, not "
+                f"{dialect}; take the encoder cloud"
+            )
 
     @classmethod
     def of_encoder(cls, config: BaseModel, strings: str) -> Self:
@@ -87,14 +99,9 @@ class TokenView(ABC):
     @classmethod
     def stored(cls, config: Mapping[str, Any], files: Mapping[str, str]) -> Self:
         """Return a view that a bundle holds; see :class:`View`."""
-        try:
-            found = TokenConfig.model_validate(dict(config))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise InputError(f"the view has {field} = {first['input']!r}: {first['msg']}") from None
+        found = stored_config(TokenConfig, config)
         if VOCABULARY_FILE not in files:
-            raise InputError(f"there is no {VOCABULARY_FILE}, which says what the token ids mean")
+            raise InputError(f"it has no {VOCABULARY_FILE}, which says what the token ids mean")
         try:
             words = Vocabulary.from_json(files[VOCABULARY_FILE])
         except InputError as error:
@@ -112,17 +119,10 @@ class TokenView(ABC):
 
     @classmethod
     def encoder_values(cls, strings: str) -> Mapping[str, object]:
-        """Return the size of the vocabulary of strings that are written so.
-
-        Raises:
-            stratus.errors.InputError: the view reads no such strings.
-        """
-        if Dialect(strings) not in cls.dialects:
-            raise InputError(
-                f"the view {cls.name!r} reads the orbit dialect, and the strings are of the "
-                f"{strings} dialect; take the encoder cloud"
-            )
-        return {"vocabulary_size": len(Dialect(strings).vocabulary)}
+        """Return the size of the vocabulary of strings that are written so; see :class:`View`."""
+        dialect = Dialect(strings)
+        cls._require_dialect(dialect)
+        return {"vocabulary_size": len(dialect.vocabulary)}
 
     @cached_property
     def config(self) -> TokenConfig:

@@ -69,7 +69,11 @@ class View(Protocol):
 
     @classmethod
     def encoder_values(cls, strings: str) -> Mapping[str, object]:
-        """Return values that the config of an encoder must have to read strings written so."""
+        """Return values that the config of an encoder must have to read strings written so.
+
+        Raises:
+            stratus.errors.InputError: it cannot read strings that are written so.
+        """
 
     @property
     def config(self) -> BaseModel:

@@ -16,6 +16,7 @@ from stratus.models.bundle import check_files, load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net
 from stratus.scope import Vocabulary, vocabulary
+from stratus.views.token_view import token_view
 
 
 class Strange(Head):
@@ -45,8 +46,10 @@ def test_everything_else_comes_back(tiny, tmp_path):
     model = load_bundle(tmp_path / "b")
     assert model.card == tiny["card"]
     assert model.metrics == tiny["metrics"]
-    assert model.vocabulary == vocabulary()
-    assert (model.dialect, model.view.max_length) == ("orbit", 48)
+    assert model.view.name == tiny["view"].name
+    assert model.view.vocabulary == vocabulary()
+    assert model.view.config == tiny["view"].config
+    assert (model.view.dialect, model.view.max_length) == ("orbit", 48)
     assert not model.encoder.training
     assert all(parameter.requires_grad for parameter in model.encoder.parameters())
 
@@ -117,12 +120,8 @@ def other_vocabulary(size: int) -> Vocabulary:
     ("change", "message"),
     [
         ({"architecture": "clowd"}, "no architecture 'clowd'; did you mean cloud"),
-        ({"dialect": "french"}, "no dialect 'french'"),
         ({"max_length": 49}, "max_length is 49, but the encoder takes 48"),
-        (
-            {"vocabulary": other_vocabulary(590)},
-            "encoder has 595 tokens, but the vocabulary has 590",
-        ),
+        ({"vocabulary": other_vocabulary(590)}, "not that of the orbit dialect"),
         ({"members": []}, "there is no member"),
         ({"head": Strange()}, "Strange is none"),
         ({"head": MaskedTokenHead(8, 595)}, "hidden 8, but the encoder has 16"),
@@ -136,6 +135,9 @@ def test_what_does_not_fit_is_not_saved(tiny, tmp_path, change, message):
     if "head" in change:
         head = {"masked": change["head"]}
         change = {"members": [Net(tiny["members"][0].encoder, head)]}
+    if change.keys() & {"vocabulary", "max_length"}:
+        words, longest = change.get("vocabulary", vocabulary()), change.get("max_length", 48)
+        change = {"view": token_view(tiny["view"].name, words, longest)}
     with pytest.raises(InputError, match=message):
         save_bundle(tmp_path / "b", **{**tiny, **change})
     assert not list(tmp_path.iterdir())
@@ -148,17 +150,40 @@ def test_only_float32_is_saved(tiny, tmp_path):
 
 
 def test_the_paper_dialect_is_not_for_sets_of_orbits(tiny, tmp_path):
-    tiny["dialect"] = "paper"
+    name = tiny["view"].name
     if tiny["architecture"] == "cloud":
+        tiny["view"] = token_view(name, vocabulary(), 48, "paper")
         save_bundle(tmp_path / "b", **tiny)
-        assert load_bundle(tmp_path / "b").dialect == "paper"
+        assert load_bundle(tmp_path / "b").view.dialect == "paper"
     else:
-        with pytest.raises(InputError, match="does not read the paper dialect"):
+        with pytest.raises(InputError, match="reads the orbit dialect, not paper"):
+            token_view(name, vocabulary(), 48, "paper")
+
+
+def test_an_encoder_of_other_tokens_than_the_vocabulary_is_not_saved(tiny, tmp_path):
+    if tiny["architecture"] == "cloud":
+        tiny["view"] = token_view("sequence", other_vocabulary(590), 48, "paper")
+        with pytest.raises(InputError, match="encoder has 595 tokens, but the vocabulary has 590"):
             save_bundle(tmp_path / "b", **tiny)
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_view_that_the_architecture_does_not_read_is_not_saved(tiny, tmp_path):
+    other = {"sequence": "orbit-set", "orbit-set": "sequence"}[tiny["view"].name]
+    tiny["view"] = token_view(other, vocabulary(), 48)
+    with pytest.raises(InputError, match=f"reads the view '.*', not '{other}'"):
+        save_bundle(tmp_path / "b", **tiny)
 
 
 def test_the_description_is_names_and_numbers(bundles):
     table = json.loads((bundles / "orbit-set" / "model.json").read_text())
     assert table["members"][0]["heads"]["masked"]["kind"] == "masked-tokens"
     assert table["numerics"] >= 1
+    assert table["format"] == 3
+    assert table["view"]["name"] == "orbit-set"
+    assert table["view"]["config"] == {
+        "dialect": "orbit",
+        "max_length": 48,
+        "vocabulary_sha256": vocabulary().sha256,
+    }
     assert isinstance(Card.model_validate(load_bundle(bundles / "cloud").info()["card"]), Card)

@@ -116,10 +116,10 @@ def test_what_becomes_of_a_folder_is_said(folder, tmp_path):
     assert done.heads == ("masked",)
     assert done.not_used == done.notes == ()
     model = load_bundle(tmp_path / "bundle")
-    assert model.dialect == "paper"
-    assert model.vocabulary.tokens == (*WORDS, *ADDED)
-    assert model.vocabulary.role("[CLS]") is Role.SPECIAL
-    assert model.vocabulary.role("O") is Role.SHARED
+    assert model.view.dialect == "paper"
+    assert model.view.vocabulary.tokens == (*WORDS, *ADDED)
+    assert model.view.vocabulary.role("[CLS]") is Role.SPECIAL
+    assert model.view.vocabulary.role("O") is Role.SHARED
     assert model.view.max_length == POSITIONS
     assert model.card.name == "published"
     assert model.card.licence_weights == "CC0-1.0"
@@ -339,7 +339,7 @@ def test_tokenizer_json_alone_is_enough(folder, tmp_path):
     for name in ("vocab.txt", "added_tokens.json", "special_tokens_map.json"):
         (folder / name).unlink()
     import_published(folder, tmp_path / "b")
-    words = [load_bundle(tmp_path / name).vocabulary for name in ("a", "both", "b")]
+    words = [load_bundle(tmp_path / name).view.vocabulary for name in ("a", "both", "b")]
     assert words[0] == words[1] == words[2]
 
 
@@ -439,8 +439,8 @@ def test_an_imported_model_is_fine_tuned_on_strings_of_its_dialect(folder, tmp_p
     done = runner.invoke(app, ["finetune", str(table), "--target", "n", *map(str, arguments)])
     assert done.exit_code == 0, done.output
     model = load_bundle(after)
-    assert model.dialect == "paper"
-    assert model.vocabulary == load_bundle(tmp_path / "before").vocabulary
+    assert model.view.dialect == "paper"
+    assert model.view.vocabulary == load_bundle(tmp_path / "before").view.vocabulary
     embeddings = [
         each.encoder.token_embedding.weight
         for each in (load_bundle(tmp_path / "before").members[0], *model.members)
@@ -456,11 +456,13 @@ def test_an_imported_model_is_fine_tuned_on_strings_of_its_dialect(folder, tmp_p
         read = [float(row["n"]) for row in csv.DictReader(file)]
     np.testing.assert_allclose(read, Predictor(model).predict(texts)["n"], rtol=1e-6)
     again = CrystalRegressor(model=after, epochs=1, random_state=0).fit(texts, [1.0, 2.0] * 9)
-    assert again.model_.dialect == "paper"
+    assert again.model_.view.dialect == "paper"
     assert again.predict(texts[:2]).shape == (2,)
     wrong = runner.invoke(
         app,
         ["finetune", str(table), "--target", "n", "--dialect", "paper", "-o", str(tmp_path / "x")],
     )
     assert wrong.exit_code == 2
-    assert "orbit-set does not read; set encoder to cloud" in wrong.output
+    assert "reads the orbit dialect, not paper; take the encoder cloud" in " ".join(
+        wrong.output.split()
+    )

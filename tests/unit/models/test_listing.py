@@ -24,7 +24,11 @@ def test_bundles_are_found_below_a_folder_by_path(bundles):
         model = load_bundle(one.path)
         assert one.problem == ""
         assert one.parameters == model.parameters
-        assert (one.name, one.architecture, one.dialect) == ("tiny", model.architecture, "orbit")
+        assert (one.name, one.architecture, one.view) == (
+            "tiny",
+            model.architecture,
+            model.view.name,
+        )
         assert (one.rows, one.licence) == (1234, "CC-BY-4.0")
 
 

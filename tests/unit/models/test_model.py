@@ -196,7 +196,7 @@ def test_a_model_says_what_it_is_in_one_line(model):
     text = repr(model)
     assert "\n" not in text
     assert len(text) < 100
-    for part in (model.card.name, model.architecture, "orbit", f"{model.parameters:,}"):
+    for part in (model.card.name, model.architecture, "scope", f"{model.parameters:,}"):
         assert part in text
 
 
@@ -204,5 +204,7 @@ def test_info_counts_what_there_is(model):
     info = model.info()
     assert info["parameters"] == sum(p.numel() for p in model.encoder.parameters())
     assert info["heads"]["masked"] == sum(p.numel() for p in model.heads["masked"].parameters())
-    assert info["vocabulary_size"] == 595
+    assert (info["facet"], info["view"]) == ("scope", model.view.name)
+    assert info["view_config"]["dialect"] == "orbit"
+    assert info["view_config"]["max_length"] == 48
     assert info["config"]["hidden"] == 16

@@ -83,6 +83,7 @@ def test_weights_that_overflow_are_said():
 
 def test_a_head_that_reads_what_its_encoder_does_not_give_is_refused(tiny, tmp_path):
     net = make_net(**{MASKED_TOKENS: MaskedTokenHead(64, 595)})
-    changed = {"members": [net], "architecture": "roost", "max_length": 20}
+    changed = {"members": [net], "architecture": "roost"}
+    changed["view"] = view("composition", vocabulary(), 20)
     with pytest.raises(InputError, match=r"heads\.masked-tokens reads tokens, which roost"):
         save_bundle(tmp_path / "b", **{**tiny, **changed})

@@ -70,7 +70,7 @@ def model_of(name, *, property_head=False):
         heads["masked-tokens"] = MaskedTokenHead(
             16, len(words), seen.fields, generator=torch.Generator().manual_seed(1)
         )
-    return Model((Net(encoder, heads),), seen, words, "orbit", CARD, name)
+    return Model((Net(encoder, heads),), seen, CARD, name)
 
 
 @pytest.mark.parametrize("name", ["cloud", "orbit-set"])
@@ -274,8 +274,12 @@ def test_the_verb_writes_report_table_and_picture(tmp_path):
     model = model_of("orbit-set", property_head=True)
     bundle = tmp_path / "bundle"
     save_bundle(
-        bundle, members=model.members, architecture="orbit-set", view=view("orbit-set", vocabulary(), 512), card=CARD,
-    )  # fmt: skip
+        bundle,
+        members=model.members,
+        architecture="orbit-set",
+        view=model.view,
+        card=CARD,
+    )
     table = tmp_path / "strings.csv"
     table.write_text("id,scope\n" + "\n".join(f"{k},{text}" for k, text in enumerate(TEXTS)))
     out = tmp_path / "out"
