@@ -33,12 +33,12 @@ class Hiding:
     """Which rows of an epoch are shown how, and how they then look.
 
     What a row looks like is made from its tokens when it is asked for, so nothing is kept but the
-    lengths.
+    sizes.
 
     Args:
         view: how the encoder sees a crystal.
         samples: the rows, tokens of strings of the ``orbit`` dialect, whole or partial.
-        lengths: encoder rows of each, ``[n]``.
+        sizes: of each, in parts of the encoder, ``[n]``.
         share: of the rows that are hidden in an epoch, from 0 to 1.
         seed: decides which.
 
@@ -47,19 +47,19 @@ class Hiding:
     """
 
     def __init__(
-        self, view: TokenView, samples: Sequence[Tokens], lengths: Indices, share: float, seed: int
+        self, view: TokenView, samples: Sequence[Tokens], sizes: Indices, share: float, seed: int
     ) -> None:
         self._samples = samples
         self._share = share
         self._seed = seed
         self._separator = view.special(SEPARATOR)
         self._unknown = view.special(UNKNOWN)
-        self._lengths = np.tile(np.asarray(lengths, dtype=np.int64), (len(KINDS), 1))
+        self._sizes = np.tile(np.asarray(sizes, dtype=np.int64), (len(KINDS), 1))
         for kind in range(1, len(KINDS)) if share else ():
             for start in range(0, len(samples), _STRETCH):
                 some = slice(start, start + _STRETCH)
                 shown = [self._hidden(sample, kind) for sample in samples[some]]
-                self._lengths[kind, some] = view.sizes(shown)
+                self._sizes[kind, some] = view.sizes(shown)
 
     def kinds(self, epoch: int, rows: Indices | None = None) -> npt.NDArray[np.int8]:
         """Return how an epoch shows rows, by default all, as places in :data:`KINDS`, ``[n]``.
@@ -72,9 +72,9 @@ class Hiding:
         return is_hidden.astype(np.int8) + is_formula
 
     def sizes(self, epoch: int, rows: Indices | None = None) -> Indices:
-        """Return the encoder rows of rows, by default all, as an epoch shows them, ``[n]``."""
+        """Return the sizes of rows, by default all, as an epoch shows them, ``[n]``."""
         every = np.arange(len(self._samples)) if rows is None else rows
-        return self._lengths[self.kinds(epoch, every), every]
+        return self._sizes[self.kinds(epoch, every), every]
 
     def samples(self, rows: Indices, epoch: int) -> list[Tokens]:
         """Return some rows as an epoch shows them."""

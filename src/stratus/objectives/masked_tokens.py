@@ -151,7 +151,7 @@ class MaskedRows:
         return self.view.padded
 
     def sizes(self, epoch: int) -> Rows:  # noqa: ARG002 - masking changes no size
-        """Return the rows of the encoder of each crystal, int64 ``[n]``."""
+        """Return the size of each crystal, int64 ``[n]``."""
         return self._sizes
 
     def step(self, rows: Rows, epoch: Epochs) -> Step:
@@ -194,7 +194,7 @@ def masked_batch(step: Step) -> Batch:
 
 
 def _sizes(corpus: PackedCorpus, view: TokenView) -> Rows:
-    """Return the encoder rows of each crystal, ``[n]``; refuses what the view refuses."""
+    """Return the size of each crystal, ``[n]``; refuses what the view refuses."""
     sizes = np.empty(len(corpus), dtype=np.int64)
     for start in range(0, len(corpus), _STRETCH):
         here = range(start, min(start + _STRETCH, len(corpus)))

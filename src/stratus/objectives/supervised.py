@@ -83,7 +83,7 @@ class LabelledRows:
     Attributes:
         view: how the encoder sees them.
         samples: one a crystal.
-        lengths: encoder rows of each, ``[n]``.
+        whole_sizes: size of each as it is, ``[n]``.
         targets: normalised labels ``[n]`` by task, classes counted from 0; anything where absent.
         present: which of them there are, bool ``[n]`` by task.
         hiding: shows some of them as partial crystals, others in each epoch; None: all as they are.
@@ -91,7 +91,7 @@ class LabelledRows:
 
     view: View
     samples: Sequence[Sample]
-    lengths: Rows
+    whole_sizes: Rows
     targets: Mapping[str, npt.NDArray[np.float64]]
     present: Mapping[str, npt.NDArray[np.bool_]]
     hiding: Hiding | None = None
@@ -106,7 +106,7 @@ class LabelledRows:
             return self
         from stratus.objectives.hiding import Hiding
 
-        return replace(self, hiding=Hiding(self.view, self.samples, self.lengths, share, seed))  # type: ignore[arg-type]
+        return replace(self, hiding=Hiding(self.view, self.samples, self.whole_sizes, share, seed))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         """Return the number of crystals."""
@@ -118,13 +118,13 @@ class LabelledRows:
         return self.view.padded
 
     def sizes(self, epoch: int) -> Rows:
-        """Return the encoder rows of each crystal as an epoch shows it, ``[n]``."""
-        return self.lengths if self.hiding is None else self.hiding.sizes(epoch)
+        """Return the size of each crystal as an epoch shows it, ``[n]``."""
+        return self.whole_sizes if self.hiding is None else self.hiding.sizes(epoch)
 
     def step(self, rows: Rows, epoch: int) -> Step:
         """Return some crystals as an epoch shows them, with their labels."""
         if self.hiding is None:
-            sizes, shown = self.lengths[rows], [self.samples[row] for row in rows]
+            sizes, shown = self.whole_sizes[rows], [self.samples[row] for row in rows]
         else:
             sizes, shown = self.hiding.sizes(epoch, rows), self.hiding.samples(rows, epoch)
         return Step(

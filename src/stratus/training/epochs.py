@@ -1,6 +1,6 @@
-"""Which rows are in which batch of an epoch: strings of similar length together.
+"""Which rows are in which batch of an epoch: crystals of similar size together.
 
-The rows are shuffled and cut into pools of some batches; a pool is sorted by length and cut into
+The rows are shuffled and cut into pools of some batches; a pool is sorted by size and cut into
 batches of equal size; the batches are shuffled. Where nothing is padded, as in batches of graphs,
 a pool is cut as it is, into batches of as many edges each. All of it depends on seed and epoch
 alone.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.int64]
 
 POOL: Final = 50
-"""Batches among whose rows strings of similar length are looked for, unless said otherwise."""
+"""Batches among whose rows crystals of similar size are looked for, unless said otherwise."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def n_batches(rows: int, batch_size: int) -> int:
 
 
 def plan_epoch(
-    lengths: Rows,
+    sizes: Rows,
     batch_size: int,
     seed: int,
     epoch: int,
@@ -64,43 +64,43 @@ def plan_epoch(
     """Plan the batches of an epoch.
 
     Args:
-        lengths: size of each crystal for the encoder, ``[n]``.
+        sizes: size of each crystal for the encoder, ``[n]``.
         batch_size: crystals in a batch on average.
         seed: decides the order, with the epoch.
         epoch: which one.
-        pool: batches among whose rows strings of similar length are looked for.
+        pool: batches among whose rows crystals of similar size are looked for.
         shuffle: whether the order differs between epochs; without, batches come in pools, in
             the order of the rows.
         padded: whether crystals of a batch are padded to the largest of them.
     """
     pooled = pool * batch_size
-    rows, batches = np.arange(len(lengths)), np.arange(n_batches(len(lengths), batch_size))
+    rows, batches = np.arange(len(sizes)), np.arange(n_batches(len(sizes), batch_size))
     if shuffle:
         rows = permutation(key(Purpose.ROW_ORDER, seed, epoch), len(rows))
         batches = permutation(key(Purpose.BATCH_ORDER, seed, epoch), len(batches))
     if padded:
-        rows = rows[np.lexsort((lengths[rows], np.arange(len(rows)) // pooled))]
+        rows = rows[np.lexsort((sizes[rows], np.arange(len(rows)) // pooled))]
     cut = equal_cuts if padded else even_cuts
     cuts = [np.zeros(1, dtype=np.int64)]
     for start in range(0, len(rows), pooled):
-        here = lengths[rows[start : start + pooled]]
+        here = sizes[rows[start : start + pooled]]
         cuts.append(start + cut(here, n_batches(len(here), batch_size))[1:])
     return EpochPlan(epoch, rows, np.concatenate(cuts), batches)
 
 
-def batches_of(lengths: Rows, batch_size: int, *, padded: bool = True) -> list[Rows]:
+def batches_of(sizes: Rows, batch_size: int, *, padded: bool = True) -> list[Rows]:
     """Return batches of rows of similar length, each row once, always the same.
 
     Args:
-        lengths: size of each crystal for the encoder, ``[n]``.
+        sizes: size of each crystal for the encoder, ``[n]``.
         batch_size: crystals in a batch on average.
         padded: whether crystals of a batch are padded to the largest of them.
     """
-    plan = plan_epoch(lengths, batch_size, seed=0, epoch=0, shuffle=False, padded=padded)
-    return [plan.rows(number) for number in range(n_batches(len(lengths), batch_size))]
+    plan = plan_epoch(sizes, batch_size, seed=0, epoch=0, shuffle=False, padded=padded)
+    return [plan.rows(number) for number in range(n_batches(len(sizes), batch_size))]
 
 
-def equal_cuts(lengths: Rows, batches: int) -> Rows:
+def equal_cuts(sizes: Rows, batches: int) -> Rows:
     """Cut rows into batches whose largest padded size is as small as can be.
 
     A batch costs its crystals times its longest one (and attention more). With equal numbers, the
@@ -109,21 +109,24 @@ def equal_cuts(lengths: Rows, batches: int) -> Rows:
     each batch holds about as many tokens to guess.
 
     Args:
-        lengths: encoder rows of each crystal, ascending, all positive, ``[n]``.
+        sizes: size of each crystal for the encoder, ascending, all positive, ``[n]``.
         batches: how many, at most ``n``.
 
     Returns:
         where each batch begins, and the end of the last one, int64 ``[batches + 1]``.
     """
-    longest = int(lengths[-1])
-    low, high = longest, longest * -(-len(lengths) // batches)  # as many rows each fit into `high`
+    largest = int(sizes[-1])
+    low, high = (
+        largest,
+        largest * -(-len(sizes) // batches),
+    )  # as many crystals each fit into `high`
     while low < high:
         middle = (low + high) // 2
-        if len(_starts(lengths, middle)) <= batches:
+        if len(_starts(sizes, middle)) <= batches:
             high = middle
         else:
             low = middle + 1
-    ends = [*_starts(lengths, low)[::-1], len(lengths)]
+    ends = [*_starts(sizes, low)[::-1], len(sizes)]
     while len(ends) <= batches:
         widest = int(np.argmax(np.diff(ends)))
         ends.insert(widest + 1, (ends[widest] + ends[widest + 1]) // 2)
@@ -149,10 +152,10 @@ def even_cuts(sizes: Rows, batches: int) -> Rows:
     return np.asarray(np.minimum(cuts, len(sizes) - least[::-1]), dtype=np.int64)
 
 
-def _starts(lengths: Rows, size: int) -> list[int]:
-    """Return where batches of at most ``size`` padded rows begin, the longest rows first."""
-    starts, end = [], len(lengths)
+def _starts(sizes: Rows, most: int) -> list[int]:
+    """Return where batches of at most ``most`` padded parts begin, the largest crystals first."""
+    starts, end = [], len(sizes)
     while end > 0:
-        end = max(0, end - max(1, size // int(lengths[end - 1])))
+        end = max(0, end - max(1, most // int(sizes[end - 1])))
         starts.append(end)
     return starts

@@ -296,12 +296,12 @@ def _most_tokens(view: TokenView) -> int:
 
 def _started(setup: _Setup, train: MaskedRows | Mixture, fit: FitStarted) -> Started:
     options, parts = setup.options, setup.corpora.info.parts
-    lengths = setup.corpora.train.sizes(TOKENS)
-    draws, seen = tuple(part.train for part in parts), lengths
+    sizes = setup.corpora.train.sizes(TOKENS)
+    draws, seen = tuple(part.train for part in parts), sizes
     if options.train_shares != (1.0,):
         draws = ()
     if isinstance(train, Mixture):
-        draws, seen = train.draws, lengths[train.drawn(0).rows]
+        draws, seen = train.draws, sizes[train.drawn(0).rows]
     return Started(
         encoder=in_words(options.encoder, options.preset, options.model),
         corpus=setup.corpora.info,

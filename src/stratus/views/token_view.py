@@ -151,7 +151,7 @@ class TokenView(ABC):
         longest = getattr(config, "max_length", self.max_length)
         if self.max_length > longest:
             raise InputError(
-                f"max_length is {self.max_length}, but the encoder takes {longest} rows at most"
+                f"max_length is {self.max_length}, but the encoder takes {longest} parts at most"
             )
         padding = getattr(config, "pad_id", words.index["[PAD]"])
         if padding != words.index["[PAD]"]:
@@ -215,7 +215,7 @@ class TokenView(ABC):
             return
         at = int(np.argmax(sizes > self.max_length))
         raise InputError(
-            f"a crystal has {sizes[at]} rows in the view {self.name!r}, more than the limit of "
+            f"a crystal has {sizes[at]} parts in the view {self.name!r}, more than the limit of "
             f"{self.max_length}; leave it out or use a longer limit: "
             f"{self.vocabulary.text(samples[at].tolist())!r}"
         )

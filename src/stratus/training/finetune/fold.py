@@ -122,7 +122,7 @@ def learn_fold(  # noqa: PLR0913 - all that makes a fold
             rows.test.samples,
             lambda task: atoms[task.name],
             batch_size=options.batch_size,
-            batches=batches_of(rows.test.lengths, options.batch_size, padded=start.view.padded),
+            batches=batches_of(rows.test.whole_sizes, options.batch_size, padded=start.view.padded),
         )
     predictions = {name: together(each) for name, each in of_members.items()}
     values = {name: found.values for name, found in predictions.items()}
