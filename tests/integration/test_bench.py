@@ -19,6 +19,7 @@ SMALL = {
     "encode_parquet.py": ["--data", "none", "--rows", "60"],
     "predict_cif.py": ["--data", "none", "--files", "60", "--members", "1", "--published", "2"],
     "predict_memory.py": ["2000"],
+    "graph_memory.py": ["300"],
     "scaling_fit.py": ["20", "10"],
     "structure_graph.py": ["--data", "none", "--crystals", "20", "--turns", "1"],
     "two_checkouts.py": ["--turns", "1", "--crystals", "20", "--only", "predict, strings"],

@@ -42,6 +42,9 @@ KEYS: Final = (
 )
 """The tensors of a graph, beside ``owner``."""
 
+_INT8_MAX: Final = np.iinfo(np.int8).max
+_INT16_MAX: Final = np.iinfo(np.int16).max
+
 
 class GraphConfig(BaseModel):
     """Which atoms are neighbours."""
@@ -132,7 +135,7 @@ class GraphView:
         _check(atoms)
         frac = atoms.frac - np.floor(atoms.frac)
         found = self._neighbours(atoms.lattice, frac)
-        place = np.int16 if len(frac) <= np.iinfo(np.int16).max else np.int32
+        place = np.int16 if len(frac) <= _INT16_MAX else np.int32
         return {
             NUMBERS: atoms.numbers.astype(np.uint8),
             POSITIONS: (frac @ atoms.lattice).astype(np.float32),
@@ -196,7 +199,8 @@ def _check(atoms: AtomArrays) -> None:
             f"the coordinates of atom {at} are {atoms.frac[at].tolist()}, which is no place; look "
             "at the structure that they came from"
         )
-    if atoms.numbers.min() < 1 or atoms.numbers.max() >= len(SYMBOLS):
+    lowest, highest = np.minimum.reduce(atoms.numbers), np.maximum.reduce(atoms.numbers)
+    if lowest < 1 or highest >= len(SYMBOLS):
         wrong = next(int(z) for z in atoms.numbers if not 1 <= z < len(SYMBOLS))
         raise InputError(
             f"{wrong} is the atomic number of no element; it must be from 1 to {len(SYMBOLS) - 1}"
@@ -205,5 +209,5 @@ def _check(atoms: AtomArrays) -> None:
 
 def _compact(shifts: npt.NDArray[np.integer]) -> npt.NDArray[np.generic]:
     """Return shifts as int8 where that holds them, else int32."""
-    small = shifts.astype(np.int8)
-    return small if np.array_equal(small, shifts) else shifts.astype(np.int32)
+    largest = np.maximum.reduce(np.abs(shifts), axis=None, initial=0)
+    return shifts.astype(np.int8 if largest <= _INT8_MAX else np.int32)
