@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from stratus.errors import InputError
 from stratus.names import Deferred, pick
+from stratus.views.table import view_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,22 @@ def architecture(name: str) -> Architecture:
         stratus.errors.InputError: no such architecture; the message gives the close names.
     """
     return pick(ARCHITECTURES, name, "architecture")
+
+
+def register(encoder: Architecture) -> None:
+    """Add an architecture from outside of the package to the table, for this process.
+
+    From then on its name works wherever one is given in Python: to train, save, load and predict.
+    A bundle of it is loaded only where it was registered before.
+
+    Args:
+        encoder: the architecture; its view is in the table of views.
+
+    Raises:
+        stratus.errors.InputError: the name is taken, or there is no such view; the message says so.
+    """
+    view_class(encoder.view)
+    ARCHITECTURES.add(encoder.name, encoder)
 
 
 def configure(name: str, preset: str, **overrides: object) -> BaseModel:

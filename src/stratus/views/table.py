@@ -29,3 +29,15 @@ def view_class(name: str) -> type[View]:
         stratus.errors.InputError: no such view; the message gives the close names.
     """
     return pick(VIEWS, name, "view")
+
+
+def register_view(view: type[View]) -> None:
+    """Add a view from outside of the package to the table, for this process.
+
+    Args:
+        view: its class. What a bundle keeps of it is its config; it has no files of its own.
+
+    Raises:
+        stratus.errors.InputError: the name is taken.
+    """
+    VIEWS.add(view.name, view)

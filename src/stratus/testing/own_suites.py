@@ -1,0 +1,29 @@
+"""The suites of the encoders of the package: what each of them claims."""
+
+from __future__ import annotations
+
+from stratus.crystals.facets import Facet
+from stratus.testing.claims import Claim, usual_claims
+from stratus.testing.encoder_suite import EncoderSuite
+
+
+def own_suites(seed: int = 0) -> list[EncoderSuite]:
+    """Return the suite of each encoder of the package, of its preset ``nano``.
+
+    CGCNN comes twice: with the twelve nearest neighbours, as it was published, and with all within
+    the cutoff, at which their messages fade.
+
+    Args:
+        seed: of weights, crystals and the ways in which they are rewritten.
+    """
+    of_strings, of_atoms = usual_claims(Facet.SCOPE), usual_claims(Facet.ATOMS)
+    of_elements = of_strings - {Claim.POLYMORPHS} | {Claim.REFLECTION, Claim.SMOOTH}
+    of_nearest = of_atoms - {Claim.SMOOTH, Claim.SMOOTH_GRADIENTS}
+    all_fading = {"max_neighbours": None, "fading": True}
+    return [
+        EncoderSuite("cloud", claims=of_strings, seed=seed),
+        EncoderSuite("orbit-set", claims=of_strings, seed=seed),
+        EncoderSuite("roost", claims=of_elements, seed=seed),
+        EncoderSuite("cgcnn", claims=of_nearest, seed=seed),
+        EncoderSuite("cgcnn", values=all_fading, claims=of_atoms, name="cgcnn, fading", seed=seed),
+    ]

@@ -1,0 +1,50 @@
+"""Encoders and views from outside of the package."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from stratus.encoders.cgcnn import CGCNN
+from stratus.encoders.table import ARCHITECTURES, architecture, configure, register
+from stratus.errors import InputError
+from stratus.views.graph import GraphView
+from stratus.views.table import VIEWS, register_view, view_class
+
+
+@pytest.fixture(autouse=True)
+def tables_as_before(monkeypatch):
+    for table in (ARCHITECTURES, VIEWS):
+        monkeypatch.setattr(table, "_found", dict(table._found))
+
+
+class OtherView(GraphView):
+    name = "other-graph"
+
+
+def test_an_architecture_from_outside_is_found_by_its_name_and_configured():
+    register(replace(CGCNN, name="of-a-friend"))
+    assert "of-a-friend" in list(ARCHITECTURES)
+    assert architecture("of-a-friend").build is CGCNN.build
+    assert configure("of-a-friend", "nano").hidden == CGCNN.presets["nano"]["hidden"]
+
+
+def test_a_name_that_is_taken_is_refused_and_stays_what_it_was():
+    with pytest.raises(InputError, match="there is a 'cgcnn' already; choose another name"):
+        register(replace(CGCNN, numerics=7))
+    assert architecture("cgcnn").numerics == CGCNN.numerics
+
+
+def test_an_architecture_of_no_view_is_refused_with_the_close_ones():
+    with pytest.raises(InputError, match="no view 'grap'; did you mean graph"):
+        register(replace(CGCNN, name="of-a-friend", view="grap"))
+    assert "of-a-friend" not in ARCHITECTURES
+
+
+def test_a_view_from_outside_comes_first_and_then_its_encoder():
+    register_view(OtherView)
+    register(replace(CGCNN, name="of-a-friend", view="other-graph"))
+    assert view_class("other-graph") is OtherView
+    with pytest.raises(InputError, match="there is a 'other-graph' already"):
+        register_view(OtherView)
