@@ -20,6 +20,7 @@ SMALL = {
     "predict_cif.py": ["--data", "none", "--files", "60", "--members", "1", "--published", "2"],
     "predict_memory.py": ["2000"],
     "graph_memory.py": ["300"],
+    "packed_frames.py": ["300", "--compared", "50", "--turns", "1"],
     "scaling_fit.py": ["20", "10"],
     "structure_graph.py": ["--data", "none", "--crystals", "20", "--turns", "1"],
     "two_checkouts.py": ["--turns", "1", "--crystals", "20", "--only", "predict, strings"],
