@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as fn
 
 from stratus.encoders.gated_norms import block_norm
-from stratus.encoders.gated_sums import Edges, Inner, Sums, plain_sums
+from stratus.encoders.gated_sums import LARGE, Edges, Inner, Sums, plain_sums
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from stratus.encoders.gated_sums import NormKind
 
 _BLOCK: Final = 1024  # edges a thread: of 128 numbers they take half a megabyte
-_LARGE: Final = 40.0  # from here on 1 + exp(x) is exp(x), in double precision too
 
 
 def gated_sums(inner: Inner, edges: Edges) -> Sums:
@@ -124,7 +123,7 @@ def _forward(inner: Inner, edges: Edges) -> tuple[Sums, list[Tensor]]:
     for at, block in zip(blocks, rows, strict=True):
         whole, core, gate, *_ = room.cut(len(block))
         outer = norm.outer(block, whole)
-        torch.clamp_max(outer[:, :half], _LARGE, out=core).exp_().add_(1).log_()
+        torch.clamp_max(outer[:, :half], LARGE, out=core).exp_().add_(1).log_()
         torch.maximum(core, outer[:, :half], out=core)
         messages = core.mul_(torch.sigmoid(outer[:, half:], out=gate))
         if edges.weights is not None:
@@ -177,7 +176,7 @@ def _by_outer(
     """Return the gradient by what is behind the norm, ``[k, 2 d]``."""
     half = outer.shape[1] // 2
     _, core, slope, gate, by_message = room.cut(len(outer))
-    torch.clamp_max(outer[:, :half], _LARGE, out=slope).exp_()
+    torch.clamp_max(outer[:, :half], LARGE, out=slope).exp_()
     slope.div_(torch.add(slope, 1, out=core))
     torch.maximum(core.log_(), outer[:, :half], out=core)
     torch.sigmoid(outer[:, half:], out=gate)

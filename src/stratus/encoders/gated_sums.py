@@ -6,7 +6,7 @@ compiled, and what the fast way (:mod:`stratus.encoders.gated_blocks`) is tested
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch.nn import functional as fn
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NormKind: TypeAlias = Literal["batch", "layer", "none"]
+
+LARGE: Final = 40.0
+"""From here on softplus of x is x, in double precision too."""
 
 
 class Edges(NamedTuple):
@@ -106,7 +109,7 @@ def plain_sums(inner: Inner, edges: Edges) -> Sums:
     elif inner.norm == "layer":
         rows = fn.layer_norm(rows, rows.shape[1:], inner.gain, inner.bias, EPS)
     core, gate = rows.chunk(2, dim=1)
-    messages = fn.softplus(core) * gate.sigmoid()
+    messages = fn.softplus(core, threshold=LARGE) * gate.sigmoid()
     if edges.weights is not None:
         messages = messages * edges.weights.unsqueeze(1)
     sums = messages.new_zeros(len(inner.table) // 2, messages.shape[1])
