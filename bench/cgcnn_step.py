@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from real_sets import DATA
 from torch import nn
 
 import stratus
@@ -134,7 +135,7 @@ def small_numbers_are_zero(wanted: bool) -> Iterator[None]:  # noqa: FBT001 - on
 def main() -> None:
     """Time all routes by turns."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("shared/data"))
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--crystals", type=int, default=960)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--steps", type=int, default=15, help="of one turn")

@@ -23,6 +23,9 @@ SIZES = {
     ("orbit-set", "nano"): 878_848,
     ("orbit-set", "small"): 10_904_064,
     ("orbit-set", "base"): 85_569_024,
+    ("cgcnn", "nano"): 28_608,
+    ("cgcnn", "small"): 132_332,
+    ("cgcnn", "base"): 518_656,
     ("roost", "nano"): 140_651,
     ("roost", "small"): 834_763,
     ("roost", "base"): 2_247_595,
@@ -31,7 +34,7 @@ SIZES = {
 
 @pytest.mark.parametrize(("name", "preset"), SIZES)
 def test_presets_have_the_sizes_that_the_documents_give(name, preset, repo_root):
-    tokens = {} if name == "roost" else {"vocabulary_size": len(vocabulary())}
+    tokens = {} if name in {"roost", "cgcnn"} else {"vocabulary_size": len(vocabulary())}
     config = configure(name, preset, **tokens)
     with torch.device("meta"):
         module = architecture(name).build(config)
