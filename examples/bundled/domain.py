@@ -26,11 +26,11 @@ import yaml
 from train import HERE, TEST, VALIDATION, place, read_tables, write_strings
 
 import stratus
+from stratus.crystals.facets import Detail
 from stratus.files.sealed import sealing
 from stratus.models.bundle import check_files, write_domain
 from stratus.models.loading import folder_of
 from stratus.models.seen import SeenFormulas, write_seen
-from stratus.crystals.facets import Detail
 from stratus.scope.partial import hide
 from stratus.tasks.contents import contents_of
 from stratus.tasks.domain import Domain, Learned, metal_bound

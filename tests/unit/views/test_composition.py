@@ -135,7 +135,7 @@ def test_more_elements_than_the_limit_are_refused_with_their_string():
     assert collated([text, ONE], 21)[keys.ELEMENTS].shape == (2, 21)
     with pytest.raises(InputError) as caught:
         collated([ONE, text], 20)
-    for part in ("21 rows", "limit of 20", text):
+    for part in ("21 parts", "limit of 20", text):
         assert part in str(caught.value)
 
 

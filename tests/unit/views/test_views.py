@@ -195,7 +195,7 @@ def test_a_crystal_that_is_too_long_is_refused_with_its_numbers_and_string(name,
     assert collated(name, [short, ROCK_SALT], rows)[keys.TOKENS].shape[1] == rows
     with pytest.raises(InputError) as caught:
         collated(name, [short, ROCK_SALT], rows - 1)
-    for part in (f"{rows} rows", f"limit of {rows - 1}", ROCK_SALT):
+    for part in (f"{rows} parts", f"limit of {rows - 1}", ROCK_SALT):
         assert part in str(caught.value)
 
 
