@@ -8,6 +8,7 @@ gate again.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
@@ -149,7 +150,8 @@ def _backward(
     wanted: tuple[bool, bool],
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients by the four tensors of inner messages, by features and by weights."""
-    blocks = _blocks(edges)
+    ends = list(accumulate(map(len, rows)))  # as they were cut, on however many threads
+    blocks = [slice(end - len(block), end) for end, block in zip(ends, rows, strict=True)]
     room = _Room.of(inner.table, blocks)
     norm = block_norm(inner, variance, len(edges.centres))
     by_features = torch.empty_like(edges.features) if wanted[0] else None

@@ -96,6 +96,16 @@ def test_a_graph_that_is_kept_gives_its_gradients_twice(norm):
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
+def test_the_way_back_may_have_other_threads(monkeypatch):
+    leaves, arguments = made("batch")
+    found, expected = gated_sums(*arguments(leaves)).atoms, plain_sums(*arguments(leaves)).atoms
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    mine, theirs = (
+        torch.autograd.grad(atoms.sum(), leaves["table"])[0] for atoms in (found, expected)
+    )
+    assert (mine - theirs).abs().max() <= 1e-12 * theirs.abs().max()
+
+
 @pytest.mark.parametrize("norm", ["layer", "none"])
 def test_no_edges_are_sums_of_nothing(norm):
     leaves, arguments = made(norm, edges=0)
