@@ -30,7 +30,8 @@ import pyarrow.parquet as pq
 import torch
 
 import stratus
-from stratus.corpora.packed.tokens import TOKENS, build_tokens
+from stratus.corpora.packed.token_column import TOKENS
+from stratus.corpora.packed.tokens import build_tokens
 from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.encoders.table import architecture, configure
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead

@@ -44,7 +44,8 @@ from stratus.tasks.task import Task, make_task
 from stratus.training.finetune.events import EpochEnded
 from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.run import finetune
-from stratus.training.options import make_options, read_options
+from stratus.training.option_layers import read_options
+from stratus.training.options import make_options
 from stratus.training.pretrain import pretrain
 
 if TYPE_CHECKING:

@@ -34,11 +34,16 @@ from stratus.cli.flags import (
 )
 
 if TYPE_CHECKING:
+    from stratus.corpora.tables.folds import Fold
+    from stratus.corpora.tables.table import Table
     from stratus.models.model import Model
     from stratus.training.finetune.options import FinetuneOptions
 
 FROM_SCRATCH = "none"
 """The name of no model; a folder of that name is ``./none``."""
+
+FOLDS = 5
+"""Folds that are made where nothing is said."""
 
 
 def finetune(  # noqa: PLR0917 - one parameter for each flag
@@ -102,7 +107,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.training.finetune.kept import kept_nets
         from stratus.training.finetune.options import make_finetune_options
         from stratus.training.finetune.result_files import check_new
-        from stratus.training.options import read_options
+        from stratus.training.option_layers import read_options
 
         if folds is not None and split is not None:
             raise InputError("give --folds or --split, not both")
@@ -118,7 +123,6 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         from stratus.cli.finetune_report import Report
         from stratus.corpora.encoding.options import facet_arguments
         from stratus.corpora.splits.files import is_split_file, with_split
-        from stratus.corpora.tables.folds import from_column, kfold
         from stratus.training.device import is_first_process
         from stratus.training.finetune.reading import read_for
         from stratus.training.finetune.run import finetune as run
@@ -136,6 +140,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             fold_column=split if split_file is None else None,
             formula_column=formula,
             space_group_column=space_group,
+            material_column=options.material_column,
             **facet_arguments(read_facet(options, loaded, dialect)),
         )
         if overfit is not None:
@@ -151,12 +156,8 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             return
         if split_file is not None:
             read = with_split(read, split_file)
-        made = (
-            from_column(read, seed=options.seed)
-            if split is not None
-            else kfold(read, 5 if folds is None else folds, options.seed)
-        )
-        report.table(read)
+        options, made = _folds(read, options, folds, is_told=split is not None)
+        report.table(read, options)
         if loaded is not None:
             report.seen(read, loaded)
         result = run(read, made, tasks, options, model=loaded, on_progress=report.show, kept=kept)
@@ -164,6 +165,19 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             result.save(output, card=card_values)
             kept.remove()
             report.finish(result, output)
+
+
+def _folds(
+    table: Table, options: FinetuneOptions, folds: int | None, *, is_told: bool
+) -> tuple[FinetuneOptions, list[Fold]]:
+    """Return the folds that the table tells or that are made, and options that say how."""
+    from stratus.corpora.tables.folds import from_column, kfold
+
+    if is_told:
+        return options, from_column(table, seed=options.seed, group=options.group)
+    count = FOLDS if folds is None else folds
+    options = options.with_usual_group(table, count)
+    return options, kfold(table, count, options.seed, group=options.group)
 
 
 def encoders() -> str:

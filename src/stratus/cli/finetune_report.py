@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from stratus.cli.console import line_console
+from stratus.corpora.tables.grouping import IN_WORDS, Group, group_names
 from stratus.crystals.facets import Detail
 from stratus.encoders.table import DEFAULT_ENCODER, DEFAULT_PRESET, in_words
 from stratus.tasks.by import ByLaw
@@ -41,6 +42,7 @@ class Report:
 
     def __init__(self, *, quiet: bool) -> None:
         self._console = line_console(quiet=quiet)
+        self._key, self._has_strings = "SCOPE string", True
 
     def start(self, options: FinetuneOptions, model: Model | None, reason: str) -> None:
         """Show the encoder and where its weights are from, in the first line.
@@ -71,8 +73,9 @@ class Report:
                 text += "; errors of test rows with these are those of known formulas"
         self._console.print(text, markup=False)
 
-    def table(self, table: Table) -> None:
-        """Show what was read."""
+    def table(self, table: Table, options: FinetuneOptions | None = None) -> None:
+        """Show what was read, and by the options of a run how it is split."""
+        self._key, self._has_strings = table.key_name, table.strings is not None
         lines = [f"rows        {table.rows_in:,}: {len(table):,} used, {len(table.rejects):,} not"]
         lines += [f"            {r.id}: {r.detail} ({r.code})" for r in table.rejects[:3]]
         if table.is_partial:
@@ -81,6 +84,8 @@ class Report:
             lines.append(f"known       {kinds}")
         labels = ", ".join(f"{name} {count:,}" for name, count in table.labelled.items())
         lines.append(f"labels      {labels}")
+        if options is not None and options.group is not None:
+            lines.append(_split(table, options.group))
         self._console.print("\n".join(lines), markup=False)
 
     def show(self, event: Event) -> None:
@@ -113,13 +118,12 @@ class Report:
         """Show the result."""
         shared = sum(fold.overlap.test_rows for fold in result.folds)
         self._console.print(
-            f"{shared:,} test rows have the SCOPE string of a row to learn from or to choose with"
+            f"{shared:,} test rows have the {self._key} of a row to learn from or to choose with"
         )
         formulas = sum(fold.overlap.test_formula for fold in result.folds)
         both = sum(fold.overlap.test_formula_and_group for fold in result.folds)
-        self._console.print(
-            f"{formulas:,} have the formula of such a row, {both:,} its space group too"
-        )
+        too = f", {both:,} its space group too" if self._has_strings else ""
+        self._console.print(f"{formulas:,} have the formula of such a row{too}")
         of_law = of_a_law(result.tasks)
         if of_law:
             self._console.print(_law(result, of_law))
@@ -140,6 +144,15 @@ class Report:
         lines = (line for task in tasks for line in footnotes(result.capped(task.name)))
         for line in dict.fromkeys(lines):
             self._console.print(line, markup=False)
+
+
+def _split(table: Table, group: Group) -> str:
+    """Say which rows stay together, and how many groups there are."""
+    text = f"split       {IN_WORDS.get(group, f'rows of one {table.key_name} stay together')}"
+    if group is Group.BLOCKS:
+        count = len(set(table.compositions))
+        return f"{text} ({len(table):,} rows of {count:,} compositions; by lot: --set group=none)"
+    return f"{text} ({len(set(group_names(table, group))):,} groups)"
 
 
 def _several(members: int) -> str:

@@ -165,8 +165,7 @@ def option_layers(
             say the same.
     """
     from stratus.errors import InputError
-    from stratus.training.option_layers import parse_settings
-    from stratus.training.options import read_options
+    from stratus.training.option_layers import parse_settings, read_options
 
     given, found = set_flags(dict(flags)), parse_settings(settings or ())
     for name in given.keys() & found.keys() - {"tasks"}:

@@ -74,7 +74,8 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     }
     with reported(lambda: _hint(output)):
         from stratus.errors import InputError
-        from stratus.training.options import make_options, read_options
+        from stratus.training.option_layers import read_options
+        from stratus.training.options import make_options
 
         options = make_options(*option_layers(config, flags, settings))
         card_values = read_options(card) if card else None

@@ -21,15 +21,10 @@ The canonical assignment chooses the letters by the arrangement alone, without t
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
-
-from stratus.scope.partial import UNKNOWN, read_amounts
-from stratus.scope.vocabulary import SEPARATOR
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-_BETWEEN: Final = f" {SEPARATOR} "
+    from collections.abc import Sequence
 
 
 class Key(StrEnum):
@@ -56,40 +51,7 @@ def keys_of(key: Key, ids: Sequence[str], scopes: Sequence[str]) -> list[str | N
     """
     if key == Key.ID:
         return list(ids)
-    read = _READ[key]
+    from stratus.corpora.string_keys import READERS
+
+    read = READERS[key]
     return [read(text) for text in scopes]
-
-
-def _scope(text: str) -> str | None:
-    return None if UNKNOWN in text else text
-
-
-def _formula(text: str) -> str:
-    return text.split(_BETWEEN)[2]
-
-
-def _formula_group(text: str) -> str | None:
-    group, _, composition, _ = text.split(_BETWEEN)
-    return None if group == UNKNOWN else f"{composition}{_BETWEEN}{group}"
-
-
-def _chemical_system(text: str) -> str:
-    return "-".join(sorted(read_amounts(_formula(text))))
-
-
-def _prototype(text: str) -> str | None:
-    group, orbits, composition, _ = text.split(_BETWEEN)
-    if UNKNOWN in (group, orbits):
-        return None
-    positions = " ".join(orbits.split(" ")[1::2])  # they are in the order of their letters
-    amounts = " ".join(map(str, sorted(read_amounts(composition).values())))
-    return _BETWEEN.join((group, positions, amounts))
-
-
-_READ: Final[dict[Key, Callable[[str], str | None]]] = {
-    Key.SCOPE: _scope,
-    Key.FORMULA_GROUP: _formula_group,
-    Key.FORMULA: _formula,
-    Key.CHEMICAL_SYSTEM: _chemical_system,
-    Key.PROTOTYPE: _prototype,
-}

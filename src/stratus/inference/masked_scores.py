@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from stratus.corpora.encoding.options import EncodeOptions
 from stratus.corpora.packed.column import schema_of
 from stratus.corpora.packed.corpus import PackedCorpus
-from stratus.corpora.packed.tokens import TOKEN_COLUMN
+from stratus.corpora.packed.token_column import TOKEN_COLUMN
 from stratus.corpora.tables.read_tables import read_all_crystals
 from stratus.crystals.facets import Detail
 from stratus.crystals.reading import ReadOptions

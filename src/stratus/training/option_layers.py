@@ -13,16 +13,32 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from stratus.corpora.documents import read_yaml
 from stratus.errors import InputError
 from stratus.names import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 Options = TypeVar("Options", bound=BaseModel)
 
 _EXPONENT: Final = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 """Numbers such as 1e-3, which YAML 1.1 takes for texts."""
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """Read the values of a YAML file.
+
+    Raises:
+        InputError: it cannot be read, or is no mapping.
+    """
+    values = read_yaml(path)
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise InputError(f"{path} must be a mapping such as `epochs: 10`, one option a line")
+    return values
 
 
 def from_layers(kind: type[Options], *layers: Mapping[str, Any]) -> Options:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import yaml
 from pydantic import Field, model_validator
 
-from stratus.corpora.documents import read_yaml
 from stratus.encoders.encoding import Gives
 from stratus.encoders.table import ARCHITECTURES, DEFAULT_ENCODER, DEFAULT_PRESET, architecture
-from stratus.errors import InputError, ResumeError
+from stratus.errors import ResumeError
 from stratus.names import pick
 from stratus.objectives.masked_tokens import MaskingOptions
 from stratus.training.fit_options import FREE, FitOptions
@@ -20,7 +19,6 @@ from stratus.training.option_layers import from_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 PEAK_RATES: Final[Mapping[str, float]] = MappingProxyType(
     {"nano": 1e-3, "small": 5e-4, "base": 1e-4}
@@ -111,22 +109,8 @@ def make_options(*layers: Mapping[str, Any]) -> PretrainOptions:
     return from_layers(PretrainOptions, *layers)
 
 
-def read_options(path: Path) -> dict[str, Any]:
-    """Read the values of a YAML file.
-
-    Raises:
-        InputError: it cannot be read, or is no mapping.
-    """
-    values = read_yaml(path)
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise InputError(f"{path} must be a mapping such as `epochs: 10`, one option a line")
-    return values
-
-
 def write_options(options: PretrainOptions) -> str:
-    """Return options as YAML; :func:`read_options` reads it back."""
+    """Return options as YAML; :func:`stratus.training.option_layers.read_options` reads it."""
     text: str = yaml.safe_dump(options.model_dump(mode="json"), sort_keys=False)
     return text
 

@@ -16,7 +16,7 @@ from stratus.corpora.packed.column import Column, schema_of
 from stratus.corpora.packed.corpus import open_packed
 from stratus.corpora.packed.info import FORMAT, PackedInfo
 from stratus.corpora.packed.shards import write_info, write_shards
-from stratus.corpora.packed.tokens import TOKEN_COLUMN
+from stratus.corpora.packed.token_column import TOKEN_COLUMN
 from stratus.errors import InputError
 
 if TYPE_CHECKING:

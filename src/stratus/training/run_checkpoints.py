@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from stratus.errors import InputError
 from stratus.training.checkpoints import STATE, net_weights, read_checkpoint
-from stratus.training.options import make_options, read_options
+from stratus.training.option_layers import read_options
+from stratus.training.options import make_options
 from stratus.training.pretrain import make_net
 from stratus.training.run_folder import RunFolder
 

@@ -23,11 +23,11 @@ from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
 from stratus.training.fit import FitFolder
+from stratus.training.option_layers import read_options
 from stratus.training.options import (
     PretrainOptions,
     check_same,
     make_options,
-    read_options,
     write_options,
 )
 from stratus.training.sample_cache import copy_cached, digest_of

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from stratus.corpora.packed.column import Column, schema_of
+from stratus.corpora.packed.column import schema_of
 from stratus.corpora.packed.corpus import PackedCorpora, open_packed
 from stratus.corpora.packed.info import FORMAT, SPLITS, PackedInfo, Split
 from stratus.corpora.packed.shards import packing, write_info, write_shards
 from stratus.corpora.packed.splitting import DUPLICATE, TOO_LONG, check_fractions, fate_of_rows
 from stratus.corpora.packed.table import DIALECT, open_tables
+from stratus.corpora.packed.token_column import TOKEN_COLUMN, TOKENS
 from stratus.errors import InputError
 from stratus.files.digest import sha256
 from stratus.scope.vocabulary import vocabulary
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
     from stratus.corpora.packed.table import ScopeTables
     from stratus.scope.vocabulary import Vocabulary
-
-TOKENS: Final = "tokens"
-TOKEN_COLUMN: Final = Column(name=TOKENS, dtype="uint16", of="part")
-"""Token ids of a string, without ``[CLS]`` and ``[SEP]``."""
 
 
 class Part(BaseModel):

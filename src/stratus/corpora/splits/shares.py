@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stratus.corpora.digests import drawn
 from stratus.corpora.packed.info import SPLITS
 from stratus.corpora.packed.splitting import check_fractions
 from stratus.corpora.tables.folds import Fold
-from stratus.corpora.tables.grouping import group_names
+from stratus.corpora.tables.grouping import row_groups
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ def by_shares(table: Table, fractions: Fractions, seed: int, *, group: str | Non
         stratus.errors.InputError: the fractions are none, or a part that should have rows is
             empty, because the groups are too few or too large.
     """
-    names = group_names(table, group)
-    return _cut(drawn(sorted(set(names)), f"{seed}|shares"), names, fractions)
+    groups = row_groups(table, group)
+    return _cut(groups.order(f"{seed}|shares"), groups.names, fractions)
 
 
 def by_time(table: Table, fractions: Fractions) -> Fold:

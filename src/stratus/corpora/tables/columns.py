@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stratus.corpora.tables.materials import Materials
 from stratus.corpora.tables.table import Kind, Table
 from stratus.corpora.tables.values import as_classes, as_numbers, class_order
 from stratus.crystals.reading.column_names import close, find_column
@@ -29,14 +30,20 @@ class Wanted:
     Attributes:
         kinds: kind of each target, by name, in order.
         fold: the column of folds or splits, or ``None``.
+        material: the column of the materials, or ``None``.
     """
 
     kinds: Mapping[str, Kind]
     fold: str | None = None
+    material: str | None = None
 
     @classmethod
     def of(
-        cls, targets: Sequence[str], kinds: Mapping[str, str] | None, fold: str | None
+        cls,
+        targets: Sequence[str],
+        kinds: Mapping[str, str] | None,
+        fold: str | None,
+        material: str | None = None,
     ) -> Wanted:
         """Check what the caller named.
 
@@ -58,7 +65,8 @@ class Wanted:
         for name, kind in given.items():
             if kind not in known:
                 raise InputError(f"{kind!r} is no kind of target ({name!r}); {close(kind, known)}")
-        return cls({name: Kind(given.get(name, Kind.REGRESSION)) for name in targets}, fold)
+        read_as = {name: Kind(given.get(name, Kind.REGRESSION)) for name in targets}
+        return cls(read_as, fold, material)
 
     @property
     def names(self) -> list[str]:
@@ -87,14 +95,19 @@ class Gathered:
     Attributes:
         wanted: the columns to keep.
         strings: how they are written; None where there are none.
+        materials: which material each row is of.
     """
 
     wanted: Wanted
     strings: str | None = "orbit"
+    materials: Materials = field(init=False)
     _ids: list[str] = field(default_factory=list)
     _crystals: list[Crystal] = field(default_factory=list)
     _numbers: dict[str, list[npt.NDArray[np.float64]]] = field(default_factory=dict)
     _classes: dict[str, list[str | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.materials = Materials(self.wanted.material, by_name=self.strings is None)
 
     def add(
         self,
@@ -163,6 +176,7 @@ class Gathered:
             if np.isnan(labels[:, place]).all():
                 raise InputError(f"no row of {source} that can be used has a label in {name!r}")
             _check_classes(name, kind, classes.get(name, ()), source)
+        materials = self.materials.of_rows(self._ids, source)
         return Table(
             ids=tuple(self._ids),
             crystals=tuple(self._crystals),
@@ -173,6 +187,8 @@ class Gathered:
             splits=tuple(self._classes[fold]) if fold is not None else None,
             rejects=tuple(rejects),
             strings=self.strings,
+            materials=materials.names,
+            material_column=materials.column,
         )
 
 

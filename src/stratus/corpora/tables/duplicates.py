@@ -33,7 +33,8 @@ def merge_twins(table: Table) -> Table:
         if kind != Kind.REGRESSION:
             raise InputError(f"labels of {name!r} are classes, which have no mean; leave it out")
     place: dict[str, int] = {}
-    row_to = np.array([place.setdefault(text, len(place)) for text in table.keys], dtype=np.intp)
+    texts = table.keys if table.strings is None else table.scopes
+    row_to = np.array([place.setdefault(text, len(place)) for text in texts], dtype=np.intp)
     first = np.unique(row_to, return_index=True)[1]
     here = np.isfinite(table.labels)
     shape = len(place), len(table.targets)

@@ -3,23 +3,25 @@
 Rows of one group (one SCOPE string, one composition) never stand on both sides of a cut. The order
 of the groups is that of their BLAKE2b digests with the seed, so a split depends on the seed and the
 table's rows, not on their order, nor on the version of any library.
+
+Only blocks follow the order of the table, and no seed: each fold tests one block, and the rows to
+choose with are the block behind it (before the first rows are used again), so that of the rows to
+learn from at most two are neighbours of others.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stratus.corpora.digests import drawn
-from stratus.corpora.tables.grouping import group_names
+from stratus.corpora.tables.grouping import RowGroups, row_groups
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
     from stratus.corpora.tables.table import Table
@@ -76,33 +78,34 @@ def kfold(
         seed: which split; the same seed gives the same folds.
         group: rows that stay together: ``scope`` those of one string, ``composition`` those of one
             reduced composition, ``chemical-system`` those of the same elements, ``prototype`` those
-            of one arrangement (:mod:`stratus.corpora.keys`), ``none`` none. If not said:
-            ``composition`` for a table with partial crystals, ``scope`` for any other, ``none``
-            for a number.
+            of one arrangement (:mod:`stratus.corpora.keys`), ``blocks`` those that stand next to
+            each other, ``none`` none. In a table of atoms ``scope`` stands for its keys, such as
+            materials. If not said, as :func:`stratus.corpora.tables.grouping.usual_group` says:
+            blocks, with a warning, for frames of few compositions.
         validation: share of the training rows that is taken out of them to choose with.
 
     Raises:
         stratus.errors.InputError: too few groups for k folds, or an option that cannot be.
     """
-    groups = group_names(rows, group)
+    groups = row_groups(rows, group, k)
     _check(k, validation)
-    order = drawn(sorted(set(groups)), f"{seed}|folds")
+    order = groups.order(f"{seed}|folds")
     if len(order) < k:
         raise InputError(
             f"{k} folds need at least {k} groups of rows, but there are {len(order)}; take fewer "
             "folds or another group"
         )
-    sizes = Counter(groups)
+    sizes = Counter(groups.names)
     counts = np.array([sizes[name] for name in order])
     middle = np.cumsum(counts) - counts / 2
     places = np.minimum((middle * k / counts.sum()).astype(np.int64), k - 1)
     fold_of = dict(zip(order, places.tolist(), strict=True))
-    of_row = np.array([fold_of[name] for name in groups])
+    of_row = np.array([fold_of[name] for name in groups.names])
     empty = sorted(set(range(k)) - set(places.tolist()))
     if empty:
         raise InputError(
             f"fold {empty[0]} of {k} is empty, because one group holds {max(sizes.values())} of "
-            f"{len(groups)} rows; take fewer folds or another group"
+            f"{len(groups.names)} rows; take fewer folds or another group"
         )
     return [_fold(of_row == number, str(number), groups, seed, validation) for number in range(k)]
 
@@ -127,7 +130,7 @@ def without_test(
     """
     _check_share(validation)
     nowhere = np.zeros(len(table), dtype=np.bool_)
-    return _fold(nowhere, "all", group_names(table, group), seed, validation)
+    return _fold(nowhere, "all", row_groups(table, group), seed, validation)
 
 
 def from_column(
@@ -154,12 +157,11 @@ def from_column(
             neither of the two.
     """
     splits = _splits(table)
-    groups = group_names(table, group)
     _check(2, validation)
     found = sorted(set(splits))
     named = [_SPLITS.get(value.lower()) for value in splits]
     if None not in named:
-        return [_official(np.array(named), groups, seed, validation)]
+        return [_official(table, np.array(named), group, seed, validation)]
     if not all(value.isascii() and value.isdigit() for value in found):
         raise InputError(
             f"the column of folds holds {', '.join(found[:8])}; it has to be numbers throughout, "
@@ -172,6 +174,7 @@ def from_column(
             f"{', '.join(map(str, numbers[:8]))}"
         )
     of_row = np.array([int(value) for value in splits])
+    groups = row_groups(table, group, len(numbers))
     return [_fold(of_row == number, str(number), groups, seed, validation) for number in numbers]
 
 
@@ -192,7 +195,7 @@ def with_validation_share(
     """
     _check_share(share)
     rest = np.union1d(fold.train, fold.validation)
-    is_drawn = _draw(rest, fold.name, group_names(table, group), seed, share)
+    is_drawn = _draw(rest, fold.test, fold.name, row_groups(table, group), seed, share)
     return Fold(fold.name, rest[~is_drawn], rest[is_drawn], fold.test)
 
 
@@ -209,45 +212,66 @@ def _splits(table: Table) -> list[str]:
 
 
 def _official(
-    named: npt.NDArray[np.str_], groups: Sequence[str], seed: int, validation: float
+    table: Table, named: npt.NDArray[np.str_], group: str | None, seed: int, validation: float
 ) -> Fold:
     for part in ("train", "test"):
         if part not in named:
             raise InputError(f"the column of splits has no row of {part!r}")
     if "validation" not in named:
-        return _fold(named == "test", "official", groups, seed, validation)
+        return _fold(named == "test", "official", row_groups(table, group), seed, validation)
     parts = [np.flatnonzero(named == part) for part in ("train", "validation", "test")]
     return Fold("official", *parts)
 
 
 def _fold(
-    is_test: npt.NDArray[np.bool_], name: str, groups: Sequence[str], seed: int, validation: float
+    is_test: npt.NDArray[np.bool_], name: str, groups: RowGroups, seed: int, validation: float
 ) -> Fold:
     """Return a fold whose validation rows are drawn from the others."""
-    rest = np.flatnonzero(~is_test)
-    is_drawn = _draw(rest, name, groups, seed, validation)
-    return Fold(name, rest[~is_drawn], rest[is_drawn], np.flatnonzero(is_test))
+    rest, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    is_drawn = _draw(rest, test, name, groups, seed, validation)
+    return Fold(name, rest[~is_drawn], rest[is_drawn], test)
 
 
 def _draw(
-    rest: npt.NDArray[np.int64], name: str, groups: Sequence[str], seed: int, validation: float
+    rest: npt.NDArray[np.int64],
+    test: npt.NDArray[np.int64],
+    name: str,
+    groups: RowGroups,
+    seed: int,
+    validation: float,
 ) -> npt.NDArray[np.bool_]:
     """Return which rows of the rest of a fold are drawn to choose with."""
-    of_rest = [groups[row] for row in rest.tolist()]
-    sizes = Counter(of_rest)
-    chosen_groups: set[str] = set()
-    count = 0
-    for group in drawn(sorted(sizes), f"{seed}|validation|{name}"):
-        if count >= validation * len(rest):
-            break
-        chosen_groups.add(group)
-        count += sizes[group]
-    chosen = np.array([group in chosen_groups for group in of_rest], dtype=np.bool_)
+    if groups.in_order:
+        chosen = _block(rest, test, math.ceil(validation * len(rest)))
+        count = int(chosen.sum())
+    else:
+        of_rest = [groups.names[row] for row in rest.tolist()]
+        sizes = Counter(of_rest)
+        chosen_groups: set[str] = set()
+        count = 0
+        for group in RowGroups(of_rest).order(f"{seed}|validation|{name}"):
+            if count >= validation * len(rest):
+                break
+            chosen_groups.add(group)
+            count += sizes[group]
+        chosen = np.array([group in chosen_groups for group in of_rest], dtype=np.bool_)
     if chosen.all():
         raise InputError(
             f"fold {name} has no training rows left beside its {count} validation rows; take a "
             "smaller share or another group"
         )
+    return chosen
+
+
+def _block(
+    rest: npt.NDArray[np.int64], test: npt.NDArray[np.int64], count: int
+) -> npt.NDArray[np.bool_]:
+    """Return which rows are the block behind the test rows; else the first, or the last if none."""
+    chosen = np.zeros(len(rest), dtype=np.bool_)
+    behind = int(np.searchsorted(rest, test.max())) if len(test) else len(rest) - count
+    if behind + count > len(rest):
+        behind = 0
+    chosen[behind : behind + count] = True
     return chosen
 
 

@@ -62,10 +62,10 @@ def _gather(
     """
     batch = payload.batch
     own = {*of.own, payload.columns.id}
-    found_at = gathered.wanted.columns(
-        [n for n in batch.schema.names if n not in own], payload.table
-    )
+    names, materials = batch.schema.names, gathered.materials
+    found_at = gathered.wanted.columns([n for n in names if n not in own], payload.table)
     columns = {name: label_column(batch, column) for name, column in found_at.items()}
+    materials.look(names, payload.columns.id, payload.table)
     rows = text_rows(payload, stem, of)
 
     def where(place: int) -> str:
@@ -73,26 +73,31 @@ def _gather(
 
     gathered.look(columns, where)
     good: list[int] = []
+    ids: list[str] = []
     crystals: list[Crystal] = []
     for place, row in enumerate(rows):
         if row.reject is not None:
             rejects.append(row.reject)
-        elif row.id in taken:
+        elif row.id in taken and not materials.are_ids:
             came = taken[row.id]
             detail = f"The id is taken by {came}, which came first; give this one another."
             rejects.append(Reject(row.id, row.source, Stage.COLLECTING, Code.DUPLICATE_ID, detail))
         elif row.crystal is not None:
             taken[row.id] = row.source
             good.append(place)
+            ids += materials.row_ids([row.id], [row.source])
             crystals.append(row.crystal)
     noted = [place for place, one in zip(good, crystals, strict=True) if one.notes]
     if noted:
         first = rows[noted[0]]
         said = " ".join(first.crystal.notes if first.crystal is not None else ())
         _LOG.warning("%s: %s (1 of %d such rows here)", first.source, said, len(noted))
+    places = pa.array(good, pa.int64())
     gathered.add(
-        [rows[place].id for place in good],
+        ids,
         crystals,
-        {name: column.take(pa.array(good, pa.int64())) for name, column in columns.items()},
+        {name: column.take(places) for name, column in columns.items()},
         lambda place: where(good[place]),
     )
+    others = {name: label_column(batch, name).take(places) for name in materials.found_in(names)}
+    materials.add([rows[place].id for place in good], others, lambda place: where(good[place]))

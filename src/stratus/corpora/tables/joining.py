@@ -56,7 +56,7 @@ def join_tables(tables: Mapping[str, Table]) -> Table:
                 f"the binary target {name!r} has {len(texts)} classes in all tables together: "
                 f"{', '.join(texts)}; write the two in the same way in each"
             )
-    parts = tables.values()
+    parts, materials = tables.values(), _materials(tables)
     return Table(
         ids=_ids(tables),
         crystals=tuple(crystal for table in parts for crystal in table.crystals),
@@ -67,7 +67,8 @@ def join_tables(tables: Mapping[str, Table]) -> Table:
         splits=_splits(tables),
         rejects=tuple(reject for table in parts for reject in table.rejects),
         strings=written.pop(),
-        materials=_materials(tables),
+        materials=materials,
+        material_column=next(iter(parts)).material_column if materials else None,
         sources=tuple(name for name, table in tables.items() for _ in range(len(table))),
     )
 
@@ -116,8 +117,9 @@ def _labels(
 
 
 def _materials(tables: Mapping[str, Table]) -> tuple[str, ...]:
-    """Return the material of each row, if all tables say it."""
-    if not all(table.materials for table in tables.values()):
+    """Return the material of each row, if all tables say it in a column of one name."""
+    columns = {table.material_column for table in tables.values()}
+    if len(columns) > 1 or not all(table.materials for table in tables.values()):
         return ()
     return tuple(name for table in tables.values() for name in table.materials)
 

@@ -33,6 +33,7 @@ class CrystalFiles:
         id_column: the column of the ids.
         formula_column: the column of the formulas.
         space_group_column: the column of the space groups that belong to formulas.
+        material_column: the column that says which material each row is of.
         facets: what is read of crystals, as of :func:`read_labelled`.
         scope_options: how structures become strings; strings are read in its dialect.
         workers: processes that encode structures.
@@ -51,6 +52,7 @@ class CrystalFiles:
         id_column: str | None = None,
         formula_column: str | None = None,
         space_group_column: str | None = None,
+        material_column: str | None = None,
         facets: Collection[Facet | str] = STRINGS_ALONE,
         scope_options: ScopeOptions | None = None,
         workers: int | None = None,
@@ -64,6 +66,7 @@ class CrystalFiles:
             timeout_s=timeout_s,
         )
         self._formula_columns = (formula_column, space_group_column)
+        self._material_column = material_column
         self._names = file_names(paths)
         read = self._options.read.within(timeout_s)
         self._files = [CrystalFile(path, read) for path in paths]
@@ -107,9 +110,8 @@ class CrystalFiles:
                     raise InputError(f"no file has the label column {name!r}; {close(name, found)}")
         tables: dict[str, Table] = {}
         for stem, file, own in zip(self._names, self._files, here, strict=True):
-            wanted = Wanted.of(
-                own, {n: k for n, k in (kinds or {}).items() if n in own}, fold_column
-            )
+            of_own = {n: k for n, k in (kinds or {}).items() if n in own}
+            wanted = Wanted.of(own, of_own, fold_column, self._material_column)
             tables[stem] = read_file(file, wanted, self._options, self._formula_columns)
         return tables[self._names[0]] if single else join_tables(tables)
 

@@ -32,6 +32,7 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
     fold_column: str | None = None,
     formula_column: str | None = None,
     space_group_column: str | None = None,
+    material_column: str | None = None,
     facets: Collection[Facet | str] = STRINGS_ALONE,
     scope_options: ScopeOptions | None = None,
     workers: int | None = None,
@@ -55,6 +56,9 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
         fold_column: the column of folds (0, 1, ...) or of splits (train, validation, test).
         formula_column: the column of the formulas.
         space_group_column: the column of the space groups that belong to formulas.
+        material_column: the column that says which material each row is of; rows of one are kept
+            together. In a table of atoms it need not be named where it is called so; see
+            :mod:`stratus.corpora.tables.materials`.
         facets: what is read of crystals: ``scope``, their strings, or ``atoms``, for which nothing
             is searched and the crystals have to be structures; or both.
         scope_options: how structures become strings; strings are read in its dialect.
@@ -70,7 +74,7 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
     """
     return _read(
         path,
-        Wanted.of(targets, kinds, fold_column),
+        Wanted.of(targets, kinds, fold_column, material_column),
         EncodeOptions(
             read=ReadOptions(structure_column=structure_column, id_column=id_column),
             keep=tuple(Facet(facet) for facet in facets),
@@ -88,6 +92,7 @@ def read_crystals(
     fold_column: str | None = None,
     formula_column: str | None = None,
     space_group_column: str | None = None,
+    material_column: str | None = None,
     options: EncodeOptions | None = None,
 ) -> Table:
     """Read crystals without labels, as :func:`read_labelled` reads them with labels.
@@ -97,6 +102,7 @@ def read_crystals(
         fold_column: a column of whole numbers, texts or dates to keep, as ``splits``.
         formula_column: the column of the formulas.
         space_group_column: the column of the space groups that belong to formulas.
+        material_column: the column that says which material each row is of.
         options: columns of structures and ids, and how structures become strings.
 
     Returns:
@@ -107,7 +113,7 @@ def read_crystals(
     """
     return _read(
         path,
-        Wanted({}, fold_column),
+        Wanted({}, fold_column, material_column),
         options or EncodeOptions(),
         (formula_column, space_group_column),
     )

@@ -24,11 +24,12 @@ from stratus.crystals.reading.table_rows import TableSlice, label_column
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stratus.corpora.encoding.options import EncodeOptions
     from stratus.corpora.tables.columns import Wanted
     from stratus.corpora.tables.crystal_file import CrystalFile
+    from stratus.corpora.tables.materials import Materials
     from stratus.crystals.facets import Facet
     from stratus.crystals.reading import Record
 
@@ -64,15 +65,15 @@ def gather_structures(
         stratus.errors.InputError: a column is missing, or a label is a mistake.
         stratus.errors.StrictError: there is a reject, and the options say ``strict``.
     """
-    wanted, source = gathered.wanted, str(file.path)
+    wanted, source, materials = gathered.wanted, str(file.path), gathered.materials
     rejects: list[Reject] = []
     found: list[_Rows] = []
     names: dict[str, None] = {}
     notes: list[pa.Array] = []
     work = replace(default_work(options), says_arrays=True)
-    checked = _looked_ahead(_checked(file.records(), wanted, options.keep))
+    checked = _looked_ahead(_checked(file, gathered, options.keep))
     with closing(encoded(checked, options, work)) as results:
-        for batch, refused, _ in accepted(results, IdsInMemory(), strict=options.strict):
+        for batch, refused, _ in accepted(results, _Ids(materials), strict=options.strict):
             rejects += refused
             names.update(
                 dict.fromkeys(n for n in batch.schema.names if label_name(n, options.keep) == n)
@@ -93,12 +94,24 @@ def gather_structures(
     return rejects
 
 
+class _Ids(IdsInMemory):
+    """The ids so far; where they may be those of materials, none is refused."""
+
+    def __init__(self, materials: Materials) -> None:
+        super().__init__()
+        self._materials = materials
+
+    def claim(self, ids: Sequence[str], sources: Sequence[str]) -> dict[int, str]:
+        return {} if self._materials.are_ids else super().claim(ids, sources)
+
+
 def _checked(
-    records: Iterable[Record | Reject], wanted: Wanted, keep: tuple[Facet, ...]
+    file: CrystalFile, gathered: Gathered, keep: tuple[Facet, ...]
 ) -> Iterator[Record | Reject]:
     """Pass records on, whose labels are looked at where they stand in a table."""
+    wanted, asked = gathered.wanted, file.read.id_column is not None
     checked, table = Gathered(wanted), None
-    for record in records:
+    for record in file.records():
         payload = getattr(record, "payload", None)
         if isinstance(payload, TableSlice):
             names = _label_names(payload)
@@ -106,6 +119,8 @@ def _checked(
             if payload.table != table:
                 table = payload.table
                 _check_names(found.values(), names, table, keep)
+                of, every = payload.columns.id, payload.batch.schema.names
+                gathered.materials.look(every, of, table, asked=asked)
             batch = payload.batch
             columns = {name: label_column(batch, column) for name, column in found.items()}
             checked.look(columns, _in_slice(payload))
@@ -165,8 +180,16 @@ def _bytes(record: Record | Reject) -> int:
 
 def _take(batch: pa.RecordBatch, gathered: Gathered, keep: tuple[Facet, ...]) -> _Rows:
     """Take the crystals of a batch, and copies of the labels that could be those wanted."""
-    ids = batch.column("id").to_pylist()
+    own_ids, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
+    materials = gathered.materials
+    ids = materials.row_ids(own_ids, sources)
     gathered.add_crystals(ids, crystals_of(batch, gathered.strings))
+    of_materials = {}
+    for name in materials.columns:
+        column = find_column(label_name(name, keep), batch.schema.names, "the table")
+        if column is not None:
+            of_materials[name] = batch.column(column)
+    materials.add(own_ids, of_materials, lambda place: row_in_words(sources[place], ids[place]))
     keys = {plain_name(name) for name in gathered.wanted.names}
     own = {label_name(name, keep) for name in gathered.wanted.names}
     labels = {
@@ -174,7 +197,7 @@ def _take(batch: pa.RecordBatch, gathered: Gathered, keep: tuple[Facet, ...]) ->
         for name in batch.schema.names
         if label_name(name, keep) == name and (name in own or plain_name(name) in keys)
     }
-    return _Rows(ids, batch.column("source").to_pylist(), labels)
+    return _Rows(ids, sources, labels)
 
 
 def _copy(column: pa.Array) -> pa.Array:

@@ -49,6 +49,7 @@ class Table:
         rejects: what could not be used, with the reasons.
         strings: how strings are written: ``orbit`` or ``paper``; None where there are none.
         materials: the material that each row is of, if a column says it; else empty.
+        material_column: the column that says it.
         sources: the name of the table that each row is of, where several were joined; else empty.
     """
 
@@ -62,6 +63,7 @@ class Table:
     rejects: tuple[Reject, ...] = ()
     strings: str | None = "orbit"
     materials: tuple[str, ...] = ()
+    material_column: str | None = None
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -117,12 +119,19 @@ class Table:
     def keys(self) -> tuple[str, ...]:
         """What tells which rows are one crystal, for splits.
 
-        It is the SCOPE string; without one the material that a column names, and without that the
-        composition.
+        It is the material, where a column that was named or is well known says it; without one the
+        SCOPE string, and without that the composition.
         """
-        if self.strings is not None:
-            return self.scopes
-        return self.materials or self.compositions
+        if self.materials:
+            return self.materials
+        return self.compositions if self.strings is None else self.scopes
+
+    @property
+    def key_name(self) -> str:
+        """What the keys are, in words."""
+        if self.materials:
+            return f"material ({self.material_column})"
+        return "composition" if self.strings is None else "SCOPE string"
 
     @cached_property
     def n_atoms(self) -> npt.NDArray[np.int64]:

@@ -12,13 +12,15 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stratus.corpora.packed.tokens import TOKEN_COLUMN, build_tokens
+from stratus.corpora.packed.token_column import TOKEN_COLUMN
+from stratus.corpora.packed.tokens import build_tokens
 from stratus.errors import InputError
 from stratus.files.digest import sha256
 from stratus.studies.scaling.sizes import PAPER, Size, count, view_of
 from stratus.studies.scaling.subsets import table_of_share
 from stratus.training.epochs import n_batches
-from stratus.training.options import make_options, read_options
+from stratus.training.option_layers import read_options
+from stratus.training.options import make_options
 from stratus.training.run_folder import write_text
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stratus.corpora.documents import read_text
-from stratus.corpora.packed.tokens import TOKENS, open_tokens
+from stratus.corpora.packed.token_column import TOKENS
+from stratus.corpora.packed.tokens import open_tokens
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.digest import sha256
 from stratus.files.whole import whole_file

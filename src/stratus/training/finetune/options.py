@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
+from stratus.corpora.tables.grouping import Group, usual_group
 from stratus.encoders.table import DEFAULT_ENCODER, architecture
 from stratus.names import pick
 from stratus.tasks.targets import make_tasks, merge_targets
@@ -15,6 +16,8 @@ from stratus.training.option_layers import from_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stratus.corpora.tables.table import Table
 
 
 class FinetuneOptions(FitOptions):
@@ -51,12 +54,33 @@ class FinetuneOptions(FitOptions):
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="Seconds between checkpoints at least, but for the last."
     )
+    material_column: str | None = Field(
+        None, description="Column of the material that each row is of; rows of one stay together."
+    )
+    group: Group | None = Field(
+        None,
+        description="Which rows stay together where they are split: scope (or material), "
+        "composition, chemical-system, prototype, blocks or none.",
+    )
     members: int = Field(
         1, ge=1, le=100, description="Nets for each fold, which learn from the same rows."
     )
     keep_heads: bool = Field(
         default=False, description="Take the heads of the model over, where it has the target."
     )
+
+    def with_usual_group(self, table: Table, folds: int) -> Self:
+        """Return options that say which rows of a table of atoms stay together.
+
+        What is usual for it depends on the table; for strings it need not be said.
+
+        Args:
+            table: what is split.
+            folds: how many are made.
+        """
+        if self.group is not None or table.strings is not None:
+            return self
+        return self.model_copy(update={"group": usual_group(table, folds)})
 
     @model_validator(mode="before")
     @classmethod

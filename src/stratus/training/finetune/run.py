@@ -126,7 +126,9 @@ def finetune(
 def _with_shares(fold: Fold, table: Table, options: FinetuneOptions, share: float) -> Fold:
     """Return a fold with the share of validation rows of the options and one of training rows."""
     if options.validation_share is not None:
-        fold = with_validation_share(fold, table, options.validation_share, options.seed)
+        fold = with_validation_share(
+            fold, table, options.validation_share, options.seed, group=options.group
+        )
     if share < 1:
         fold = with_share(fold, table, share, options.seed)
     return fold

@@ -8,8 +8,7 @@ import pytest
 
 from stratus.tasks.task import Task
 from stratus.training.finetune.options import FinetuneOptions, make_finetune_options
-from stratus.training.option_layers import commented
-from stratus.training.options import read_options
+from stratus.training.option_layers import commented, read_options
 
 
 @pytest.fixture
