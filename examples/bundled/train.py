@@ -200,8 +200,8 @@ def learn(
     if keep is not None:
         found = keep_tasks(found, keep)
     save_bundle(  # without the predictions of the test rows, which are larger than the weights
-        folder, members=found.members, architecture=found.architecture, view=found.view, card=found.card,
-        metrics=found.metrics, calibration=found.calibration, domain=found.domain,
+        folder, members=found.members, architecture=found.architecture, view=found.view,
+        card=found.card, metrics=found.metrics, calibration=found.calibration, domain=found.domain,
         seen=found.seen, replace=True,
     )  # fmt: skip
 
