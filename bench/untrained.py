@@ -14,6 +14,7 @@ from stratus.models.net import Net
 from stratus.scope import vocabulary
 from stratus.tasks.normalise import Normaliser
 from stratus.tasks.task import make_task
+from stratus.views.orbit_set import OrbitSetView
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +40,7 @@ def save_untrained(folder: Path, preset: str = "nano", members: int = 4) -> None
         folder,
         members=made,
         architecture="orbit-set",
-        dialect="orbit",
-        vocabulary=vocabulary(),
-        max_length=MAX_LENGTH,
+        view=OrbitSetView(vocabulary(), MAX_LENGTH),
         card=Card(
             name="untrained",
             summary="Fresh weights.",

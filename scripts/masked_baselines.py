@@ -48,17 +48,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", type=Path)
     given = parser.parse_args()
-    words = vocabulary()
-    seen = view("sequence", words, 512)
+    seen = view("sequence", vocabulary(), 512)
     with tempfile.TemporaryDirectory() as folder:
         corpora = build_tokens(given.corpus, Path(folder) / "tokens")
-        unigram, place = fit_baselines(corpora.train, words)
+        unigram, place = fit_baselines(corpora.train)
 
         def masked(corpus: PackedCorpus) -> Iterator[Batch]:
             return map(masked_batch, Loader(MaskedRows(corpus, seen), 256, shuffle=False))
 
-        copying = fit_copying(masked(corpora.validation), place, words)
-        found = score_baselines([copying, place, unigram], masked(corpora.test), words)
+        copying = fit_copying(masked(corpora.validation), place)
+        found = score_baselines([copying, place, unigram], masked(corpora.test))
         count, there = elsewhere(masked(corpora.test))
     roles = list(next(iter(found.values())).roles)
     print(f"| | loss (nats) | all | {' | '.join(roles)} |\n|---|---|---|{'---|' * len(roles)}")

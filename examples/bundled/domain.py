@@ -87,7 +87,7 @@ def widening(table: Table, model: Predictor, domain: Domain) -> float | None:
     there is no such label.
     """
     found = model.predict(list(table.scopes), interval=0.9, imposed=False)
-    contents = contents_of(table.scopes, table.known, model.model.dialect)
+    contents = contents_of(table.crystals)
     ratios: list[float] = []
     for name, learned in domain.targets.items():
         labels, one = table.labels[:, table.targets.index(name)], found[name]

@@ -67,7 +67,7 @@ def show_metals(model: Model, table: Table) -> None:
           "refractive indices | left empty |")  # fmt: skip
     print("|---" * 8 + "|")
     for kind in Detail:
-        like = [k for k, one in enumerate(table.known) if (one is kind) or kind is Detail.FORMULA]
+        like = [k for k, one in enumerate(table.details) if (one is kind) or kind is Detail.FORMULA]
         texts = [hide(table.scopes[row], kind) for row in like]
         bare, found = (model.predict(texts, imposed=imposed) for imposed in (False, True))
         gap, index = gaps[like], indices[like]

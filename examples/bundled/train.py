@@ -193,7 +193,7 @@ def learn(
     )
     result = finetune(
         table, [fold], tasks, make_finetune_options(options),
-        model=stratus.load(start), on_progress=show,
+        model=load_bundle(start), on_progress=show,
     )  # fmt: skip
     result.save(folder, card=card)
     found = load_bundle(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.markup import escape
 from rich.padding import Padding
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from stratus.models.listing import Listed
 
 
+_READS: Final = {
+    "composition": "the composition of a crystal",
+    "scope": "the SCOPE string of a crystal",
+    "atoms": "the lattice of a crystal, and the species and places of its atoms",
+}
+"""What of a crystal a model reads, by facet."""
+
+_DIGITS: Final = 12
+"""So much of a digest is shown where it only tells one from another."""
+
+
 def print_models(found: Sequence[Listed]) -> None:
     """Print each model with what it is below its path, then those that are broken."""
     console = _console()
@@ -26,11 +37,12 @@ def print_models(found: Sequence[Listed]) -> None:
         members = f"{one.members:,} members" if one.members != 1 else "1 member"
         rows = "rows unknown" if one.rows is None else f"{one.rows:,} rows"
         facts = (
-            f"{_plain(one.architecture)}, {one.parameters:,} parameters, {members}, view "
-            f"{_plain(one.view)}, learned from {rows}, weights {_plain(one.licence)}"
+            f"{_plain(one.architecture)}, {one.parameters:,} parameters, {members}, learned from "
+            f"{rows}, weights {_plain(one.licence)}"
         )
+        view = f"view: {_plain(_view(one.view, one.view_config))}"
         targets = f"targets: {_plain(_targets(one.targets) or 'none')}"
-        console.print(Padding(f"{facts}\n{targets}", (0, 0, 0, 2)))
+        console.print(Padding(f"{facts}\n{view}\n{targets}", (0, 0, 0, 2)))
     for one in (one for one in found if one.problem):
         console.print(f"[red]broken[/red]  {_plain(one.problem)}", soft_wrap=True)
 
@@ -107,13 +119,26 @@ def _facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("members", _members(values)),
         ("targets", _targets(values["targets"]) or "none"),
         ("heads", heads or "none"),
-        ("dialect", f"{values['dialect']}, {values['vocabulary_size']:,} tokens"),
-        ("view", f"{values['view']}, {values['max_length']} rows at most"),
+        ("reads", _READS.get(values["facet"], values["facet"])),
+        ("view", _view(values["view"], values["view_config"])),
         ("licence", f"weights {card['licence_weights']}; code {card['licence_code']}"),
         ("intended use", card["intended_use"]),
         ("limits", card["limits"]),
     ]
     return facts + ([("citation", card["citation"])] if card["citation"] else [])
+
+
+def _view(name: str, config: Mapping[str, Any]) -> str:
+    """Return how crystals are seen, in words: ``graph: cutoff 8 Å, max neighbours 12``."""
+    return ": ".join(filter(None, (name, ", ".join(map(_setting, config, config.values())))))
+
+
+def _setting(name: str, value: object) -> str:
+    if name.endswith("_sha256"):
+        return f"{name.removesuffix('_sha256')} {str(value)[:_DIGITS]}"
+    unit = " Å" if name.endswith("_a") else ""
+    number = f"{value:g}" if isinstance(value, float) else "all" if value is None else str(value)
+    return f"{name.removesuffix('_a').replace('_', ' ')} {number}{unit}"
 
 
 def _members(values: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError
 from stratus.files.sealed import is_sealed
@@ -36,6 +36,7 @@ class Listed:
         members: how many encoders there are, each with its heads.
         targets: units of the properties it predicts, by name.
         view: name of the view that its encoders read.
+        view_config: config of that view, as plain values.
         rows: crystals it learned from; None where nobody knows.
         licence: of the weights.
         problem: why it cannot be read, else empty; then the other values are empty.
@@ -48,6 +49,7 @@ class Listed:
     members: int = 0
     targets: Mapping[str, str] = field(default_factory=dict)
     view: str = ""
+    view_config: Mapping[str, Any] = field(default_factory=dict)
     rows: int | None = None
     licence: str = ""
     problem: str = ""
@@ -96,6 +98,7 @@ def _look_at(path: Path) -> Listed:
         members=len(description.members),
         targets=description.targets,
         view=description.view.name,
+        view_config=description.view.config,
         rows=card.rows,
         licence=card.licence_weights,
     )

@@ -92,6 +92,8 @@ def _build(
     if description.view.name != kind.view:
         raise InputError(f"{kind.name} reads the view {kind.view!r}, not {of_view.name!r}")
     view = of_view.stored(description.view.config, files)
+    for name in sorted(files.keys() - view.files().keys()):
+        raise InputError(f"{name} is no file of the view {view.name!r}; remove it")
     config = validated(kind.config, description.config, f"{where}: config")
     check_bounds(config, f"{where}: config")
     view.check_encoder(config)

@@ -11,11 +11,13 @@ from typer.testing import CliRunner
 
 from stratus import models as _models
 from stratus.cli.app import app
+from stratus.encoders.cgcnn import CGCNN
 from stratus.encoders.table import architecture
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card, DataSource, Metric
 from stratus.models.net import Net
 from stratus.scope import vocabulary
+from stratus.views.graph import GraphView
 from stratus.views.token_view import token_view as view
 
 BUNDLED = Path(_models.__file__).parent / "bundled"
@@ -60,6 +62,37 @@ def test_list_shows_a_line_for_each_model(models):
         assert word in said
 
 
+def test_what_a_model_reads_and_how_is_said_in_words(models):
+    config = CGCNN.config(
+        hidden=4, element_embedding=4, atom_hidden=4, layers=1, trunk=(), max_neighbours=None
+    )
+    save_bundle(
+        models / "cgcnn",
+        members=[Net(CGCNN.build(config, torch.Generator()))],
+        architecture="cgcnn",
+        view=GraphView.of_encoder(config, "orbit"),
+        card=Card(
+            name="atoms", summary="Tiny.", data=(), licence_code="MIT", licence_weights="MIT",
+            intended_use="Tests.", limits="All.",
+        ),
+    )  # fmt: skip
+    digest = vocabulary().sha256[:12]
+    expected = {
+        "cloud": (
+            "the SCOPE string of a crystal",
+            f"sequence: dialect orbit, max length 64, vocabulary {digest}",
+        ),
+        "cgcnn": ("species and places of its atoms", "graph: cutoff 8 Å, max neighbours all"),
+    }
+    listed = stratus("model", "list", models)[1]
+    for name, (reads, view_words) in expected.items():
+        code, said, _ = stratus("model", "info", models / name)
+        assert code == 0
+        assert reads in said
+        assert view_words in said
+        assert f"view: {view_words}" in listed
+
+
 def test_list_looks_in_the_current_folder(models, monkeypatch):
     monkeypatch.chdir(models)
     code, said, _ = stratus("model", "list")
@@ -82,6 +115,8 @@ def test_list_as_json_can_be_read(models):
     assert code == 0
     assert [row["architecture"] for row in rows] == ["cloud", "orbit-set"]
     assert all(row["parameters"] > 2000 for row in rows)
+    assert [row["view"] for row in rows] == ["sequence", "orbit-set"]
+    assert all(row["view_config"]["max_length"] == 64 for row in rows)
 
 
 def test_list_of_nothing_says_so(tmp_path):
@@ -112,6 +147,8 @@ def test_info_as_json_can_be_read(models):
     values = json.loads(said)
     assert code == 0
     assert values["architecture"] == "cloud"
+    assert (values["facet"], values["view"]) == ("scope", "sequence")
+    assert values["view_config"]["dialect"] == "orbit"
     assert values["card"]["metrics"][0]["value"] == 0.123456
     assert values["files"]["model.json"]["bytes"] == (models / "cloud/model.json").stat().st_size
 

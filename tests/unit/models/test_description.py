@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stratus.encoders.cgcnn import CGCNN
 from stratus.encoders.table import architecture
 from stratus.errors import InputError
 from stratus.files import sealed
@@ -16,6 +17,7 @@ from stratus.models.description import FORMAT, read_description
 from stratus.models.loading import BUNDLED, folder_of, load_model
 from stratus.models.net import Net
 from stratus.scope import Vocabulary, vocabulary
+from stratus.views.graph import GraphConfig, GraphView
 from stratus.views.token_view import TokenView, token_view
 
 HYDROGEN = "i0 | H 1a | H 1 | 1"
@@ -140,3 +142,41 @@ def test_a_description_of_format_2_that_lacks_a_key_is_refused(bundles, key):
     sealed._write_manifest(bundles / "cloud")
     with pytest.raises(InputError, match=rf"the key '(view\.config\.)?{key}' is missing"):
         load_bundle(bundles / "cloud")
+
+
+def graph_bundle(folder: Path, card) -> None:
+    """Save a small model of atoms."""
+    config = CGCNN.config(hidden=4, element_embedding=4, atom_hidden=4, layers=1, trunk=())
+    save_bundle(
+        folder,
+        members=[Net(CGCNN.build(config, torch.Generator().manual_seed(1)))],
+        architecture="cgcnn",
+        view=GraphView.of_encoder(config, "orbit"),
+        card=card,
+    )
+
+
+def test_a_model_of_atoms_keeps_no_vocabulary(tmp_path, card):
+    graph_bundle(tmp_path / "b", card)
+    assert not (tmp_path / "b" / "vocabulary.json").exists()
+    described = json.loads((tmp_path / "b" / "model.json").read_text())
+    assert described["view"] == {"name": "graph", "config": {"cutoff_a": 8.0, "max_neighbours": 12}}
+    assert load_bundle(tmp_path / "b").view.config == GraphConfig()
+
+
+def test_a_file_that_the_view_has_not_is_refused_even_if_the_manifest_agrees(tmp_path, card):
+    graph_bundle(tmp_path / "b", card)
+    (tmp_path / "b" / "vocabulary.json").write_text(vocabulary().to_json())
+    sealed._write_manifest(tmp_path / "b")
+    with pytest.raises(InputError, match=r"vocabulary\.json is no file of the view 'graph'"):
+        load_bundle(tmp_path / "b")
+
+
+def test_a_description_of_format_2_has_no_graph(tmp_path, card):
+    graph_bundle(tmp_path / "b", card)
+    path = tmp_path / "b" / "model.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, "format": 2}))
+    sealed._write_manifest(tmp_path / "b")
+    with pytest.raises(InputError, match=r"view\.name: .* valid string"):
+        load_bundle(tmp_path / "b")

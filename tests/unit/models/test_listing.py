@@ -29,6 +29,7 @@ def test_bundles_are_found_below_a_folder_by_path(bundles):
             model.architecture,
             model.view.name,
         )
+        assert one.view_config == model.view.config.model_dump()
         assert (one.rows, one.licence) == (1234, "CC-BY-4.0")
 
 
