@@ -5,6 +5,8 @@
   nothing is only required to succeed; ``# exit 1`` at the end of a command expects that code.
 - ```` ```python ````: run in one namespace per document; with ``>>>`` it is compared like a
   doctest.
+- A block after ``<!-- saved as: NAME -->`` is written to a file of that name, which later blocks can
+  import.
 - A block after ``<!-- not run: REASON -->`` is left alone.
 """
 
@@ -19,6 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from stratus.encoders.table import ARCHITECTURES
+from stratus.views.table import VIEWS
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
     "README.md",
@@ -27,7 +32,7 @@ DOCUMENTS = [
 DOCUMENTS += sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/how-to/*.md"))
 
 BLOCK = re.compile(
-    r"(?P<skip><!-- not run: [^\n]+ -->\n+)?^```(?P<kind>[a-z]*)[^\n]*\n(?P<body>.*?)^```$",
+    r"(?P<skip><!-- not run: [^\n]+ -->\n+)?(?:<!-- saved as: (?P<file>\w+\.\w+) -->\n+)?^```(?P<kind>[a-z]*)[^\n]*\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -35,8 +40,8 @@ EXIT = re.compile(r"\s+# exit (?P<code>\d+)$")
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """Return (kind, body) of each block that is to be run."""
-    return [(m["kind"], m["body"]) for m in BLOCK.finditer(text) if not m["skip"]]
+    """Return (kind, body) of each block that is to be run; the kind of one to save is its name."""
+    return [(m["file"] or m["kind"], m["body"]) for m in BLOCK.finditer(text) if not m["skip"]]
 
 
 def commands(body: str) -> list[tuple[str, list[str]]]:
@@ -102,6 +107,9 @@ def run_python(body: str, namespace: dict, document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_document_does_what_it_says(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for table in (ARCHITECTURES, VIEWS):  # what a document registers is of that document
+        monkeypatch.setattr(table, "_found", dict(table._found))
     found = blocks((ROOT / document).read_text(encoding="utf-8"))
     assert any(kind in {"console", "python"} for kind, _ in found), "nothing in it is run"
     namespace: dict = {"__name__": "__document__"}
@@ -112,6 +120,20 @@ def test_document_does_what_it_says(document, tmp_path, monkeypatch):
                 run(command, shown, tmp_path)
         elif kind == "python":
             run_python(body, namespace, document)
+        elif "." in kind:
+            (tmp_path / kind).write_text(body, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, Path(kind).stem, raising=False)
+
+
+def test_an_encoder_from_outside_is_one_file_of_forty_lines_and_no_change_to_the_package():
+    found = blocks((ROOT / "docs/how-to/add-an-encoder.md").read_text(encoding="utf-8"))
+    files = {kind: body for kind, body in found if "." in kind}
+    assert list(files) == ["radial_net.py"]
+    lines = [line for line in files["radial_net.py"].splitlines() if line.strip()]
+    assert len(lines) <= 40
+    source = [path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")]
+    assert not [text for text in source if "radial_net" in text or "radial-net" in text]
+    assert {kind for kind, _ in found} == {"radial_net.py", "python"}, "no command touches a file"
 
 
 def test_every_make_target_the_readme_names_exists():
