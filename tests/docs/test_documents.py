@@ -5,8 +5,8 @@
   nothing is only required to succeed; ``# exit 1`` at the end of a command expects that code.
 - ```` ```python ````: run in one namespace per document; with ``>>>`` it is compared like a
   doctest.
-- A block after ``<!-- saved as: NAME -->`` is written to a file of that name, which later blocks can
-  import.
+- A block after ``<!-- saved as: NAME -->`` is written to a file of that name, which later blocks
+  can import.
 - A block after ``<!-- not run: REASON -->`` is left alone.
 """
 
@@ -32,7 +32,8 @@ DOCUMENTS = [
 DOCUMENTS += sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/how-to/*.md"))
 
 BLOCK = re.compile(
-    r"(?P<skip><!-- not run: [^\n]+ -->\n+)?(?:<!-- saved as: (?P<file>\w+\.\w+) -->\n+)?^```(?P<kind>[a-z]*)[^\n]*\n(?P<body>.*?)^```$",
+    r"(?P<skip><!-- not run: [^\n]+ -->\n+)?(?:<!-- saved as: (?P<file>\w+\.\w+) -->\n+)?"
+    r"^```(?P<kind>[a-z]*)[^\n]*\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -58,6 +58,7 @@ _SAME_BATCH: Final = 1e-8  # the same numbers go in, and all is float64
 _DIFFERENT: Final = 1e-3
 _OF_GRADIENTS: Final = 1e-6
 _OF_JUMPS: Final = 1e-3
+_NO_JUMP: Final = 1e-4
 _STEP: Final = 1e-4  # of central differences, in Å
 _NUMBERS_TRIED: Final = 24
 _STRAIN: Final = 0.01
@@ -201,7 +202,7 @@ class EncoderSuite:
             found = self.probe.vectors([on_a_path(way) for way in ways])
             return np.stack([one.crystal for one in found])
 
-        jump = largest_jump(values, _OF_JUMPS * self._scale) / self._scale
+        jump = largest_jump(values, _NO_JUMP * self._scale) / self._scale
         return self._measured(Claim.SMOOTH, jump, "largest jump on a path", _OF_JUMPS)
 
     def smooth_gradients(self) -> Measurement:
@@ -217,7 +218,7 @@ class EncoderSuite:
             return slopes.reshape(len(ways), -1).numpy()
 
         largest = max(float(np.linalg.norm(values([0.3, 0.5, 0.7]), axis=1).max()), _SMALLEST)
-        jump = largest_jump(values, _OF_JUMPS * largest) / largest
+        jump = largest_jump(values, _NO_JUMP * largest) / largest
         return self._measured(claim, jump, "largest jump of a gradient on a path", _OF_JUMPS)
 
     def isolated(self) -> Measurement:

@@ -9,6 +9,9 @@ import pytest
 from stratus.encoders.cgcnn import CGCNN
 from stratus.encoders.table import ARCHITECTURES, architecture, configure, register
 from stratus.errors import InputError
+from stratus.models.bundle import load_bundle, save_bundle
+from stratus.models.card import Card
+from stratus.models.net import Net
 from stratus.views.graph import GraphView
 from stratus.views.table import VIEWS, register_view, view_class
 
@@ -48,3 +51,27 @@ def test_a_view_from_outside_comes_first_and_then_its_encoder():
     assert view_class("other-graph") is OtherView
     with pytest.raises(InputError, match="there is a 'other-graph' already"):
         register_view(OtherView)
+
+
+def test_a_bundle_of_an_encoder_from_outside_is_loaded_only_where_it_is_registered(
+    tmp_path, monkeypatch
+):
+    kind = replace(CGCNN, name="of-a-friend")
+    before = dict(ARCHITECTURES._found)
+    register(kind)
+    config = configure("of-a-friend", "nano")
+    card = Card(
+        name="theirs", summary="Fresh.", licence_code="MIT", licence_weights="MIT",
+        intended_use="None.", limits="None.",
+    )  # fmt: skip
+    save_bundle(
+        tmp_path / "model",
+        members=[Net(kind.build(config)).eval()],
+        architecture="of-a-friend",
+        view=GraphView.of_encoder(config, "orbit"),
+        card=card,
+    )
+    assert load_bundle(tmp_path / "model").architecture == "of-a-friend"
+    monkeypatch.setattr(ARCHITECTURES, "_found", before)
+    with pytest.raises(InputError, match=r"model.json: there is no architecture 'of-a-friend'"):
+        load_bundle(tmp_path / "model")
