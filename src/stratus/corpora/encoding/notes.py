@@ -32,8 +32,12 @@ def count_notes(columns: Iterable[pa.Array]) -> dict[str, int]:
     notes: Counter[str] = Counter()
     for column in columns:
         for pair in pc.value_counts(column).to_pylist():
-            for note in filter(None, pair["values"].split(BETWEEN_NOTES)):
-                kind = _NUMBER.sub("#", note)
+            for kind in note_kinds(pair["values"]):
                 known = kind in notes or len(notes) < MOST_NOTES
                 notes[kind if known else OTHER_NOTES] += pair["counts"]
     return dict(notes.most_common())
+
+
+def note_kinds(text: str) -> list[str]:
+    """Return the notes of a row, with ``#`` for each number."""
+    return [_NUMBER.sub("#", note) for note in text.split(BETWEEN_NOTES) if note]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from stratus.corpora.encoding.crystals import crystals_of
 from stratus.corpora.encoding.ids import IdsInMemory
-from stratus.corpora.encoding.notes import count_notes
+from stratus.corpora.encoding.notes import MOST_NOTES, note_kinds
 from stratus.corpora.encoding.rows import label_name
 from stratus.corpora.encoding.stream import accepted, default_work, encoded
 from stratus.corpora.tables.columns import Gathered
@@ -69,7 +69,7 @@ def gather_structures(
     rejects: list[Reject] = []
     found: list[_Rows] = []
     names: dict[str, None] = {}
-    notes: list[pa.Array] = []
+    notes, first_of = Counter[str](), dict[str, str]()
     work = replace(default_work(options), says_arrays=True)
     checked = _looked_ahead(_checked(file, gathered, options.keep))
     with closing(encoded(checked, options, work)) as results:
@@ -80,9 +80,9 @@ def gather_structures(
             )
             if batch.num_rows:
                 found.append(_take(batch, gathered, options.keep))
-                notes.append(_copy(batch.column("notes")))
-    for note, count in list(count_notes(notes).items())[:_MOST_NOTES]:
-        _LOG.warning("%s: %s (%d rows)", source, note, count)
+                _note(batch, notes, first_of)
+    for note, count in notes.most_common(_MOST_NOTES):
+        _LOG.warning("%s: %s (1 of %d such rows)", first_of[note], note, count)
     columns = _columns(list(names), wanted, source, options.keep) if found else {}
     for rows in found:
         nothing = pa.nulls(len(rows.ids))
@@ -103,6 +103,16 @@ class _Ids(IdsInMemory):
 
     def claim(self, ids: Sequence[str], sources: Sequence[str]) -> dict[int, str]:
         return {} if self._materials.are_ids else super().claim(ids, sources)
+
+
+def _note(batch: pa.RecordBatch, notes: Counter[str], first_of: dict[str, str]) -> None:
+    """Count the notes of rows, and remember the row that had each first, where it stands."""
+    said = zip(*(batch.column(name).to_pylist() for name in ("source", "notes")), strict=True)
+    for source, text in said:
+        for kind in note_kinds(text):
+            if kind in notes or len(notes) < MOST_NOTES:
+                notes[kind] += 1
+                first_of.setdefault(kind, source)
 
 
 def _checked(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 _AGREEMENT: Final = 1e-2
+_MOST_NUMBERS: Final = 9  # of a stress
 _SINGLE: Final = (bool, int, float)
 _NO_LABELS: Final[dict[str, Any]] = {}
 
@@ -226,7 +227,9 @@ def _stress(
     source: FrameSource,
 ) -> None:
     if not is_stress(numbers):
-        return  # a strength, or a word
+        if 1 < numbers.size < _MOST_NUMBERS:  # else a strength, or a curve
+            _left_out(found, name, "it holds neither six nor nine numbers")
+        return
     tensor = _tensor(found, name, numbers, convention, volume, source)
     if tensor is not None:
         found.labels[name] = tensor

@@ -357,8 +357,8 @@ def test_energies_of_frames_are_labels_and_what_a_table_cannot_hold_is_said(tmp_
     table = read_labelled(path, ["energy"], workers=0)
     assert table.labels.tolist() == [[-1.5], [-2.5], [-3.5]]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path}: kind left out: it does not hold a number for each atom (3 rows)",
-        f"{path}: values of each atom are not in the table: forces (3 rows)",
+        f"{path}:0: kind left out: it does not hold a number for each atom (1 of 3 such rows)",
+        f"{path}:0: values of each atom are not in the table: forces (1 of 3 such rows)",
     ]
     with pytest.raises(InputError, match=r"t:0.* in 'stress', which is no finite number"):
         read_labelled(path, ["stress"], workers=0)

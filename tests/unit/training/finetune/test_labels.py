@@ -151,3 +151,21 @@ def test_samples_are_those_of_the_cache_once_they_are_in_it(made, tmp_path, monk
     again, same = read_samples(made, VIEW, tmp_path)
     assert [one.tolist() for one in again] == [list(one) for one in plain]
     assert same.tolist() == sizes.tolist()
+
+
+def test_a_mixed_table_says_which_rows_lack_what_a_view_reads(made):
+    from stratus.crystals.facets import AtomArrays
+    from stratus.views.graph import GraphConfig, GraphView
+
+    atoms = AtomArrays(np.eye(3) * 4.0, np.array([11, 17]), np.array([[0.0] * 3, [0.5] * 3]))
+    some = (made.crystals[0]._replace(atoms=atoms), *made.crystals[1:3])
+    strings = [VIEW.sample(crystal) for crystal in some]
+    mixed = dataclasses.replace(made.take([0, 1, 2]), crystals=some)
+    both = join_tables({"with": mixed.take([0]), "without": mixed.take([1, 2])})
+    found = read_samples(both, VIEW).of_rows
+    assert [list(sample) for sample in found] == [list(sample) for sample in strings]
+    with pytest.raises(InputError, match="2 of 3 rows lack the atoms of their crystal") as error:
+        read_samples(both, GraphView(GraphConfig()))
+    for id_ in both.ids[1:]:
+        assert repr(id_) in str(error.value)
+    assert repr(both.ids[0]) not in str(error.value)
