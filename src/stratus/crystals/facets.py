@@ -45,6 +45,11 @@ class ReadFacet(NamedTuple):
     facet: Facet
     strings: str | None
 
+    @property
+    def in_words(self) -> str:
+        """``atoms``, or ``scope (orbit)``."""
+        return str(self.facet) if self.strings is None else f"{self.facet} ({self.strings})"
+
 
 class Detail(StrEnum):
     """How much is known of a crystal, the most first."""

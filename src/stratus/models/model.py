@@ -48,7 +48,7 @@ class Model:
         """Return one line."""
         return (
             f"<Model {self.card.name!r}: {self.architecture}, {self.parameters:,} parameters, "
-            f"{self.view.facet} seen>"
+            f"reads {self.view.reads.in_words}>"
         )
 
     @property

@@ -196,7 +196,12 @@ def test_a_model_says_what_it_is_in_one_line(model):
     text = repr(model)
     assert "\n" not in text
     assert len(text) < 100
-    for part in (model.card.name, model.architecture, "scope", f"{model.parameters:,}"):
+    for part in (
+        model.card.name,
+        model.architecture,
+        "reads scope (orbit)",
+        f"{model.parameters:,}",
+    ):
         assert part in text
 
 

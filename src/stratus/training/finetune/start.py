@@ -215,7 +215,7 @@ def _hideable(start: Start, options: FinetuneOptions) -> Start:
     if options.hide and start.view.reads.strings != USUAL_STRINGS:
         raise InputError(
             f"crystals can be shown in part as strings of the kind {USUAL_STRINGS!r} alone, and "
-            f"{start.architecture} reads {_in_words(start.view.reads)} here; leave hide out"
+            f"{start.architecture} reads {start.view.reads.in_words} here; leave hide out"
         )
     return start
 
@@ -236,10 +236,6 @@ def read_facet(
         facet = view_class(architecture(options.encoder or DEFAULT_ENCODER).view).facet
         reads = ReadFacet(facet, None if facet is Facet.ATOMS else USUAL_STRINGS)
     return reads if strings is None or reads.strings is None else reads._replace(strings=strings)
-
-
-def _in_words(reads: ReadFacet) -> str:
-    return str(reads.facet) if reads.strings is None else f"{reads.facet} ({reads.strings})"
 
 
 def _kept(model: Model, tasks: Sequence[Task]) -> frozenset[str]:
