@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
+from stratus.corpora.documents import validated
 from stratus.encoders.table import architecture as find_architecture
 from stratus.errors import InputError, StratusError
 from stratus.models.bundle import load_bundle, save_bundle
@@ -105,13 +106,12 @@ class EncoderSuite:
         kind = find_architecture(encoder) if isinstance(encoder, str) else encoder
         of_view = view_class(kind.view)
         of_strings = of_view.encoder_values(strings).items()
-        config = kind.config.model_validate(
-            {
-                **pick(kind.presets, preset, f"preset of {kind.name}"),
-                **{key: value for key, value in of_strings if key in kind.config.model_fields},
-                **(values or {}),
-            }
-        )
+        values = {
+            **pick(kind.presets, preset, f"preset of {kind.name}"),
+            **{key: value for key, value in of_strings if key in kind.config.model_fields},
+            **(values or {}),
+        }
+        config = validated(kind.config, values, f"the config of {kind.name}")
         view = of_view.of_encoder(config, strings) if view is None else view
         self.name = kind.name if name is None else name
         self.claims = usual_claims(view.facet) if claims is None else frozenset(claims)

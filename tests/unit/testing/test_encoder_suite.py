@@ -104,3 +104,5 @@ def test_an_encoder_or_a_preset_that_is_not_there_is_refused_with_the_close_ones
         EncoderSuite("cgcn")
     with pytest.raises(InputError, match="did you mean nano"):
         EncoderSuite("cgcnn", preset="nan")
+    with pytest.raises(InputError, match="the config of cgcnn: cutoff_a"):
+        EncoderSuite("cgcnn", values={"cutoff_a": -1})
