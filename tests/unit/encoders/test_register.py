@@ -12,6 +12,7 @@ from stratus.errors import InputError
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.net import Net
+from stratus.testing import Claim, EncoderSuite
 from stratus.views.graph import GraphView
 from stratus.views.table import VIEWS, register_view, view_class
 
@@ -51,6 +52,7 @@ def test_a_view_from_outside_comes_first_and_then_its_encoder():
     assert view_class("other-graph") is OtherView
     with pytest.raises(InputError, match="there is a 'other-graph' already"):
         register_view(OtherView)
+    assert EncoderSuite("of-a-friend").measure(Claim.BUNDLE).value == 0
 
 
 def test_a_bundle_of_an_encoder_from_outside_is_loaded_only_where_it_is_registered(
