@@ -101,6 +101,47 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def bootstrap_mean(
+    values: Floats,
+    folds: Sequence[str],
+    *,
+    clusters: Sequence[str] | None = None,
+    level: float = LEVEL,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a mean over folds of numbers by row.
+
+    Rows are drawn as :func:`bootstrap_interval` draws them.
+
+    Args:
+        values: ``[n]``, such as the differences of the losses of two methods.
+        folds: ``[n]``, the fold of each row.
+        clusters: ``[n]``, rows that are drawn together; each its own if None.
+        level: share of the resamples that the interval holds.
+        resamples: how many.
+        seed: which.
+
+    Raises:
+        stratus.errors.InputError: lengths differ, there is no row, or a level that cannot be.
+    """
+    numbers = _numbered(clusters, len(values))
+    if not (len(folds) == len(values) == len(numbers)) or not len(values):
+        raise InputError("values, folds and clusters need one entry a row")
+    if not 0 < level < 1:
+        raise InputError(f"the level of an interval is between 0 and 1, not {level}")
+    of_fold = np.asarray(folds)
+    count = _affordable(resamples, len(values))
+    names = sorted(set(folds))
+    means = np.zeros(count)
+    for place, name in enumerate(names):
+        rows = np.flatnonzero(of_fold == name)
+        random = np.random.default_rng([seed, place])
+        means += _resampled_means(values[rows], numbers[rows], count, random) / len(names)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def paired_rows(
     ours: Floats,
     theirs: Floats,
@@ -170,16 +211,10 @@ def _resampled(
     function = board_metric(metric).function
     if function(labels, found) is None:
         return None
+    if metric == "mae":
+        return _resampled_means(np.abs(labels - found), clusters, count, random)
     _, place = np.unique(clusters, return_inverse=True)
     total = int(place.max()) + 1
-    if metric == "mae":
-        sums = np.bincount(place, weights=np.abs(labels - found))
-        sizes = np.bincount(place).astype(np.float64)
-        parts = []
-        for size in _chunks(count, total):
-            drawn = random.integers(0, total, (size, total))
-            parts.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
-        return np.concatenate(parts)
     order = np.argsort(place, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(place))[:-1])
     values = np.full(count, np.nan)
@@ -188,6 +223,21 @@ def _resampled(
         value = function(labels[rows], found[rows])
         values[k] = np.nan if value is None else value
     return values
+
+
+def _resampled_means(
+    values: Floats, clusters: Ints, count: int, random: np.random.Generator
+) -> Floats:
+    """Return the mean over the rows of each resample of clusters, ``[count]``."""
+    _, place = np.unique(clusters, return_inverse=True)
+    total = int(place.max()) + 1
+    sums = np.bincount(place, weights=values)
+    sizes = np.bincount(place).astype(np.float64)
+    parts = []
+    for size in _chunks(count, total):
+        drawn = random.integers(0, total, (size, total))
+        parts.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+    return np.concatenate(parts)
 
 
 def _numbered(clusters: Sequence[str] | None, rows: int) -> Ints:

@@ -23,16 +23,18 @@ from stratus.benchmarks.published_tables import (
     read_published,
 )
 from stratus.benchmarks.record import Asked
+from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.values import as_classes, as_numbers
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
     from stratus.benchmarks.matbench import MatbenchTask, Structures
     from stratus.benchmarks.question import Question
+    from stratus.crystals.facets import Facet
 
     Floats = NDArray[np.float64]
 
@@ -78,6 +80,7 @@ def matbench_question(
     data: str | Path,
     *,
     given: Given = Given.BEST,
+    facets: Collection[Facet | str] = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = 0,
 ) -> Question:
@@ -90,6 +93,8 @@ def matbench_question(
         task: which one.
         data: a folder that holds ``matbench_NAME.json.gz``, or the data folder of the project.
         given: what of a crystal a model is given.
+        facets: what is read of crystals, as :func:`stratus.corpora.read_labelled` has it; strings
+            are needed, which the simple models see.
         seed: of the validation rows.
         workers: processes that encode structures.
 
@@ -108,10 +113,16 @@ def matbench_question(
             f"{folder} holds neither {task.dataset}.json.gz nor {LABELS}/{task.dataset}.parquet; "
             "name a folder with --data that holds one of them"
         )
-    return _question(task, source, seed, workers)
+    return _question(task, source, facets, seed, workers)
 
 
-def _question(task: MatbenchTask, source: _Source, seed: int, workers: int | None) -> Question:
+def _question(
+    task: MatbenchTask,
+    source: _Source,
+    facets: Collection[Facet | str],
+    seed: int,
+    workers: int | None,
+) -> Question:
     name = f"{task.name}-{source.called}-{source.inputs.num_rows}" if source.called else task.name
     return published_question(
         Asked(
@@ -130,6 +141,7 @@ def _question(task: MatbenchTask, source: _Source, seed: int, workers: int | Non
         official_folds(task, source.labels),
         source.files,
         published=task.published,
+        facets=facets,
         seed=seed,
         workers=workers,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from stratus.benchmarks.question import Question, Unread
 from stratus.benchmarks.record import Asked
+from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.folds import Fold, from_column, kfold
 from stratus.corpora.tables.joining import join_tables
 from stratus.corpora.tables.reading import read_labelled
@@ -22,11 +23,12 @@ from stratus.errors import InputError
 from stratus.files.digest import sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from stratus.corpora.tables.table import Table
+    from stratus.crystals.facets import Facet
     from stratus.tasks.task import Task
 
 _TRAIN, _TEST = "train", "test"
@@ -54,6 +56,7 @@ def table_question(
     *,
     folds: int = 5,
     columns: Mapping[str, str | None] | None = None,
+    facets: Collection[Facet | str] = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = None,
 ) -> Question:
@@ -66,6 +69,8 @@ def table_question(
         columns: which column is what, as the reader has it: ``id_column``, ``structure_column``,
             ``fold_column`` (of folds, or of train, validation and test), ``formula_column``,
             ``space_group_column``.
+        facets: what is read of crystals, as :func:`stratus.corpora.read_labelled` has it; strings
+            are needed, which the simple models see.
         seed: of the folds and of the validation rows.
         workers: processes that encode structures.
 
@@ -74,7 +79,7 @@ def table_question(
             classes.
     """
     path = Path(path)
-    named: dict[str, Any] = dict(columns or {})
+    named: dict[str, Any] = dict(columns or {}) | {"facets": facets}
     if task.kind == "multiclass":
         raise InputError(f"{task.name} has several classes; benchmarks are for numbers and two")
     table = read_labelled(
@@ -102,7 +107,7 @@ def table_question(
     )
 
 
-def discovery_question(
+def discovery_question(  # noqa: PLR0913 - one for each thing that a command may say
     test: str | Path,
     train: str | Path,
     energy: Task,
@@ -110,6 +115,7 @@ def discovery_question(
     stability: Stability | None = None,
     id_column: str | None = None,
     columns: Mapping[str, str | None] | None = None,
+    facets: Collection[Facet | str] = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = None,
 ) -> Question:
@@ -126,6 +132,8 @@ def discovery_question(
         id_column: the column of the ids of the test set.
         columns: of both sets, as the reader has it: ``structure_column``, ``formula_column``,
             ``space_group_column``.
+        facets: what is read of crystals, as :func:`stratus.corpora.read_labelled` has it; strings
+            are needed, which the simple models see.
         seed: of the validation rows.
         workers: processes that encode structures.
 
@@ -139,7 +147,7 @@ def discovery_question(
     unique_column = None if stability is None else stability.unique_column
     wanted = [n for n in (column, hull_column, unique_column) if n is not None]
     truth = _truth(test, wanted, unique_column, id_column)
-    named: dict[str, Any] = dict(columns or {})
+    named: dict[str, Any] = dict(columns or {}) | {"facets": facets}
     learned = read_labelled(train, [column], workers=workers, **named)
     asked_for = read_labelled(test, [column], id_column=id_column, workers=workers, **named)
     for id_ in [*asked_for.ids, *(reject.id for reject in asked_for.rejects)]:

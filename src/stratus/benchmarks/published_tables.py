@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stratus.benchmarks.question import Question, Unread
+from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.folds import from_column
 from stratus.corpora.tables.reading import read_labelled
 from stratus.crystals.reading.json_records import json_records
@@ -26,12 +27,13 @@ from stratus.errors import InputError
 from stratus.files.digest import sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from stratus.benchmarks.published_rows import Published
     from stratus.benchmarks.record import Asked
+    from stratus.crystals.facets import Facet
 
 N_FOLDS: Final = 5
 ID, FORMULA, GROUP = "id", "formula", "space_group"
@@ -160,7 +162,7 @@ def shuffled_folds(
     return folds
 
 
-def published_question(
+def published_question(  # noqa: PLR0913 - one for each thing that differs by benchmark
     asked: Asked,
     inputs: pa.Table,
     labels: Mapping[str, float],
@@ -168,6 +170,7 @@ def published_question(
     files: Iterable[Path],
     *,
     published: tuple[Published, ...] = (),
+    facets: Collection[Facet | str] = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = 0,
 ) -> Question:
@@ -181,6 +184,8 @@ def published_question(
         folds: ``[rows]``, in which each is a test row.
         files: what was read.
         published: numbers of others for the official task.
+        facets: what is read of crystals, as :func:`stratus.corpora.read_labelled` has it; strings
+            are needed, which the simple models see.
         seed: of the validation rows, drawn from the training rows of each fold.
         workers: processes that encode structures.
 
@@ -199,6 +204,7 @@ def published_question(
             id_column=ID,
             formula_column=FORMULA if FORMULA in has else None,
             space_group_column=GROUP if GROUP in has else None,
+            facets=facets,
             workers=workers,
         )
     table = replace(table, splits=tuple(fold[id_] for id_ in table.ids))

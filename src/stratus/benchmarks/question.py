@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from stratus.crystals.spacegroups import space_group
 from stratus.errors import InputError
+from stratus.names import pick
 from stratus.tasks.targets import with_classes
 from stratus.tasks.task import make_task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -121,6 +122,36 @@ class Question:
         if self.asked.kind != "regression":
             values["classes"] = tuple(self.table.classes.get(self.asked.target, ()))
         return make_task(values)
+
+    def of_folds(self, names: Sequence[str]) -> Question:
+        """Return the question of some of the folds, in their order here.
+
+        It is no longer the official one, unless these are all of them.
+
+        Raises:
+            stratus.errors.InputError: there is no such fold.
+        """
+        there = {fold.name: fold for fold in self.folds}
+        for name in names:
+            pick(there, name, f"fold of {self.asked.name}")
+        kept = [name for name in there if name in names]
+        if len(kept) == len(there):
+            return self
+        what = f"fold{'s' if len(kept) > 1 else ''} {', '.join(kept)} of {len(there)}"
+        asked = self.asked.model_copy(
+            update={
+                "name": f"{self.asked.name}-fold-{'-'.join(kept)}",
+                "official": False,
+                "notes": (*self.asked.notes, what),
+            }
+        )
+        return replace(
+            self,
+            asked=asked,
+            folds=tuple(there[name] for name in kept),
+            unread=tuple(row for row in self.unread if row.fold in kept),
+            published=(),
+        )
 
     def test_rows(self) -> list[tuple[str, int | None, str, float]]:
         """Return fold, row of the table (None where unread), id and label of each test row."""

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from stratus.benchmarks.report_figures import errors_by_group, in_words, pictures
+from stratus.benchmarks.run_pairs import paired_runs
 from stratus.benchmarks.scores import board_metric
 from stratus.errors import InputError
 from stratus.training.row_caps import footnotes
@@ -49,6 +50,7 @@ def report_page(runs: Sequence[BenchmarkRun], *, title: str = "Benchmarks") -> s
         f"<title>{escape(title)}</title><style>\n{style}</style></head>\n<body>",
         f"<h1>{escape(title)}</h1>",
         *(_overview(runs, names) if len(runs) > 1 else ()),
+        *_side_by_side(runs),
         *(part for place, run in enumerate(runs) for part in _run(run, place, names[place])),
         "</body></html>\n",
     ]
@@ -77,6 +79,39 @@ def _overview(runs: Sequence[BenchmarkRun], names: Sequence[str]) -> Iterator[st
         )
     heads = ("set", "rows", "metric", "best here", "mean of folds", "rival", "its mean")
     yield _table(heads, rows, numbers={1, 4, 6})
+
+
+def _side_by_side(runs: Sequence[BenchmarkRun]) -> Iterator[str]:
+    """Give the differences of models that were run on the same rows."""
+    pairs = paired_runs(runs)
+    if not pairs:
+        return
+    yield "<h2>Models beside each other, row by row</h2>"
+    heads = (
+        "methods", "set", "seeds", "loss of the first", "of the second", "difference",
+        "95% interval", "folds won by the first", "p, rows",
+    )  # fmt: skip
+    rows = [
+        [
+            f"{pair.first} − {pair.second}",
+            f"{pair.set_name}{f' ({pair.unit})' if pair.unit else ''}",
+            ", ".join(map(str, pair.seeds)),
+            f"{pair.mean_first:.4g}",
+            f"{pair.mean_second:.4g}",
+            f"{pair.difference:+.3g}",
+            f"{pair.interval[0]:+.3g} to {pair.interval[1]:+.3g}",
+            f"{pair.won} of {pair.folds}",
+            f"{pair.p_rows:.2g}",
+        ]
+        for pair in pairs
+    ]
+    yield _table(heads, rows, numbers=range(3, len(heads)))
+    yield (
+        '<p class="quiet">Loss: absolute error, or squared error of a probability, mean over folds '
+        "and seeds. Difference: first minus second on the same test rows; below zero the first is "
+        "better. Interval: percentile bootstrap of the mean over folds, each row with its mean "
+        "over seeds, rows of one composition drawn together. Folds: of every seed.</p>"
+    )
 
 
 def _run(run: BenchmarkRun, place: int, name: str) -> Iterator[str]:

@@ -14,10 +14,13 @@ from stratus.benchmarks.record import BenchmarkRun, Data, Rows
 from stratus.benchmarks.result_scores import Answer, beside, best_simple, measured
 from stratus.benchmarks.simple import capped, constants, predict_by_simple_models
 from stratus.corpora.tables.disjoint import check_disjoint, digest
+from stratus.crystals.facets import Facet
 from stratus.errors import InputError
 from stratus.names import pick
 from stratus.training.finetune.fold_results import LEVEL
+from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.run import finetune
+from stratus.training.finetune.start import read_facet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from stratus.benchmarks.question import Question
     from stratus.inference.predictor import Predictor
     from stratus.training.finetune.events import OnProgress
-    from stratus.training.finetune.options import FinetuneOptions
     from stratus.training.finetune.result import FinetuneResult
 
     Floats = NDArray[np.float64]
@@ -52,6 +54,16 @@ class Entrant:
     def __post_init__(self) -> None:
         if self.options is None and self.model is None:
             raise InputError("a model that does not learn has to be given; name a bundle")
+
+    @property
+    def facets(self) -> tuple[Facet, ...]:
+        """What a table is to hold for it: the strings that simple models see, and what it reads."""
+        options, model = self.options, None if self.model is None else self.model.model
+        if model is not None:
+            facet = model.view.facet
+        else:
+            facet = read_facet(options or FinetuneOptions(), None).facet
+        return (Facet.SCOPE, Facet.ATOMS) if facet is Facet.ATOMS else (Facet.SCOPE,)
 
 
 def run_benchmark(

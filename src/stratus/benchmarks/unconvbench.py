@@ -21,12 +21,16 @@ from stratus.benchmarks.published_tables import (
     shuffled_folds,
 )
 from stratus.benchmarks.record import Asked
+from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.values import as_numbers
 from stratus.errors import InputError
 from stratus.names import pick
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from stratus.benchmarks.question import Question
+    from stratus.crystals.facets import Facet
 
 BENCHMARK: Final = "unconvbench_v1.0.1"
 SEED: Final = 42
@@ -54,7 +58,13 @@ _NOTE = (
 
 
 def unconvbench_question(
-    task: str, data: str | Path, *, unit: str = "", seed: int = 0, workers: int | None = 0
+    task: str,
+    data: str | Path,
+    *,
+    unit: str = "",
+    facets: Collection[Facet | str] = STRINGS_ALONE,
+    seed: int = 0,
+    workers: int | None = 0,
 ) -> Question:
     """Read a task, and split it as the published code does.
 
@@ -64,6 +74,8 @@ def unconvbench_question(
         task: which one, such as ``2d_gap``.
         data: the folder that holds ``ub_unconvbench_TASK.json``, plain or gzipped.
         unit: of the labels; the published files name none.
+        facets: what is read of crystals, as :func:`stratus.corpora.read_labelled` has it; strings
+            are needed, which the simple models see.
         seed: of the validation rows.
         workers: processes that encode structures.
 
@@ -100,6 +112,7 @@ def unconvbench_question(
         dict(zip(ids, labels.tolist(), strict=True)),
         shuffled_folds(labels, SEED),
         [file],
+        facets=facets,
         seed=seed,
         workers=workers,
     )

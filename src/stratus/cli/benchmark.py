@@ -54,6 +54,10 @@ Head = Annotated[
 ]
 SimpleOnly = Annotated[bool, typer.Option("--simple-only", help="Ask the simple models alone.")]
 Budget = Annotated[str, typer.Option(help="small or full: how long the model learns.")]
+OnlyFolds = Annotated[
+    list[str] | None,
+    typer.Option("--fold", metavar="NAME", help="Only this fold, such as 0; may be repeated."),
+]
 Rival = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Method to compare with.  [default: best simple one]"),
@@ -68,10 +72,13 @@ Workers = Annotated[
 
 _INNER = ("ask", "declares")
 """Parameters of :func:`_measure` that are no flags."""
+_FACETS = "facets"
+"""Parameter of what asks a question that follows from the model: what of crystals is read."""
+_STRINGS = ("scope",)
 
 
 def _measure(
-    ask: Callable[[], Question],
+    ask: Callable[..., Question],
     declares: bool,
     *,
     output: Output,
@@ -88,6 +95,7 @@ def _measure(
     as_is: AsIs = False,
     head: Head = None,
     simple_only: SimpleOnly = False,
+    fold: OnlyFolds = None,
     rival: Rival = None,
     cache: Cache = None,
     quiet: Quiet = False,
@@ -116,7 +124,9 @@ def _measure(
         )
         check_new(output)
         report = Report(quiet=quiet)
-        question = ask()
+        question = ask(facets=_STRINGS if entrant is None else entrant.facets)
+        if fold:
+            question = question.of_folds(fold)
         report.question(question)
         run = run_benchmark(
             question, entrant, rival=rival, seed=seed or 0, cache=cache, on_progress=report.show
@@ -127,7 +137,7 @@ def _measure(
 
 def _measured(question: Callable[..., Question]) -> Callable[..., None]:
     """Make a command of what asks a question: it has the flags of both, and runs it."""
-    own = _flags(question)
+    own = {name: flag for name, flag in _flags(question).items() if name != _FACETS}
     shared = {name: flag for name, flag in _flags(_measure).items() if name not in _INNER}
 
     def command(**flags: Any) -> None:
@@ -194,6 +204,7 @@ def matbench(
     ] = "best",
     seed: Seed = None,
     workers: Workers = None,
+    facets: tuple[str, ...] = _STRINGS,
 ) -> Question:
     """Run a task of MatBench v0.1 on its five official folds.
 
@@ -209,6 +220,7 @@ def matbench(
         matbench_task(task),
         data,
         given=pick(kinds, given, "way to give a crystal"),
+        facets=facets,
         seed=seed or 0,
         workers=workers,
     )
@@ -240,6 +252,7 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
     space_group: SpaceGroupColumn = None,
     seed: Seed = None,
     workers: Workers = None,
+    facets: tuple[str, ...] = _STRINGS,
 ) -> Question:
     """Find stable crystals, as MatBench Discovery does.
 
@@ -266,6 +279,7 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
             "formula_column": formula,
             "space_group_column": space_group,
         },
+        facets=facets,
         seed=seed or 0,
         workers=workers,
     )
@@ -281,11 +295,14 @@ def unconvbench(
     unit: Annotated[str, typer.Option(help="Of the labels; the files name none.")] = "",
     seed: Seed = None,
     workers: Workers = None,
+    facets: tuple[str, ...] = _STRINGS,
 ) -> Question:
     """Run a task of UnconvBench on the five folds of its code."""
     from stratus.benchmarks.unconvbench import unconvbench_question
 
-    return unconvbench_question(task, data, unit=unit, seed=seed or 0, workers=workers)
+    return unconvbench_question(
+        task, data, unit=unit, facets=facets, seed=seed or 0, workers=workers
+    )
 
 
 @app.command("table")
@@ -305,6 +322,7 @@ def table(  # noqa: PLR0917 - one parameter for each flag
     space_group: SpaceGroupColumn = None,
     seed: Seed = None,
     workers: Workers = None,
+    facets: tuple[str, ...] = _STRINGS,
 ) -> Question:
     """Run a table of your own in the same form.
 
@@ -332,6 +350,7 @@ def table(  # noqa: PLR0917 - one parameter for each flag
         tasks[0],
         folds=5 if folds is None else folds,
         columns=columns,
+        facets=facets,
         seed=seed or 0,
         workers=workers,
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stratus.benchmarks.question import Question
     from stratus.benchmarks.record import BenchmarkRun, Method
+    from stratus.benchmarks.run_pairs import Pair
     from stratus.training.row_caps import footnotes
 from stratus.training.finetune.events import Event
 
@@ -99,6 +100,19 @@ def methods_table(run: BenchmarkRun) -> Table:
         std = "" if row.std is None else f"{row.std:.2g}"
         table.add_row(escape(f"published: {row.model}"), f"{row.mean:.4g}", std, "", "", "", "")
     return table
+
+
+def pair_line(pair: Pair) -> str:
+    """Return two methods that were run on the same rows as one line."""
+    unit = f" {pair.unit}" if pair.unit else ""
+    low, high = pair.interval
+    seeds = f", {len(pair.seeds)} seeds" if len(pair.seeds) > 1 else ""
+    folds = f"{pair.folds} fold{'s' if pair.folds > 1 else ''}"
+    return (
+        f"{pair.set_name}, {pair.first} - {pair.second}: {pair.mean_first:.4g} - "
+        f"{pair.mean_second:.4g} = {pair.difference:+.3g}{unit} ({low:+.3g} to {high:+.3g}), "
+        f"won {pair.won} of {folds}{seeds}, p rows {pair.p_rows:.2g}"
+    )
 
 
 def _numbers(run: BenchmarkRun, method: Method) -> list[str]:

@@ -21,14 +21,19 @@ def report(
 ) -> None:
     """Put benchmark runs on one page for any browser.
 
-    It holds tables, parity, errors by kind of crystal, calibration, learning curves, and all that
+    Models that were run on the same rows are compared row by row, which is printed too. The page
+    holds tables, parity, errors by kind of crystal, calibration, learning curves, and all that
     is needed to run them again.
     """
     with reported():
         from stratus.benchmarks.record import read_run
         from stratus.benchmarks.report_page import report_page
+        from stratus.benchmarks.run_pairs import paired_runs
+        from stratus.cli.benchmark_report import pair_line
         from stratus.plots.crystal_page import write_page
 
-        page = report_page([read_run(run) for run in runs], title=title)
-        write_page(page, output)
+        read = [read_run(run) for run in runs]
+        write_page(report_page(read, title=title), output)
+        for pair in paired_runs(read):
+            typer.echo(pair_line(pair))
         typer.echo(str(output))

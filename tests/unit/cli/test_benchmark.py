@@ -74,6 +74,31 @@ def test_a_table_becomes_a_run_and_a_page(table, config, tmp_path, monkeypatch):
     done = stratus("report", run, "-o", page, "--title", "Oxides")
     assert done.exit_code == 0, done.output
     assert "<title>Oxides</title>" in page.read_text("utf-8")
+    assert "beside each other" not in page.read_text("utf-8")
+
+
+def test_models_on_one_fold_are_compared_row_by_row(table, config, tmp_path, monkeypatch):
+    monkeypatch.setattr("stratus.benchmarks.report_page.pictures", lambda _run: [])
+    runs = [tmp_path / "one", tmp_path / "other"]
+    shared = ("--target", "gap:eV", "--folds", 3, "--fold", 1, "--cache", tmp_path / "cache")
+    for run, own in zip(
+        runs, (("--config", config), ("--encoder", "roost", "--epochs", 1)), strict=True
+    ):
+        done = stratus("benchmark", "table", table, *shared, *own, "-o", run)
+        assert done.exit_code == 0, done.output
+        assert "12 test rows in 1 fold" in done.output
+    page = tmp_path / "report.html"
+    done = stratus("report", *runs, "-o", page)
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert lines[0].startswith("oxides-fold-1, orbit-set - roost: ")
+    assert lines[0].count(" of 1 fold, p rows ") == 1
+    assert len(lines) == 4  # each two models, each model and the best simple one, the page
+    assert "Models beside each other, row by row" in page.read_text("utf-8")
+    done = stratus("benchmark", "table", table, "--target", "gap:eV", "--simple-only",
+                   "--fold", 7, "-o", tmp_path / "none")  # fmt: skip
+    assert done.exit_code == 2
+    assert "fold of oxides" in done.output
 
 
 def test_discovery_counts_stable_crystals(table, tmp_path):
