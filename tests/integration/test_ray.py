@@ -105,8 +105,14 @@ def none_left(mark: str) -> bool:
 @pytest.mark.slow
 def test_ray_is_started_for_a_run_and_stopped_after_it(tmp_path: Path, mark: str) -> None:
     corpus = write_corpus(tmp_path / "corpus.parquet", 300)
-    encode_corpus([corpus], tmp_path / "local.parquet", EncodeOptions(workers=0))
-    encode_corpus([corpus], tmp_path / "ray.parquet", EncodeOptions(engine="ray", workers=1))
+    both = ("scope", "atoms")
+    here, there = (
+        EncodeOptions(workers=0, keep=both),
+        EncodeOptions(engine="ray", workers=1, keep=both),
+    )
+    encode_corpus([corpus], tmp_path / "local.parquet", here)
+    encode_corpus([corpus], tmp_path / "ray.parquet", there)
+    assert "frac_coords" in pq.read_schema(tmp_path / "ray.parquet").names
     assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()
     assert none_left(mark)
 

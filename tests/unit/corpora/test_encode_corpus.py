@@ -224,19 +224,23 @@ def interrupt_after(rows: int):
     return on_progress
 
 
-@pytest.mark.parametrize("rows", [0, 4, 20, 33, 60])
+@pytest.mark.parametrize(
+    ("rows", "keep"),
+    [*((n, ("scope",)) for n in (0, 4, 20, 33, 60)), (33, ("atoms",)), (33, ("scope", "atoms"))],
+)
 def test_a_resumed_run_gives_the_same_bytes_as_a_straight_one(
-    corpus: Path, tmp_path: Path, rows: int
+    corpus: Path, tmp_path: Path, rows: int, keep: tuple[str, ...]
 ) -> None:
     straight, broken = tmp_path / "straight.parquet", tmp_path / "broken.parquet"
-    encode_corpus([corpus], straight, SMALL)
+    options = EncodeOptions.model_validate({**SMALL.model_dump(), "keep": keep})
+    encode_corpus([corpus], straight, options)
     with pytest.raises(StopError):
-        encode_corpus([corpus], broken, SMALL, interrupt_after(rows))
+        encode_corpus([corpus], broken, options, interrupt_after(rows))
     assert not broken.exists()
     if rows > 10:
         with pytest.raises(InputError, match="--resume"):
-            encode_corpus([corpus], broken, SMALL)
-    summary = encode_corpus([corpus], broken, SMALL.model_copy(update={"resume": True}))
+            encode_corpus([corpus], broken, options)
+    summary = encode_corpus([corpus], broken, options.model_copy(update={"resume": True}))
     assert broken.read_bytes() == straight.read_bytes()
     rejects = [p.with_suffix(".rejects.csv").read_text() for p in (straight, broken)]
     assert rejects[0] == rejects[1]

@@ -24,17 +24,19 @@ _SHOWN = 5
 
 
 class Overlap(BaseModel):
-    """How many crystals the parts of a fold share: different rows with one SCOPE string.
+    """How many crystals the parts of a fold share: different rows with one key.
+
+    A key is the SCOPE string; see :attr:`stratus.corpora.tables.table.Table.keys`.
 
     A twin may also be a partial crystal, or another crystal of the same elements; that is counted
     by formula, and by formula with space group. A row whose space group is unknown has no twin in
     the last sense.
 
     Attributes:
-        train_validation: strings in both.
-        train_test: strings in both.
-        validation_test: strings in both.
-        test_rows: test rows whose string is a training or validation row too.
+        train_validation: keys in both.
+        train_test: keys in both.
+        validation_test: keys in both.
+        test_rows: test rows whose key is that of a training or validation row.
         test_formula_and_group: test rows whose formula and space group are those of such a row.
         test_formula: test rows whose formula is that of such a row.
     """
@@ -52,7 +54,7 @@ class Overlap(BaseModel):
 def check_disjoint(
     fold: Fold, table: Table, *, strict: bool = False, needs_test: bool = True
 ) -> Overlap:
-    """Check that no row is in two parts of a fold; count the strings that are.
+    """Check that no row is in two parts of a fold; count the keys that are.
 
     Official folds may hold one crystal twice, under two ids; that is counted, and refused only if
     ``strict``.
@@ -60,7 +62,7 @@ def check_disjoint(
     Args:
         fold: the fold.
         table: its table.
-        strict: refuse a string that a test row shares with a training or validation row.
+        strict: refuse a key that a test row shares with a training or validation row.
         needs_test: refuse a fold without test rows; without any, nothing is measured.
 
     Returns:
@@ -69,7 +71,7 @@ def check_disjoint(
     Raises:
         stratus.errors.InputError: a part holds a row twice or one that is not in the table, two
             parts share an id (names it), there are no training or test rows, or, if ``strict``,
-            a string is shared.
+            a key is shared.
     """
     ids: dict[str, set[str]] = {}
     keys: dict[str, set[str]] = {}
@@ -97,7 +99,8 @@ def check_disjoint(
     if strict and touched:
         raise InputError(
             f"fold {fold.name}: {len(touched)} test rows are crystals that are training or "
-            f"validation rows too, by their SCOPE strings: {_some(touched)}; split by string"
+            f"validation rows too, by their {table.key_name}: {_some(touched)}; keep rows of one "
+            "together"
         )
     learned = [*fold.train.tolist(), *fold.validation.tolist()]
     test, formulas = fold.test.tolist(), table.compositions

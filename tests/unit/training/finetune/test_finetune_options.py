@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 
+from stratus.corpora.encoding.crystals import crystal_of_atoms
+from stratus.corpora.tables.grouping import Group
+from stratus.corpora.tables.table import Table
+from stratus.crystals.facets import AtomArrays
 from stratus.errors import InputError
 from stratus.training.finetune.options import FinetuneOptions, make_finetune_options
 
@@ -17,6 +24,7 @@ from stratus.training.finetune.options import FinetuneOptions, make_finetune_opt
         ({"layer_decay": 0}, "layer_decay cannot be 0: "),
         ({"ema": 1}, "ema cannot be 1: "),
         ({"patience": 0}, "patience cannot be 0: "),
+        ({"group": "material"}, "group cannot be 'material': Input should be 'none', 'scope'"),
         ({"learning_rate": float("inf")}, "learning_rate cannot be inf: "),
     ],
 )
@@ -29,3 +37,16 @@ def test_a_wrong_option_is_one_sentence(values, sentence):
 def test_later_layers_win_and_nothing_given_is_the_default():
     assert make_finetune_options({"epochs": 3}, {"epochs": 4}).epochs == 4
     assert make_finetune_options() == FinetuneOptions()
+
+
+def test_how_atoms_are_split_is_said_and_strings_are_left_as_they_are():
+    crystal = crystal_of_atoms(AtomArrays(np.eye(3) * 4.0, np.array([11, 17]), np.zeros((2, 3))))
+    frames = Table(("a", "b"), (crystal, crystal), (), (), np.zeros((2, 0)), strings=None)
+    options = FinetuneOptions()
+    assert options.with_usual_group(frames, 5).group is Group.BLOCKS
+    named = dataclasses.replace(frames, materials=("x", "y"), material_column="mp_id")
+    assert options.with_usual_group(named, 5).group is Group.SCOPE
+    by_lot = FinetuneOptions(group="none")
+    assert by_lot.with_usual_group(frames, 5) is by_lot
+    strings = dataclasses.replace(frames, strings="orbit")
+    assert options.with_usual_group(strings, 5) is options
