@@ -14,7 +14,6 @@ cutoff; the activation behind the trunk is left to the heads.
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -24,12 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional as fn
 
-from stratus.crystals.element_properties import property_names
-from stratus.crystals.elements import SYMBOLS
 from stratus.encoders.architecture import Architecture
 from stratus.encoders.batch_norm import BatchNorm
 from stratus.encoders.edges import edge_lengths, fading, gaussians
-from stratus.encoders.element_table import properties_by_number
+from stratus.encoders.element_table import ElementEncoder, draw_evenly
 from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.gated_messages import GatedMessages
 from stratus.encoders.gated_sums import Edges, NormKind
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _DEEPEST: Final = 64
-_BESIDE_PROPERTIES: Final = 0.02  # elements that are alike begin alike
 _ACTIVATIONS: Final = MappingProxyType({"softplus": fn.softplus, "leaky-relu": fn.leaky_relu})
 
 Width = Annotated[int, Field(ge=1, le=2**16)]
@@ -79,7 +75,7 @@ class CgcnnConfig(BaseModel):
     element_properties: bool = Field(default=True, description="Properties of the elements.")
 
 
-class Cgcnn(nn.Module):
+class Cgcnn(ElementEncoder):
     """The encoder of graphs of atoms.
 
     Args:
@@ -87,17 +83,12 @@ class Cgcnn(nn.Module):
         generator: where fresh weights come from; torch's own generator if None.
     """
 
-    property_table: Tensor
-
     def __init__(self, config: CgcnnConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
         sizes = list(pairwise([config.atom_hidden, *config.trunk, config.hidden]))
         with torch.device("meta"):  # nothing is drawn here, so torch's own generator stays put
-            self.element_embedding = nn.Embedding(len(SYMBOLS), config.element_embedding)
-            if config.element_properties:
-                told = len(property_names())
-                self.property_projection = nn.Linear(told, config.element_embedding, bias=False)
+            self.add_elements(config.element_embedding, properties=config.element_properties)
             self.atom_projection = nn.Linear(config.element_embedding, config.atom_hidden)
             self.blocks = nn.ModuleList(
                 GatedMessages(config.atom_hidden, config.gaussians, config.norm)
@@ -105,9 +96,7 @@ class Cgcnn(nn.Module):
             )
             self.trunk = nn.ModuleList(nn.Linear(a, b) for a, b in sizes)
         _draw_weights(self, generator)
-        self.register_buffer("property_table", properties_by_number(), persistent=False)
-        if not self.element_embedding.weight.is_meta:  # a skeleton gets its weights on the CPU
-            self.to(self.element_embedding.weight.device)
+        self.add_table()
 
     def forward(self, batch: Mapping[str, Tensor]) -> Encoding:
         """Encode a batch of the view ``graph``.
@@ -137,10 +126,7 @@ class Cgcnn(nn.Module):
 
     def _atoms(self, numbers: Tensor) -> Tensor:
         """Return the first vectors of atoms ``[N]``: those of their elements."""
-        elements = self.element_embedding.weight
-        if self.config.element_properties:
-            elements = elements + self.property_projection(self.property_table)
-        return fn.embedding(numbers, self.atom_projection(elements))
+        return fn.embedding(numbers, self.atom_projection(self.element_vectors()))
 
     def _crystals(self, x: Tensor, owner: Tensor, count: int) -> Tensor:
         """Return the crystals ``[count, hidden]`` of their atoms ``[N, atom_hidden]``."""
@@ -158,26 +144,20 @@ def _draw_weights(cgcnn: Cgcnn, generator: torch.Generator | None) -> None:
     cgcnn.to_empty(device=torch.get_default_device())
     for part in cgcnn.modules():
         if isinstance(part, nn.Embedding):
-            spread = _BESIDE_PROPERTIES if cgcnn.config.element_properties else 1.0
-            nn.init.normal_(part.weight, std=spread, generator=generator)
+            cgcnn.draw_elements(generator)
         elif isinstance(part, GatedMessages):
             inputs = sum(block.in_features for block in (part.centre, part.neighbour, part.edge))
             for block in (part.centre, part.neighbour, part.edge):
-                _draw_evenly(block.weight, inputs, generator)
-            _draw_evenly(part.centre.bias, inputs, generator)
+                draw_evenly(block.weight, inputs, generator)
+            draw_evenly(part.centre.bias, inputs, generator)
         elif isinstance(part, BatchNorm | nn.LayerNorm):
             part.reset_parameters()  # draws nothing
     for linear in (cgcnn.atom_projection, *cgcnn.trunk):
-        _draw_evenly(linear.weight, linear.in_features, generator)
-        _draw_evenly(linear.bias, linear.in_features, generator)
-    if cgcnn.config.element_properties:
-        told = cgcnn.property_projection
-        _draw_evenly(told.weight, told.in_features, generator)
-
-
-def _draw_evenly(weight: Tensor, inputs: int, generator: torch.Generator | None) -> None:
-    bound = 1 / math.sqrt(inputs)
-    nn.init.uniform_(weight, -bound, bound, generator=generator)
+        draw_evenly(linear.weight, linear.in_features, generator)
+        draw_evenly(linear.bias, linear.in_features, generator)
+    told = cgcnn.property_projection
+    if told is not None:
+        draw_evenly(told.weight, told.in_features, generator)
 
 
 _PRESETS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(

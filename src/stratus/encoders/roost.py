@@ -23,10 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 from torch.nn import functional as fn
 
-from stratus.crystals.element_properties import property_names
 from stratus.crystals.elements import SYMBOLS
 from stratus.encoders.architecture import Architecture
-from stratus.encoders.element_table import properties_by_number
+from stratus.encoders.element_table import ElementEncoder, draw_evenly
 from stratus.encoders.encoding import Encoding, Gives
 from stratus.views.keys import ELEMENTS, FRACTIONS, MASK
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 _MOST_HEADS: Final = 64
 _DEEPEST_TRUNK: Final = 16
-_BESIDE_PROPERTIES: Final = 0.02  # elements that are alike begin alike
 
 Width = Annotated[int, Field(ge=1, le=2**16)]
 
@@ -74,7 +72,7 @@ class RoostConfig(BaseModel):
         return self
 
 
-class Roost(nn.Module):
+class Roost(ElementEncoder):
     """The encoder of compositions.
 
     Args:
@@ -82,24 +80,17 @@ class Roost(nn.Module):
         generator: where fresh weights come from; torch's own generator if None.
     """
 
-    property_table: Tensor
-
     def __init__(self, config: RoostConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
         with torch.device("meta"):  # nothing is drawn here, so torch's own generator stays put
-            self.element_embedding = nn.Embedding(len(SYMBOLS), config.element_embedding)
-            if config.element_properties:
-                told = len(property_names())
-                self.property_projection = nn.Linear(told, config.element_embedding, bias=False)
+            self.add_elements(config.element_embedding, properties=config.element_properties)
             self.element_projection = nn.Linear(config.element_embedding, config.element_hidden - 1)
             self.blocks = nn.ModuleList(Messages(config) for _ in range(config.layers))
             self.pooling = Pooling(config)
             self.trunk = ResidualNet(config) if config.trunk else nn.Identity()
         _draw_weights(self, generator)
-        self.register_buffer("property_table", properties_by_number(), persistent=False)
-        if not self.element_embedding.weight.is_meta:  # a skeleton gets its weights on the CPU
-            self.to(self.element_embedding.weight.device)
+        self.add_table()
 
     def forward(self, batch: Mapping[str, Tensor]) -> Encoding:
         """Encode a batch of the view ``composition``.
@@ -114,7 +105,7 @@ class Roost(nn.Module):
         """
         real = batch[MASK]
         elements = self.element_embedding(batch[ELEMENTS])
-        if self.config.element_properties:
+        if self.property_projection is not None:
             elements = elements + self.property_projection(self.property_table[batch[ELEMENTS]])
         x = self.element_projection(elements)
         fractions = batch[FRACTIONS].to(self.pooling.power.dtype)
@@ -231,22 +222,16 @@ def _draw_weights(roost: Roost, generator: torch.Generator | None) -> None:
     roost.to_empty(device=torch.get_default_device())
     for part in roost.modules():
         if isinstance(part, nn.Embedding):
-            spread = _BESIDE_PROPERTIES if roost.config.element_properties else 1.0
-            nn.init.normal_(part.weight, std=spread, generator=generator)
+            roost.draw_elements(generator)
         elif isinstance(part, nn.Linear):
-            _draw_evenly(part.weight, part.in_features, generator)
+            draw_evenly(part.weight, part.in_features, generator)
             if part.bias is not None:
-                _draw_evenly(part.bias, part.in_features, generator)
+                draw_evenly(part.bias, part.in_features, generator)
         elif isinstance(part, WeightedAttention):
-            _draw_evenly(part.gate, part.gate.shape[1], generator)
-            _draw_evenly(part.message, part.message.shape[1], generator)
-            _draw_evenly(part.message_bias, part.message.shape[1], generator)
+            draw_evenly(part.gate, part.gate.shape[1], generator)
+            draw_evenly(part.message, part.message.shape[1], generator)
+            draw_evenly(part.message_bias, part.message.shape[1], generator)
             nn.init.ones_(part.power)
-
-
-def _draw_evenly(weight: Tensor, inputs: int, generator: torch.Generator | None) -> None:
-    bound = 1 / math.sqrt(inputs)
-    nn.init.uniform_(weight, -bound, bound, generator=generator)
 
 
 _PRESETS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
