@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
+from stratus.inference.row import joined_notes
 from stratus.models.functionals import functional_of
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def own_cells(row: Row, notes: Sequence[str] = ()) -> list[Cell]:
     status, code, detail = "ok", "", ""
     if row.reject is not None:
         status, code, detail = "reject", str(row.reject.code), row.reject.detail
-    said = " ".join((*row.notes, *notes))
+    said = joined_notes((*row.notes, *notes))
     return [row.id, status, code, detail, row.source, row.formula, row.space_group, said]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from stratus.inference.columns import OWN, cells, header
 from stratus.inference.data_frame import data_frame
 from stratus.inference.properties import predict_samples
+from stratus.inference.row import joined_notes
 from stratus.inference.windows import Window, joined_rows
 from stratus.tasks.predicted import Predicted, joined, placed
 
@@ -101,7 +102,9 @@ class Predictions(Mapping[str, Predicted]):
     def notes(self) -> tuple[str, ...]:
         """What was decided about each crystal, at reading and at predicting; mostly nothing."""
         said = self._window.notes
-        return tuple(" ".join((*row.notes, *said.get(k, ()))) for k, row in enumerate(self.rows))
+        return tuple(
+            joined_notes((*row.notes, *said.get(k, ()))) for k, row in enumerate(self.rows)
+        )
 
     def to_pandas(self, *, units: bool = False) -> pd.DataFrame:
         """Return a table with the columns that the command line writes.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stratus.crystals.facets import Crystal
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_STOPS: Final = (".", ";", "!", "?")
 
 
 class Row(NamedTuple):
@@ -104,3 +105,9 @@ def in_words(row: Row) -> str:
         return ""
     name = "" if row.id == str(row.place) else f"{row.id}: "
     return f"crystal {row.place}: {name}{reject.detail} ({reject.code})"
+
+
+def joined_notes(notes: Sequence[str]) -> str:
+    """Return notes as one text, each but the last with a full stop behind it."""
+    *first, last = notes or ("",)
+    return " ".join([*(note if note.endswith(_STOPS) else f"{note}." for note in first), last])
