@@ -17,6 +17,7 @@ from pymatgen.core import Composition, Molecule
 
 import stratus
 from stratus.crystals.entry import Code
+from stratus.crystals.facets import Facet, ReadFacet
 from stratus.crystals.reading.sources import is_path
 from stratus.errors import InputError
 from stratus.inference.inputs import PredictOptions, rows
@@ -54,10 +55,14 @@ NESTED = st.recursive(
 )
 
 
-def fates(inputs: object) -> list[Code | None]:
+STRINGS = ReadFacet(Facet.SCOPE, "orbit")
+READS = st.sampled_from([STRINGS, ReadFacet(Facet.ATOMS, None)])
+
+
+def fates(inputs: object, reads: ReadFacet = STRINGS) -> list[Code | None]:
     """Return the code of each row of some inputs, None where it is a crystal."""
     found = []
-    for row in rows(inputs, "orbit", HERE):
+    for row in rows(inputs, reads, HERE):
         assert (row.crystal is None) != (row.reject is None)
         assert isinstance(row.id, str)
         if row.reject is not None:
@@ -70,19 +75,19 @@ def fates(inputs: object) -> list[Code | None]:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(NESTED, max_size=4))
-def test_any_values_in_a_list_have_a_row_each(values):
-    places = {row.place for row in rows(values, "orbit", HERE)}
+@given(st.lists(NESTED, max_size=4), READS)
+def test_any_values_in_a_list_have_a_row_each(values, reads):
+    places = {row.place for row in rows(values, reads, HERE)}
     tables = {k for k, value in enumerate(values) if isinstance(value, pd.DataFrame)}
     assert places | tables == set(range(len(values)))
-    fates(values)
+    fates(values, reads)
 
 
 @settings(max_examples=40, deadline=None)
-@given(NESTED)
-def test_any_value_alone_has_rows_or_a_sentence(value):
+@given(NESTED, READS)
+def test_any_value_alone_has_rows_or_a_sentence(value, reads):
     try:
-        fates(value)
+        fates(value, reads)
     except InputError as error:
         assert 0 < len(str(error)) < 2000  # noqa: PT017 - some values have rows, and then none is
 
@@ -94,12 +99,13 @@ def test_any_value_alone_has_rows_or_a_sentence(value):
                          "lattice", "species", "frac_coords", "dialect", "x"]),
         st.lists(NESTED, min_size=3, max_size=3),
         max_size=4,
-    )
+    ),
+    READS,
 )  # fmt: skip
-def test_any_table_of_pandas_has_a_row_each_or_a_sentence(columns):
+def test_any_table_of_pandas_has_a_row_each_or_a_sentence(columns, reads):
     frame = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in columns.items()})
     try:
-        fates(frame)
+        fates(frame, reads)
     except InputError as error:
         assert 0 < len(str(error)) < 2000  # noqa: PT017 - as above
 
@@ -148,7 +154,7 @@ def test_duplicated_labels_and_columns_are_no_trouble():
     table = pd.DataFrame([["NaCl", "KCl"]], columns=["formula", "formula"])
     assert fates(table) == [Code.UNREADABLE]
     several = pd.DataFrame({"formula": ["NaCl"]}, index=pd.MultiIndex.from_tuples([("a", 1)]))
-    assert [row.id for row in rows(several, "orbit", HERE)] == ["('a', 1)"]
+    assert [row.id for row in rows(several, STRINGS, HERE)] == ["('a', 1)"]
 
 
 def test_empty_inputs_have_no_rows():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stratus.crystals.facets import Crystal
     from stratus.inference.row import Row
     from stratus.models.model import Model
-    from stratus.views.view import Sample
+    from stratus.views.view import Sample, View
 
 
 class SampleWindow(NamedTuple):
@@ -65,10 +65,17 @@ def _sampled(row: Row, model: Model) -> tuple[Row, Sample | None]:
     try:
         sample = model.view.sample(row.crystal)
     except StratusError as error:
-        code = Code.UNKNOWN_WORD if isinstance(error, ScopeSyntaxError) else Code.TOO_LONG
-        if not row.crystal.has(model.view.facet):
-            code = Code.MISSING_FACET
+        code = _code(error, row.crystal, model.view)
         reject = Reject(row.id, row.source, Stage.PREDICTING, code, str(error))
         return row._replace(crystal=None, reject=reject), None
     said = model.view.notes(sample)
     return row._replace(notes=(*row.notes, *said)) if said else row, sample
+
+
+def _code(error: StratusError, crystal: Crystal, view: View) -> Code:
+    """Return why a view cannot see a crystal."""
+    if not crystal.has(view.facet):
+        return Code.MISSING_FACET
+    if isinstance(error, ScopeSyntaxError):
+        return Code.UNKNOWN_WORD
+    return Code.NOT_A_STRUCTURE if view.reads.strings is None else Code.TOO_LONG
