@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratus.crystals.facets import AtomArrays, Crystal, Facet
+from stratus.crystals.neighbours import SHELL_A
 from stratus.encoders.cgcnn import CgcnnConfig
 from stratus.encoders.edges import edge_lengths
 from stratus.errors import InputError
@@ -43,7 +44,7 @@ def lengths_by_atom(one: Crystal, cutoff_a: float) -> list[np.ndarray]:
     for place in frac:
         vectors = (frac[None] + shifts[:, None] - place).reshape(-1, 3) @ one.atoms.lattice
         lengths = np.linalg.norm(vectors, axis=1)
-        found.append(np.sort(lengths[(lengths > 1e-6) & (lengths <= cutoff_a)]))
+        found.append(np.sort(lengths[(lengths > 1e-6) & (lengths <= cutoff_a + SHELL_A)]))
     return found
 
 
