@@ -8,11 +8,11 @@ from stratus.errors import InputError, ResumeError
 from stratus.objectives.masked_tokens import MaskingOptions
 from stratus.training.fit_options import FREE
 from stratus.training.mixture import MixtureOptions
+from stratus.training.option_layers import read_options
 from stratus.training.options import (
     PretrainOptions,
     check_same,
     make_options,
-    read_options,
     write_options,
 )
 
