@@ -51,7 +51,7 @@ def _own(part: TableSlice) -> list[dict[str, Any]]:
 
 def _formulas(part: TableSlice, reader: RowReader) -> list[str]:
     """Return the formula of each row as the table says it, for those that cannot be read."""
-    if type(reader).__name__ != "Formulas":
+    if not reader.has_formulas:
         return [""] * part.batch.num_rows
     cells = part.batch.column(reader.column).to_pylist()
     return ["" if cell is None else str(cell).strip() for cell in cells]

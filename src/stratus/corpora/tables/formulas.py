@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stratus.corpora.tables.values import ABSENT
 from stratus.crystals.entry import Code
@@ -29,6 +29,8 @@ class Formulas:
         space_group: the column of the space groups, by number or symbol; where a cell is empty the
             space group is unknown.
     """
+
+    has_formulas: Final = True
 
     def __init__(self, formula: str, space_group: str | None) -> None:
         self.column = formula

@@ -67,6 +67,8 @@ class Strings:
         column: how the column is written.
     """
 
+    has_formulas: Final = False
+
     def __init__(self, dialect: Dialect = Dialect.ORBIT, column: str = SCOPE) -> None:
         self.dialect = dialect
         self.column = column

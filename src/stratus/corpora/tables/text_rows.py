@@ -32,6 +32,10 @@ class RowReader(Protocol):
     """How rows become strings."""
 
     @property
+    def has_formulas(self) -> bool:
+        """Whether the column holds formulas, which are shown of rows that cannot be read too."""
+
+    @property
     def column(self) -> str:
         """The column that makes a table one of this kind."""
 
