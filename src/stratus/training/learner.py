@@ -56,7 +56,7 @@ class Learner(LightningModule):
         self._optimiser = optimiser
         self._dropout_key = dropout_key
         self._frozen_steps = frozen_steps
-        averaged = [] if ema is None else [AveragedModel(net, multi_avg_fn=_averaging(ema))]
+        averaged = [] if ema is None else [average_of(net, ema)]
         self._averaged = averaged  # in a list, so that it is no part of what DDP trains
 
     @property
@@ -165,11 +165,27 @@ def ema_decay(ema: float, step: int) -> float:
     return min(ema, (1 + step) / (10 + step))
 
 
+def average_of(net: nn.Module, ema: float) -> AveragedModel:
+    """Return the averaged weights of a net, before the first step.
+
+    Statistics that norms keep of their batches are averaged like the weights: those of the last
+    step belong to the weights of the last step. What is no fraction, such as a count, is copied.
+
+    Args:
+        net: that learns; ``update_parameters`` takes it after each step.
+        ema: the decay after the warm-up.
+    """
+    return AveragedModel(net, multi_avg_fn=_averaging(ema), use_buffers=True)
+
+
 def _averaging(ema: float) -> Callable[[Any, Any, Any], None]:
-    """Return how averaged weights are moved towards those of a step, in place."""
+    """Return how averaged tensors of one dtype are moved towards those of a step, in place."""
 
     @torch.no_grad()
     def update(averaged: Any, current: Any, steps: Tensor) -> None:
-        torch._foreach_lerp_(averaged, current, 1 - ema_decay(ema, int(steps)))
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - ema_decay(ema, int(steps)))
+        else:
+            torch._foreach_copy_(averaged, current)
 
     return update

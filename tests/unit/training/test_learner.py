@@ -1,11 +1,12 @@
-"""Gradients are clipped by the norm of all of them, whatever the optimiser."""
+"""Gradients are clipped by the norm of all of them; averages are of all that is no count."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from stratus.training.learner import Learner
+from stratus.encoders.batch_norm import BatchNorm
+from stratus.training.learner import Learner, average_of, ema_decay
 
 
 class TwoWeights(Learner):
@@ -42,6 +43,41 @@ def test_all_else_is_left_to_lightning(module, monkeypatch, fused, bound):
     module.configure_gradient_clipping(optimizer, bound, "norm")
     assert told == [(bound, "norm")]
     assert slopes(module) == [3.0, 4.0]
+
+
+class Counting(torch.nn.Module):
+    """A norm with statistics of its batches, a table that stays, and a count of the batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = BatchNorm(3)
+        self.register_buffer("table", torch.linspace(0, 1, 4), persistent=False)
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, rows):
+        self.batches += 1
+        return self.norm(rows)
+
+
+def test_statistics_of_norms_are_averaged_like_weights_and_counts_are_copied():
+    net, generator = Counting().train(), torch.Generator().manual_seed(0)
+    averaged, expected = average_of(net, 0.4), {}
+    for step in range(7):
+        net(torch.randn(20, 3, generator=generator) * (step + 1) + step)
+        with torch.no_grad():
+            net.norm.weight += 0.1
+        averaged.update_parameters(net)
+        for name, now in net.norm.state_dict().items():
+            decay = ema_decay(0.4, step) if step else 0
+            before = expected.get(name, torch.zeros(3)).double()
+            expected[name] = decay * before + (1 - decay) * now.double()
+    ours = averaged.module
+    for name, found in ours.norm.state_dict().items():
+        torch.testing.assert_close(found.double(), expected[name], atol=1e-6, rtol=1e-6)
+        if name != "bias":  # which nothing has moved
+            assert not torch.allclose(found, net.norm.state_dict()[name]), name
+    assert ours.batches == net.batches == 7
+    assert torch.equal(ours.table, net.table)
 
 
 def test_a_trainer_and_an_optimiser_are_made_in_one_file_of_the_package(repo_root):
