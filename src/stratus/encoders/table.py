@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: Final[Deferred[Architecture]] = Deferred(
     {
+        "bond-graph": "stratus.encoders.bond_graph:BOND_GRAPH",
         "cgcnn": "stratus.encoders.cgcnn:CGCNN",
         "cloud": "stratus.encoders.cloud:CLOUD",
         "orbit-set": "stratus.encoders.orbit_set:ORBIT_SET",

@@ -24,6 +24,7 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
         EncoderSuite("cloud", claims=of_strings, seed=seed),
         EncoderSuite("orbit-set", claims=of_strings, seed=seed),
         EncoderSuite("roost", claims=of_elements, seed=seed),
+        EncoderSuite("bond-graph", claims=of_atoms, seed=seed),
         EncoderSuite("cgcnn", claims=of_nearest, seed=seed),
         EncoderSuite("cgcnn", values=all_fading, claims=of_atoms, name="cgcnn, fading", seed=seed),
     ]
