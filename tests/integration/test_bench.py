@@ -12,6 +12,7 @@ import pytest
 SMALL = {
     "startup.py": ["1"],
     "cgcnn_step.py": ["--data", "none", "--crystals", "64", "--turns", "1", "--steps", "1"],
+    "megnet_step.py": ["--data", "none", "--crystals", "32", "--turns", "1", "--steps", "1"],
     "encode_memory.py": ["2000"],
     "dedupe_rows.py": ["3000"],
     "fetch_memory.py": ["50", "100"],

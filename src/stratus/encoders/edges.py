@@ -41,21 +41,25 @@ def edge_lengths(batch: Mapping[str, Tensor]) -> Tensor:
     return squares.clamp_min(_SHORTEST_A**2).sqrt()
 
 
-def gaussians(lengths: Tensor, cutoff_a: float, count: int) -> Tensor:
+def gaussians(lengths: Tensor, cutoff_a: float, count: int, width_a: float | None = None) -> Tensor:
     """Spread lengths over Gaussians, as CGCNN does.
 
     Args:
         lengths: ``[K]``, in Å.
         cutoff_a: where the last one stands, in Å; the first one stands at 0.
-        count: how many there are, at least 2; each is as wide as they are apart.
+        count: how many there are, at least 2.
+        width_a: how wide each is, in Å; as wide as they are apart if None.
 
     Returns:
-        ``exp(-(length - place)² / step²)``, ``[K, count]``, and 0 where that is below 1e-16, as
+        ``exp(-(length - place)² / width²)``, ``[K, count]``, and 0 where that is below 1e-16, as
         processors take a hundred times as long to multiply numbers near the least of a float.
     """
     step = cutoff_a / (count - 1)
     places = torch.arange(count, dtype=lengths.dtype, device=lengths.device)
-    powers = (lengths.unsqueeze(1) / step - places).square().neg().clamp_min(2 * _LEAST_POWER)
+    width = step if width_a is None else width_a
+    if width != step:
+        places = places * (step / width)
+    powers = (lengths.unsqueeze(1) / width - places).square().neg().clamp_min(2 * _LEAST_POWER)
     return fn.threshold(powers.exp(), math.exp(_LEAST_POWER), 0.0)
 
 

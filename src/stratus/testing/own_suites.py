@@ -27,4 +27,12 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
         EncoderSuite("bond-graph", claims=of_atoms, seed=seed),
         EncoderSuite("cgcnn", claims=of_nearest, seed=seed),
         EncoderSuite("cgcnn", values=all_fading, claims=of_atoms, name="cgcnn, fading", seed=seed),
+        EncoderSuite("megnet", claims=of_nearest - {Claim.SEPARATION}, seed=seed),
+        EncoderSuite(
+            "megnet",
+            values=all_fading,
+            claims=of_atoms - {Claim.SEPARATION},
+            name="megnet, fading",
+            seed=seed,
+        ),
     ]

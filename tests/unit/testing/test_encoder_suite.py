@@ -11,7 +11,10 @@ from stratus.encoders.table import ARCHITECTURES
 from stratus.errors import InputError, StratusError
 from stratus.testing import Claim, EncoderSuite, own_suites, report, usual_claims
 
-NAMES = ["cloud", "orbit-set", "roost", "bond-graph", "cgcnn", "cgcnn, fading"]
+NAMES = [
+    *("cloud", "orbit-set", "roost", "bond-graph", "cgcnn", "cgcnn, fading"),
+    *("megnet", "megnet, fading"),
+]
 OF_POSITIONS = {Claim.SMOOTH_GRADIENTS, Claim.GRADIENTS}
 
 
