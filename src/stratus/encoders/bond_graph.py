@@ -195,7 +195,7 @@ class BondGraph(ElementEncoder):
         for block in self.blocks:
             atoms, bonds = block(atoms, bonds, of)
         atoms = self.norm(atoms)
-        owner, count = batch[OWNER], len(batch[CELLS])
+        owner, count = batch[OWNER], batch[CELLS].shape[0]
         of_bonds = owner.index_select(0, of.centres)
         share = softmax(self.atom_score(atoms), owner, count)
         of_bond = softmax(self.bond_score(bonds), of_bonds, count, of.fade)
@@ -218,7 +218,7 @@ class BondGraph(ElementEncoder):
             batch[NEIGHBOURS],
             fading(lengths, cutoff).unsqueeze(1),
             harmonics.repeat_interleave(self.config.angle_channels, dim=1),
-            len(like),
+            like.shape[0],
         )
         return bonds, gaussians(lengths, cutoff, self.config.gaussians)
 
@@ -247,7 +247,7 @@ def _by_harmonic(weight: Tensor) -> Tensor:
 
 def _lengths(directed: Tensor) -> Tensor:
     """Return the squares of sums over directions ``[N, 8 c]``, added by degree, ``[N, 2 c]``."""
-    squares = directed.view(len(directed), len(_DEGREES), -1).square()
+    squares = directed.view(directed.shape[0], len(_DEGREES), -1).square()
     return torch.cat([squares[:, :3].sum(dim=1), squares[:, 3:].sum(dim=1)], dim=1)
 
 

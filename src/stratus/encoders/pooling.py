@@ -30,7 +30,7 @@ def sums(rows: Tensor, owner: Tensor, count: int) -> Tensor:
 
 def means(rows: Tensor, owner: Tensor, count: int) -> Tensor:
     """Return the mean of the rows of each owner; as :func:`sums`."""
-    numbers = owner.bincount(minlength=count).clamp_min(1).to(rows.dtype)
+    numbers = sums(rows.new_ones(rows.shape[0]), owner, count).clamp_min(1)
     return sums(rows, owner, count) / numbers.view(-1, *[1] * (rows.ndim - 1))
 
 
