@@ -10,6 +10,10 @@ from stratus.testing.encoder_suite import EncoderSuite
 def own_suites(seed: int = 0) -> list[EncoderSuite]:
     """Return the suite of each encoder of the package, of its preset ``nano``.
 
+    The atom transformer comes in its three geometries: the published one is told coordinates and
+    the order of atoms, and so claims what of a crystal does not depend on either; nearest images
+    change with a supercell, and where another image is nearest, forces jump.
+
     CGCNN comes twice: with the twelve nearest neighbours, as it was published, and with all within
     the cutoff, at which their messages fade.
 
@@ -20,7 +24,29 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
     of_elements = of_strings - {Claim.POLYMORPHS} | {Claim.REFLECTION, Claim.SMOOTH}
     of_nearest = of_atoms - {Claim.SMOOTH, Claim.SMOOTH_GRADIENTS}
     all_fading = {"max_neighbours": None, "fading": True}
+    of_coordinates = of_atoms - {
+        *(Claim.ORDER, Claim.TRANSLATION, Claim.ROTATION, Claim.REFLECTION, Claim.CELL),
+        *(Claim.SUPERCELL, Claim.ISOLATED, Claim.SEPARATION),
+    }
+    of_images = of_atoms - {
+        *(Claim.SUPERCELL, Claim.SMOOTH_GRADIENTS, Claim.ISOLATED, Claim.SEPARATION)
+    }
     return [
+        EncoderSuite("atom-transformer", claims=of_images, seed=seed),
+        EncoderSuite(
+            "atom-transformer",
+            values={"geometry": "neighbours"},
+            claims=of_atoms,
+            name="atom-transformer, neighbours",
+            seed=seed,
+        ),
+        EncoderSuite(
+            "atom-transformer",
+            values={"geometry": "absolute", "element_properties": False},
+            claims=of_coordinates,
+            name="atom-transformer, absolute",
+            seed=seed,
+        ),
         EncoderSuite("cloud", claims=of_strings, seed=seed),
         EncoderSuite("orbit-set", claims=of_strings, seed=seed),
         EncoderSuite("roost", claims=of_elements, seed=seed),

@@ -81,7 +81,7 @@ class GraphView:
     @classmethod
     def of_encoder(cls, config: BaseModel, strings: str) -> Self:  # noqa: ARG003 - it reads none
         """Return the view that an encoder of a config reads; see :class:`View`."""
-        return cls(GraphConfig.model_validate(_shared(config)))
+        return cls(GraphConfig.model_validate(shared_values(config, GraphConfig)))
 
     @classmethod
     def stored(cls, config: Mapping[str, Any], files: Mapping[str, str]) -> Self:  # noqa: ARG003 - it keeps none
@@ -110,7 +110,7 @@ class GraphView:
     def check_encoder(self, config: BaseModel) -> None:
         """Refuse an encoder of other neighbours; see :class:`View`."""
         ours = self.config.model_dump()
-        for name, theirs in _shared(config).items():
+        for name, theirs in shared_values(config, GraphConfig).items():
             if ours[name] != theirs:
                 raise InputError(f"the view has {name} {ours[name]}, but the encoder {theirs}")
 
@@ -132,7 +132,7 @@ class GraphView:
         """
         require_facet(self, crystal, "give a structure, a CIF or POSCAR file, say")
         atoms = cast("AtomArrays", crystal.atoms)
-        _check(atoms)
+        check_atoms(atoms)
         frac = atoms.frac - np.floor(atoms.frac)
         found = self._neighbours(atoms.lattice, frac)
         place = np.int16 if len(frac) <= _INT16_MAX else np.int32
@@ -142,7 +142,7 @@ class GraphView:
             CELLS: atoms.lattice.astype(np.float32),
             CENTRES: found.centres.astype(place),
             NEIGHBOURS: found.neighbours.astype(place),
-            SHIFTS: _compact(found.shifts),
+            SHIFTS: compact_shifts(found.shifts),
         }
 
     def sizes(self, samples: Sequence[FlatSample]) -> Ints:
@@ -178,15 +178,18 @@ class GraphView:
         return nearest(lattice, frac, self.config.max_neighbours, cutoff_a=self.config.cutoff_a)
 
 
-def _shared(config: BaseModel) -> dict[str, Any]:
-    """Return what the config of an encoder says of neighbours."""
-    return {
-        name: getattr(config, name) for name in GraphConfig.model_fields if hasattr(config, name)
-    }
+def shared_values(config: BaseModel, of_view: type[BaseModel]) -> dict[str, Any]:
+    """Return what the config of an encoder says of its view.
+
+    Args:
+        config: of the encoder.
+        of_view: the config of the view.
+    """
+    return {name: getattr(config, name) for name in of_view.model_fields if hasattr(config, name)}
 
 
-def _check(atoms: AtomArrays) -> None:
-    """Refuse what is no crystal.
+def check_atoms(atoms: AtomArrays) -> None:
+    """Refuse what is no crystal; its lattice is left to the search of neighbours.
 
     Raises:
         stratus.errors.InputError: says what is wrong.
@@ -207,7 +210,7 @@ def _check(atoms: AtomArrays) -> None:
         )
 
 
-def _compact(shifts: npt.NDArray[np.integer]) -> npt.NDArray[np.generic]:
+def compact_shifts(shifts: npt.NDArray[np.integer]) -> npt.NDArray[np.generic]:
     """Return shifts as int8 where that holds them, else int32."""
     largest = np.maximum.reduce(np.abs(shifts), axis=None, initial=0)
     return shifts.astype(np.int8 if largest <= _INT8_MAX else np.int32)

@@ -41,8 +41,8 @@ TOKENS: Final = "tokens"
 """int64 ``[B, L]`` or ``[B, S, F]``: token ids; the id of ``[PAD]`` where there is no token."""
 
 MASK: Final = "mask"
-"""bool ``[B, L]``, ``[B, S]`` or ``[B, E]``: True where a row of the encoder is real, False
-where it pads."""
+"""bool ``[B, L]``, ``[B, S]``, ``[B, E]`` or ``[B, n]``: True where a row of the encoder is
+real, False where it pads."""
 
 PADDING: Final = "padding"
 """int64 ``[1]``: how many places of the mask are False; ``[0]`` where none is.

@@ -14,6 +14,7 @@ VIEWS: Final[Deferred[type[View]]] = Deferred(
         "sequence": "stratus.views.sequence:SequenceView",
         "orbit-set": "stratus.views.orbit_set:OrbitSetView",
         "composition": "stratus.views.composition:CompositionView",
+        "cloud-of-atoms": "stratus.views.cloud_of_atoms:CloudOfAtomsView",
         "graph": "stratus.views.graph:GraphView",
     }
 )

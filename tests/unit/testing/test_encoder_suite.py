@@ -12,6 +12,7 @@ from stratus.errors import InputError, StratusError
 from stratus.testing import Claim, EncoderSuite, own_suites, report, usual_claims
 
 NAMES = [
+    *("atom-transformer", "atom-transformer, neighbours", "atom-transformer, absolute"),
     *("cloud", "orbit-set", "roost", "bond-graph", "cgcnn", "cgcnn, fading"),
     *("megnet", "megnet, fading"),
 ]
