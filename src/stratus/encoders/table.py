@@ -23,6 +23,7 @@ ARCHITECTURES: Final[Deferred[Architecture]] = Deferred(
         "bond-graph": "stratus.encoders.bond_graph:BOND_GRAPH",
         "cgcnn": "stratus.encoders.cgcnn:CGCNN",
         "cloud": "stratus.encoders.cloud:CLOUD",
+        "gala": "stratus.encoders.gala:GALA",
         "megnet": "stratus.encoders.megnet:MEGNET",
         "orbit-set": "stratus.encoders.orbit_set:ORBIT_SET",
         "roost": "stratus.encoders.roost:ROOST",

@@ -61,4 +61,12 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
             name="megnet, fading",
             seed=seed,
         ),
+        EncoderSuite("gala", claims=of_nearest, seed=seed),
+        EncoderSuite(
+            "gala",
+            values={**all_fading, "cutoff_a": 4.5},
+            claims=of_atoms,
+            name="gala, fading",
+            seed=seed,
+        ),
     ]

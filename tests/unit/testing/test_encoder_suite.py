@@ -16,6 +16,7 @@ NAMES = [
     *("cloud", "orbit-set", "roost", "bond-graph", "cgcnn", "cgcnn, fading"),
     *("megnet", "megnet, fading"),
 ]
+NAMES += ["gala", "gala, fading"]
 OF_POSITIONS = {Claim.SMOOTH_GRADIENTS, Claim.GRADIENTS}
 
 
