@@ -14,6 +14,7 @@ SUMMARIES: Final[Mapping[str, str]] = MappingProxyType(
         "bond-graph": "atoms, bonds and the angles between them; usual for coordinates",
         "cgcnn": "the graph of atoms and their neighbours (CGCNN)",
         "cloud": "the words of a SCOPE string, in order (CLOUD)",
+        "equiformer_v2": "atoms whose features turn with the crystal (EquiformerV2)",
         "gala": "pairs of neighbours of each atom, by geometric algebra (GALA)",
         "megnet": "atoms, edges and a state of the crystal (MEGNet)",
         "orbit-set": "space group and orbits, without order; what is usual",

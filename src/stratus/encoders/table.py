@@ -23,6 +23,7 @@ ARCHITECTURES: Final[Deferred[Architecture]] = Deferred(
         "bond-graph": "stratus.encoders.bond_graph:BOND_GRAPH",
         "cgcnn": "stratus.encoders.cgcnn:CGCNN",
         "cloud": "stratus.encoders.cloud:CLOUD",
+        "equiformer_v2": "stratus.encoders.equiformer_v2:EQUIFORMER_V2",
         "gala": "stratus.encoders.gala:GALA",
         "megnet": "stratus.encoders.megnet:MEGNET",
         "orbit-set": "stratus.encoders.orbit_set:ORBIT_SET",

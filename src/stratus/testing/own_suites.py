@@ -15,7 +15,8 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
     change with a supercell, and where another image is nearest, forces jump.
 
     CGCNN comes twice: with the twelve nearest neighbours, as it was published, and with all within
-    the cutoff, at which their messages fade.
+    the cutoff, at which their messages fade; EquiformerV2 likewise. Its layers in the frame of an
+    edge keep no parity, so it tells mirror images apart.
 
     Args:
         seed: of weights, crystals and the ways in which they are rewritten.
@@ -53,6 +54,14 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
         EncoderSuite("bond-graph", claims=of_atoms, seed=seed),
         EncoderSuite("cgcnn", claims=of_nearest, seed=seed),
         EncoderSuite("cgcnn", values=all_fading, claims=of_atoms, name="cgcnn, fading", seed=seed),
+        EncoderSuite("equiformer_v2", claims=of_nearest - {Claim.REFLECTION}, seed=seed),
+        EncoderSuite(
+            "equiformer_v2",
+            values={**all_fading, "cutoff_a": 5.0},
+            claims=of_atoms - {Claim.REFLECTION},
+            name="equiformer_v2, fading",
+            seed=seed,
+        ),
         EncoderSuite("megnet", claims=of_nearest - {Claim.SEPARATION}, seed=seed),
         EncoderSuite(
             "megnet",

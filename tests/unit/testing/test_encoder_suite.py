@@ -14,7 +14,7 @@ from stratus.testing import Claim, EncoderSuite, own_suites, report, usual_claim
 NAMES = [
     *("atom-transformer", "atom-transformer, neighbours", "atom-transformer, absolute"),
     *("cloud", "orbit-set", "roost", "bond-graph", "cgcnn", "cgcnn, fading"),
-    *("megnet", "megnet, fading"),
+    *("equiformer_v2", "equiformer_v2, fading", "megnet", "megnet, fading"),
 ]
 NAMES += ["gala", "gala, fading"]
 OF_POSITIONS = {Claim.SMOOTH_GRADIENTS, Claim.GRADIENTS}
