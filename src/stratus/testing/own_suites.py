@@ -78,4 +78,7 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
             name="gala, fading",
             seed=seed,
         ),
+        EncoderSuite("egnn", claims=of_atoms, seed=seed),
+        EncoderSuite("fcn", claims=of_atoms, seed=seed),
+        EncoderSuite("schnet", claims=of_atoms, seed=seed),
     ]

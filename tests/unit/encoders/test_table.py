@@ -37,9 +37,20 @@ SIZES = {
     ("gala", "small"): 147_544,
     ("gala", "base"): 698_488,
     ("gala", "paper"): 1_485_731,
+    ("egnn", "nano"): 30_176,
+    ("egnn", "small"): 134_080,
+    ("egnn", "base"): 612_224,
+    ("egnn", "paper"): 612_224,
+    ("fcn", "nano"): 29_648,
+    ("fcn", "small"): 137_424,
+    ("fcn", "base"): 638_688,
     ("roost", "nano"): 140_651,
     ("roost", "small"): 834_763,
     ("roost", "base"): 2_247_595,
+    ("schnet", "nano"): 44_224,
+    ("schnet", "small"): 154_496,
+    ("schnet", "base"): 625_536,
+    ("schnet", "paper"): 71_136,
 }
 
 

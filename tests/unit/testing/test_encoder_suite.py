@@ -17,6 +17,7 @@ NAMES = [
     *("equiformer_v2", "equiformer_v2, fading", "megnet", "megnet, fading"),
 ]
 NAMES += ["gala", "gala, fading"]
+NAMES += ["egnn", "fcn", "schnet"]
 OF_POSITIONS = {Claim.SMOOTH_GRADIENTS, Claim.GRADIENTS}
 
 
