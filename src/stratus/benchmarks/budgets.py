@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def budget(name: str, *layers: Mapping[str, Any]) -> FinetuneOptions:
+USUAL: Final = "full"
+"""The budget where none is named."""
+
+
+def budget(name: str | None, *layers: Mapping[str, Any]) -> FinetuneOptions:
     """Return the options of a budget.
 
     Args:
-        name: ``small`` (about a fifth of the time) or ``full``.
+        name: ``small`` (about a fifth of the time) or ``full``. None is ``full`` but for what is
+            usual for training the encoder, as if nothing had been set.
         layers: plain values that win over it, later ones over earlier ones.
 
     Raises:
@@ -26,4 +31,8 @@ def budget(name: str, *layers: Mapping[str, Any]) -> FinetuneOptions:
     """
     text = files("stratus.benchmarks").joinpath("data/budgets.yaml").read_text("utf-8")
     table: dict[str, dict[str, Any]] = yaml.safe_load(text)
-    return make_finetune_options(pick(table, name, "budget"), *layers)
+    options = make_finetune_options(pick(table, name or USUAL, "budget"), *layers)
+    if name is not None:
+        return options
+    values = {field: getattr(options, field) for field in type(options).model_fields}
+    return FinetuneOptions.model_construct({key for layer in layers for key in layer}, **values)

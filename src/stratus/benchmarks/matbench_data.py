@@ -80,7 +80,7 @@ def matbench_question(
     data: str | Path,
     *,
     given: Given = Given.BEST,
-    facets: Collection[Facet | str] = STRINGS_ALONE,
+    facets: Collection[Facet | str] | None = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = 0,
 ) -> Question:
@@ -119,7 +119,7 @@ def matbench_question(
 def _question(
     task: MatbenchTask,
     source: _Source,
-    facets: Collection[Facet | str],
+    facets: Collection[Facet | str] | None,
     seed: int,
     workers: int | None,
 ) -> Question:

@@ -56,7 +56,7 @@ def table_question(
     *,
     folds: int = 5,
     columns: Mapping[str, str | None] | None = None,
-    facets: Collection[Facet | str] = STRINGS_ALONE,
+    facets: Collection[Facet | str] | None = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = None,
 ) -> Question:
@@ -115,7 +115,7 @@ def discovery_question(  # noqa: PLR0913 - one for each thing that a command may
     stability: Stability | None = None,
     id_column: str | None = None,
     columns: Mapping[str, str | None] | None = None,
-    facets: Collection[Facet | str] = STRINGS_ALONE,
+    facets: Collection[Facet | str] | None = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = None,
 ) -> Question:

@@ -170,7 +170,7 @@ def published_question(  # noqa: PLR0913 - one for each thing that differs by be
     files: Iterable[Path],
     *,
     published: tuple[Published, ...] = (),
-    facets: Collection[Facet | str] = STRINGS_ALONE,
+    facets: Collection[Facet | str] | None = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = 0,
 ) -> Question:

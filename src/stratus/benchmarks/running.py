@@ -17,6 +17,7 @@ from stratus.corpora.tables.disjoint import check_disjoint, digest
 from stratus.crystals.facets import Facet
 from stratus.errors import InputError
 from stratus.names import pick
+from stratus.training.finetune.choice import why_strings
 from stratus.training.finetune.fold_results import LEVEL
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.run import finetune
@@ -56,13 +57,18 @@ class Entrant:
             raise InputError("a model that does not learn has to be given; name a bundle")
 
     @property
-    def facets(self) -> tuple[Facet, ...]:
-        """What a table is to hold for it: the strings that simple models see, and what it reads."""
-        options, model = self.options, None if self.model is None else self.model.model
-        if model is not None:
-            facet = model.view.facet
+    def facets(self) -> tuple[Facet, ...] | None:
+        """What a table is to hold for it: the strings that simple models see, and what it reads.
+
+        None where its encoder is that of what the table holds.
+        """
+        options = self.options or FinetuneOptions()
+        if self.model is not None:
+            facet = self.model.model.view.facet
+        elif options.encoder is None and not why_strings(options):
+            return None
         else:
-            facet = read_facet(options or FinetuneOptions(), None).facet
+            facet = read_facet(options, None).facet
         return (Facet.SCOPE, Facet.ATOMS) if facet is Facet.ATOMS else (Facet.SCOPE,)
 
 
@@ -170,6 +176,7 @@ def _ask_model(question: Question, entrant: Entrant, on_progress: OnProgress | N
         model=None if entrant.model is None else entrant.model.model,
         on_progress=on_progress,
     )
+    resolved = result.options.model_copy(update={"tasks": entrant.options.tasks})
     values, lo, hi = [], [], []
     for fold, found in zip(question.folds, result.folds, strict=True):
         aside = _constant(question, fold.name)
@@ -185,7 +192,7 @@ def _ask_model(question: Question, entrant: Entrant, on_progress: OnProgress | N
     )
     return _About(
         answers=(answer,),
-        config={"finetune": entrant.options.model_dump(mode="json")},
+        config={"finetune": resolved.model_dump(mode="json")},
         model=_learned(result),
         coverage={str(k): asdict(v) for k, v in result.coverage(task.name).items()},
         curves=tuple(curve for fold in result.folds for curve in fold.curves()),

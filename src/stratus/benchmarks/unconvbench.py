@@ -62,7 +62,7 @@ def unconvbench_question(
     data: str | Path,
     *,
     unit: str = "",
-    facets: Collection[Facet | str] = STRINGS_ALONE,
+    facets: Collection[Facet | str] | None = STRINGS_ALONE,
     seed: int = 0,
     workers: int | None = 0,
 ) -> Question:

@@ -53,7 +53,12 @@ Head = Annotated[
     str | None, typer.Option(metavar="TARGET", help="Target of the model, with --as-is.")
 ]
 SimpleOnly = Annotated[bool, typer.Option("--simple-only", help="Ask the simple models alone.")]
-Budget = Annotated[str, typer.Option(help="small or full: how long the model learns.")]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        help="small or full: how long the model learns.  [default: usual for the encoder, or full]"
+    ),
+]
 OnlyFolds = Annotated[
     list[str] | None,
     typer.Option("--fold", metavar="NAME", help="Only this fold, such as 0; may be repeated."),
@@ -91,7 +96,7 @@ def _measure(
     seed: Seed = None,
     config: Config = None,
     settings: Settings = None,
-    budget: Budget = "full",
+    budget: Budget = None,
     as_is: AsIs = False,
     head: Head = None,
     simple_only: SimpleOnly = False,
@@ -168,7 +173,7 @@ def _entrant(
     as_is: bool,
     head: str | None,
     simple_only: bool,
-    budget: str,
+    budget: str | None,
 ) -> Entrant | None:
     """Return the model that is asked for; None for none."""
     from stratus.benchmarks.budgets import budget as options_of
@@ -204,7 +209,7 @@ def matbench(
     ] = "best",
     seed: Seed = None,
     workers: Workers = None,
-    facets: tuple[str, ...] = _STRINGS,
+    facets: tuple[str, ...] | None = _STRINGS,
 ) -> Question:
     """Run a task of MatBench v0.1 on its five official folds.
 
@@ -252,7 +257,7 @@ def discovery(  # noqa: PLR0917 - one parameter for each flag
     space_group: SpaceGroupColumn = None,
     seed: Seed = None,
     workers: Workers = None,
-    facets: tuple[str, ...] = _STRINGS,
+    facets: tuple[str, ...] | None = _STRINGS,
 ) -> Question:
     """Find stable crystals, as MatBench Discovery does.
 
@@ -295,7 +300,7 @@ def unconvbench(
     unit: Annotated[str, typer.Option(help="Of the labels; the files name none.")] = "",
     seed: Seed = None,
     workers: Workers = None,
-    facets: tuple[str, ...] = _STRINGS,
+    facets: tuple[str, ...] | None = _STRINGS,
 ) -> Question:
     """Run a task of UnconvBench on the five folds of its code."""
     from stratus.benchmarks.unconvbench import unconvbench_question
@@ -322,7 +327,7 @@ def table(  # noqa: PLR0917 - one parameter for each flag
     space_group: SpaceGroupColumn = None,
     seed: Seed = None,
     workers: Workers = None,
-    facets: tuple[str, ...] = _STRINGS,
+    facets: tuple[str, ...] | None = _STRINGS,
 ) -> Question:
     """Run a table of your own in the same form.
 

@@ -36,11 +36,7 @@ from stratus.cli.flags import (
 if TYPE_CHECKING:
     from stratus.corpora.tables.folds import Fold
     from stratus.corpora.tables.table import Table
-    from stratus.models.model import Model
     from stratus.training.finetune.options import FinetuneOptions
-
-FROM_SCRATCH = "none"
-"""The name of no model; a folder of that name is ``./none``."""
 
 FOLDS = 5
 """Folds that are made where nothing is said."""
@@ -121,27 +117,31 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
         kept = stack.enter_context(kept_nets(output, resume=resume)) if output else None
 
         from stratus.cli.finetune_report import Report
-        from stratus.corpora.encoding.options import facet_arguments
         from stratus.corpora.splits.files import is_split_file, with_split
+        from stratus.corpora.tables.read_tables import CrystalFiles
         from stratus.training.device import is_first_process
+        from stratus.training.finetune.choice import choose
         from stratus.training.finetune.reading import read_for
         from stratus.training.finetune.run import finetune as run
         from stratus.training.finetune.start import read_facet
 
         report = Report(quiet=quiet or not is_first_process())
-        loaded, reason = _start(model, options, dialect)
-        report.start(options, loaded, reason)
         split_file = Path(split) if split is not None and is_split_file(split) else None
-        read, tasks = read_for(
-            options.tasks,
+        files = CrystalFiles(
             table,
             id_column=id_column,
             structure_column=structure,
-            fold_column=split if split_file is None else None,
             formula_column=formula,
             space_group_column=space_group,
             material_column=options.material_column,
-            **facet_arguments(read_facet(options, loaded, dialect)),
+        )
+        options, loaded, reason = choose(options, model, atoms=files.tell_atoms, dialect=dialect)
+        report.start(options, loaded, reason)
+        read, tasks = read_for(
+            options.tasks,
+            files,
+            fold_column=split if split_file is None else None,
+            reads=read_facet(options, loaded, dialect),
         )
         if overfit is not None:
             from stratus.cli.overfit_report import shown, verdict
@@ -186,20 +186,6 @@ def encoders() -> str:
 
     lines = (f"  {name:<10} {summary}" for name, summary in SUMMARIES.items())
     return "\n".join(["\b", "Encoders, and what each reads:", *lines])
-
-
-def _start(
-    model: str | None, options: FinetuneOptions, dialect: Dialect | None
-) -> tuple[Model | None, str]:
-    """Return the model to start from, or None and why there is none."""
-    from stratus.models.loading import load_model
-    from stratus.training.finetune.start import default_model
-
-    if model == FROM_SCRATCH:
-        return None, ""
-    if model is not None:
-        return load_model(model), ""
-    return default_model(options, str(dialect or Dialect.ORBIT))
 
 
 def _hint(output: Path | None) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from stratus.cli.console import line_console
 from stratus.corpora.tables.grouping import IN_WORDS, Group, group_names
 from stratus.crystals.facets import Detail
-from stratus.encoders.table import DEFAULT_ENCODER, DEFAULT_PRESET, in_words
+from stratus.encoders.table import DEFAULT_ENCODER, default_preset, in_words
 from stratus.tasks.by import ByLaw
 from stratus.tasks.metrics import METRICS
 from stratus.tasks.task import of_a_law
@@ -50,14 +50,15 @@ class Report:
         Args:
             options: of the run.
             model: whose weights they are; None for fresh ones.
-            reason: why they are fresh, where the default would have been the bundled model.
+            reason: why it is these, where that does not follow from what was named.
         """
         if model is not None:
             text = f"{model.architecture}, from the model {model.card.name}"
         else:
-            name, preset = options.encoder or DEFAULT_ENCODER, options.preset or DEFAULT_PRESET
+            name = options.encoder or DEFAULT_ENCODER
+            preset = options.preset or default_preset(name)
             text = f"{in_words(name, preset, options.model)}, from scratch"
-            text += f": {reason}" if reason else ""
+        text += f": {reason}" if reason else ""
         self._console.print(f"encoder     {text}", markup=False)
 
     def seen(self, table: Table, model: Model) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Architecture:
         view: name of the view it reads.
         gives: what its encodings hold, which decides the heads that it can have.
         numerics: raised whenever the same weights would give other numbers.
+        training: values of options of fine-tuning, by name, that are usual for it, such as
+            ``epochs`` or ``learning_rate``; they hold where nothing else is said.
     """
 
     name: str
@@ -35,3 +37,4 @@ class Architecture:
     view: str
     gives: frozenset[Gives]
     numerics: int
+    training: Mapping[str, object] = field(default_factory=dict)

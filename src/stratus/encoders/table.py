@@ -35,10 +35,17 @@ ARCHITECTURES: Final[Deferred[Architecture]] = Deferred(
 )
 
 DEFAULT_ENCODER: Final = "orbit-set"
-"""The architecture of fresh weights, of pre-training and of fine-tuning, where none is named."""
+"""The architecture of fresh weights where none is named: of pre-training, and of fine-tuning on
+crystals without coordinates."""
 
 DEFAULT_PRESET: Final = "nano"
-"""Its sizes."""
+"""The sizes of fresh weights where none are named."""
+
+DEFAULT_ATOMS_ENCODER: Final = "cgcnn"
+"""The architecture of fine-tuning on crystals with coordinates, where none is named."""
+
+DEFAULT_ATOMS_PRESET: Final = "nano"
+"""The sizes of its fresh weights where none are named."""
 
 
 def architecture(name: str) -> Architecture:
@@ -48,6 +55,11 @@ def architecture(name: str) -> Architecture:
         stratus.errors.InputError: no such architecture; the message gives the close names.
     """
     return pick(ARCHITECTURES, name, "architecture")
+
+
+def default_preset(name: str) -> str:
+    """Return the sizes of fresh weights of an architecture where none are named."""
+    return DEFAULT_ATOMS_PRESET if name == DEFAULT_ATOMS_ENCODER else DEFAULT_PRESET
 
 
 def register(encoder: Architecture) -> None:

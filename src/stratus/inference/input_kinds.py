@@ -142,7 +142,7 @@ class InputReader:
             yield _to_encode(one, "structure", value)
         elif is_ase(value):
             yield _to_encode(one, "atoms", value)
-        elif (amounts := _amounts(value)) is not None:
+        elif (amounts := amounts_of(value)) is not None:
             yield self._formula(one, _written(amounts))
         elif isinstance(value, Mapping):
             _check_depth(value)
@@ -177,7 +177,7 @@ class InputReader:
             yield from self._file(one, text)
         elif not stripped:
             raise Refusal(Code.UNREADABLE, "the text is empty")
-        elif len(stripped.splitlines()) > 1 or stripped.startswith(_OF_A_FILE):
+        elif is_file_text(stripped):
             yield _to_encode(one, "mapping", text)
         elif " | " in stripped:
             yield self._string(one, stripped)
@@ -251,11 +251,17 @@ def require_inputs(inputs: Any) -> None:
         if not isinstance(item, str) or item == STDIN or is_path(item):
             continue
         text = item.strip()
-        if " | " not in text and len(text.splitlines()) < 2 and not text.startswith(_OF_A_FILE):
+        if " | " not in text and not is_file_text(text):
             try:
                 read_noted(text)
             except InputError as error:
                 raise InputError(_no_formula(text, str(error)).detail) from None
+
+
+def is_file_text(text: str) -> bool:
+    """Whether a text is that of a file, such as a CIF, and no SCOPE string or formula."""
+    stripped = text.strip()
+    return len(stripped.splitlines()) > 1 or stripped.startswith(_OF_A_FILE)
 
 
 def _no_formula(text: str, reason: str) -> Refusal:
@@ -299,7 +305,7 @@ def _format(path: Path) -> str | None:
         return None
 
 
-def _amounts(value: object) -> Mapping[str, float] | None:
+def amounts_of(value: object) -> Mapping[str, float] | None:
     """Return the amounts of a pymatgen ``Composition``, or of a mapping of elements to amounts."""
     if hasattr(value, "get_el_amt_dict"):
         found: Mapping[str, float] = value.get_el_amt_dict()

@@ -126,6 +126,25 @@ def layout_of(
     return Layout(None, names)
 
 
+def tells_atoms(
+    names: tuple[str, ...] | None,
+    source: str,
+    read: ReadOptions,
+    formula_columns: tuple[str | None, str | None] = (None, None),
+) -> bool:
+    """Return whether the crystals of a table or file have coordinates, by the names of its columns.
+
+    Args:
+        names: the columns; None for a file that is no table, which is taken for structures.
+        source: the table, for messages.
+        read: the columns of structures and ids, where the caller named them.
+        formula_columns: the columns of formulas and of space groups, where the caller named them.
+    """
+    if any(formula_columns):
+        return False
+    return names is None or read.structure_column is not None or has_structures(names, source, read)
+
+
 def _require_atoms(
     names: tuple[str, ...],
     source: str,
@@ -133,7 +152,7 @@ def _require_atoms(
     formula_columns: tuple[str | None, str | None],
 ) -> None:
     """Refuse a table that says nothing of atoms."""
-    if not any(formula_columns) and has_structures(names, source, read):
+    if tells_atoms(names, source, read, formula_columns):
         return
     there = [name for name in names if plain_name(name) in {SCOPE, *FORMULA_NAMES}]
     has = f"; it has {' and '.join(there)}, which tell nothing of them" if there else ""

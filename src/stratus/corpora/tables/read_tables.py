@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stratus.corpora.encoding.options import EncodeOptions
+from stratus.corpora.encoding.options import EncodeOptions, facet_options
 from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.columns import Wanted
 from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.joining import join_tables
+from stratus.corpora.tables.layout import tells_atoms
 from stratus.corpora.tables.reading import read_crystals, read_file
 from stratus.crystals.facets import Facet
 from stratus.crystals.reading import ReadOptions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from stratus.corpora.tables.table import Table
+    from stratus.crystals.facets import ReadFacet
     from stratus.scope import ScopeOptions
 
 
@@ -81,12 +83,21 @@ class CrystalFiles:
             found.update(file.columns)
         return frozenset(found)
 
+    @property
+    def tell_atoms(self) -> tuple[bool, ...]:
+        """Of each file whether its crystals have coordinates."""
+        return tuple(
+            tells_atoms(file.columns, str(file.path), file.read, self._formula_columns)
+            for file in self._files
+        )
+
     def read(
         self,
         targets: Sequence[str],
         *,
         kinds: Mapping[str, str] | None = None,
         fold_column: str | None = None,
+        reads: ReadFacet | None = None,
     ) -> Table:
         """Read the files and join them; a file need not have all of the targets.
 
@@ -95,12 +106,17 @@ class CrystalFiles:
                 each file has one of them at least.
             kinds: as of :func:`read_labelled`, like ``fold_column``.
             fold_column: the column of folds or splits.
+            reads: what is read of crystals, where that was decided when the files were open.
 
         Raises:
             stratus.errors.InputError: as :func:`read_labelled` and :func:`join_tables`; no file
                 has a target, a file has none, or they were read before.
         """
         Wanted.of(targets, kinds, fold_column)
+        options = self._options
+        if reads is not None:
+            asked = EncodeOptions.model_validate(facet_options(reads))
+            options = options.model_copy(update={"keep": asked.keep, "scope": asked.scope})
         single = len(self._files) == 1
         here = [list(targets) if single else _targets(file, targets) for file in self._files]
         if not single:
@@ -112,7 +128,7 @@ class CrystalFiles:
         for stem, file, own in zip(self._names, self._files, here, strict=True):
             of_own = {n: k for n, k in (kinds or {}).items() if n in own}
             wanted = Wanted.of(own, of_own, fold_column, self._material_column)
-            tables[stem] = read_file(file, wanted, self._options, self._formula_columns)
+            tables[stem] = read_file(file, wanted, options, self._formula_columns)
         return tables[self._names[0]] if single else join_tables(tables)
 
 

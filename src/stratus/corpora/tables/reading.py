@@ -9,7 +9,7 @@ from stratus.corpora.encoding.rows import STRINGS_ALONE
 from stratus.corpora.tables.columns import Gathered, Wanted
 from stratus.corpora.tables.crystal_file import CrystalFile
 from stratus.corpora.tables.gathering import gather
-from stratus.corpora.tables.layout import file_layout
+from stratus.corpora.tables.layout import file_layout, tells_atoms
 from stratus.corpora.tables.structures import gather_structures
 from stratus.crystals.facets import Facet, ReadFacet
 from stratus.crystals.reading import ReadOptions
@@ -33,7 +33,7 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
     formula_column: str | None = None,
     space_group_column: str | None = None,
     material_column: str | None = None,
-    facets: Collection[Facet | str] = STRINGS_ALONE,
+    facets: Collection[Facet | str] | None = STRINGS_ALONE,
     scope_options: ScopeOptions | None = None,
     workers: int | None = None,
     timeout_s: float = 60.0,
@@ -60,7 +60,8 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
             together. In a table of atoms it need not be named where it is called so; see
             :mod:`stratus.corpora.tables.materials`.
         facets: what is read of crystals: ``scope``, their strings, or ``atoms``, for which nothing
-            is searched and the crystals have to be structures; or both.
+            is searched and the crystals have to be structures; or both. None reads strings, and
+            atoms too where the crystals have coordinates.
         scope_options: how structures become strings; strings are read in its dialect.
         workers: processes that encode structures; 0 encodes in this one, without a limit of time.
         timeout_s: longest time for one crystal, in s.
@@ -72,18 +73,21 @@ def read_labelled(  # noqa: PLR0913 - one for each thing that a command may say
         stratus.errors.InputError: the file cannot be read, a column is missing, a label is no
             finite number (names the row and the column), or no row can be used.
     """
-    return _read(
-        path,
-        Wanted.of(targets, kinds, fold_column, material_column),
-        EncodeOptions(
-            read=ReadOptions(structure_column=structure_column, id_column=id_column),
-            keep=tuple(Facet(facet) for facet in facets),
-            scope=scope_options,
-            workers=workers,
-            timeout_s=timeout_s,
-        ),
-        (formula_column, space_group_column),
+    wanted = Wanted.of(targets, kinds, fold_column, material_column)
+    formula_columns = (formula_column, space_group_column)
+    read = ReadOptions(structure_column=structure_column, id_column=id_column)
+    file = CrystalFile(path, read.within(timeout_s))
+    if facets is None:
+        has_atoms = tells_atoms(file.columns, str(file.path), read, formula_columns)
+        facets = (Facet.SCOPE, Facet.ATOMS) if has_atoms else STRINGS_ALONE
+    options = EncodeOptions(
+        read=read,
+        keep=tuple(Facet(facet) for facet in facets),
+        scope=scope_options,
+        workers=workers,
+        timeout_s=timeout_s,
     )
+    return read_file(file, wanted, options, formula_columns)
 
 
 def read_crystals(
@@ -111,22 +115,13 @@ def read_crystals(
     Raises:
         stratus.errors.InputError: as :func:`read_labelled`.
     """
-    return _read(
-        path,
+    options = options or EncodeOptions()
+    return read_file(
+        CrystalFile(path, options.read.within(options.timeout_s)),
         Wanted({}, fold_column, material_column),
-        options or EncodeOptions(),
+        options,
         (formula_column, space_group_column),
     )
-
-
-def _read(
-    path: str | os.PathLike[str],
-    wanted: Wanted,
-    options: EncodeOptions,
-    formula_columns: tuple[str | None, str | None],
-) -> Table:
-    file = CrystalFile(path, options.read.within(options.timeout_s))
-    return read_file(file, wanted, options, formula_columns)
 
 
 def read_file(

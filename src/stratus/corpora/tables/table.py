@@ -144,6 +144,11 @@ class Table:
         return tuple(crystal.detail for crystal in self.crystals)
 
     @property
+    def has_atoms(self) -> bool:
+        """Whether the atoms of every row are known."""
+        return all(crystal.atoms is not None for crystal in self.crystals)
+
+    @property
     def is_partial(self) -> bool:
         """Whether there are rows of partial crystals."""
         return any(kind is not Detail.WHOLE for kind in self.details)

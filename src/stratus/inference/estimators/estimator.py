@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,12 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from stratus.corpora.documents import validated
 from stratus.corpora.tables.folds import without_test
 from stratus.errors import InputError
+from stratus.inference.coordinates import have_coordinates
 from stratus.inference.estimators.embedder import loaded
 from stratus.inference.estimators.tables import check_one_each, crystals_of, known_of, table_of
 from stratus.inference.predictor import Predictor
 from stratus.models.bundle import load_bundle, save_bundle
 from stratus.models.card import Card
 from stratus.models.loading import load_model
+from stratus.training.finetune.choice import resolved, why_strings
 from stratus.training.finetune.options import make_finetune_options
 from stratus.training.finetune.run import finetune
 from stratus.training.finetune.start import read_facet
@@ -35,7 +37,22 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+Usual = Literal["usual"]
+USUAL: Final = "usual"
+"""What is usual for the encoder, as an argument of an estimator."""
+
 _SEEDS: Final = 2**31  # those that are drawn are below
+_LEARNING: Final = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "patience",
+    "freeze_epochs",
+    "layer_decay",
+    "weight_decay",
+    "ema",
+)
+"""Arguments that may be usual."""
 
 
 class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -44,13 +61,17 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     Args:
         model: where to start: None for fresh weights, ``"bundled"``, the folder of a bundle, or a
             loaded model.
-        encoder: architecture; from scratch ``orbit-set``.
-        preset: its sizes; from scratch ``nano``.
+        encoder: architecture of fresh weights; None is that of what X holds: an encoder of atoms
+            where every crystal has coordinates, ``orbit-set`` where strings or formulas are among
+            them. :mod:`stratus.encoders.table` names both.
+        preset: its sizes; None is what is usual for the encoder.
         config: values of its config that differ from the preset.
         targets: name, and unit, of each column of y: ``"gap:eV"``, or a mapping with settings of a
             target, such as ``{"column": "gap", "unit": "eV", "minimum": 0.0}``; a list of them for
             several columns. None takes the names of a pandas y, else ``y`` or ``y0``, ``y1``, ...
-        epochs: times that each crystal is seen at most.
+        epochs: times that each crystal is seen at most. Here and below ``"usual"`` is what is usual
+            for training the encoder, which is the default of
+            :class:`~stratus.training.finetune.options.FinetuneOptions` where it says nothing.
         batch_size: crystals in a step on average.
         learning_rate: peak, of the heads and the topmost layers.
         members: how many are learned, with other seeds; they are averaged.
@@ -78,16 +99,16 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         preset: str | None = None,
         config: Mapping[str, Any] | None = None,
         targets: Any = None,
-        epochs: int = 100,
-        batch_size: int = 32,
-        learning_rate: float = 5e-4,
+        epochs: int | Usual = USUAL,
+        batch_size: int | Usual = USUAL,
+        learning_rate: float | Usual = USUAL,
         members: int = 1,
         validation: float = 0.1,
-        patience: int | None = 20,
-        freeze_epochs: int = 0,
-        layer_decay: float = 1.0,
-        weight_decay: float = 0.01,
-        ema: float | None = None,
+        patience: int | Usual | None = USUAL,
+        freeze_epochs: int | Usual = USUAL,
+        layer_decay: float | Usual = USUAL,
+        weight_decay: float | Usual = USUAL,
+        ema: float | Usual | None = USUAL,
         options: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
@@ -182,24 +203,21 @@ class CrystalEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(_SEEDS)
+        learning = {name: getattr(self, name) for name in _LEARNING}
         options = make_finetune_options(
             {
                 "encoder": self.encoder,
                 "preset": self.preset,
                 "model": dict(self.config or {}),
-                "epochs": self.epochs,
-                "batch_size": self.batch_size,
-                "learning_rate": self.learning_rate,
                 "members": self.members,
-                "patience": self.patience,
-                "freeze_epochs": self.freeze_epochs,
-                "layer_decay": self.layer_decay,
-                "weight_decay": self.weight_decay,
-                "ema": self.ema,
+                **{name: value for name, value in learning.items() if value != USUAL},
             },
             dict(self.options or {}),
             {"seed": int(seed)},
         )
+        options = options.model_copy(update={"tasks": tuple(tasks)})
+        by_atoms = start is None and not why_strings(options) and have_coordinates(crystals_of(x))
+        options = resolved(options, start, by_atoms=by_atoms)
         reads = read_facet(options, start)
         table = table_of(known_of(crystals_of(x), reads), tasks, labels, classes, reads)
         fold = without_test(table, int(seed), validation=self.validation)

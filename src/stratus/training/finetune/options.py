@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import Field, model_validator
 
 from stratus.corpora.tables.grouping import Group, usual_group
-from stratus.encoders.table import DEFAULT_ENCODER, architecture
+from stratus.encoders.table import (
+    DEFAULT_ATOMS_ENCODER,
+    DEFAULT_ATOMS_PRESET,
+    DEFAULT_ENCODER,
+    DEFAULT_PRESET,
+    architecture,
+)
 from stratus.names import pick
 from stratus.tasks.targets import make_tasks, merge_targets
 from stratus.tasks.task import Task
@@ -18,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stratus.corpora.tables.table import Table
+    from stratus.encoders.architecture import Architecture
+
+_OF_TASKS: Final = ("tasks", "law")
 
 
 class FinetuneOptions(FitOptions):
@@ -33,8 +42,16 @@ class FinetuneOptions(FitOptions):
     law: str | None = Field(
         None, description="debye or mixture: by it targets such as cv@300K are predicted."
     )
-    encoder: str | None = Field(None, description="Architecture; from scratch: orbit-set.")
-    preset: str | None = Field(None, description="Its sizes; from scratch: nano.")
+    encoder: str | None = Field(
+        None,
+        description=f"Architecture; from scratch: {DEFAULT_ATOMS_ENCODER} where the "
+        f"crystals have coordinates, else {DEFAULT_ENCODER}.",
+    )
+    preset: str | None = Field(
+        None,
+        description=f"Its sizes; from scratch: {DEFAULT_PRESET}, of {DEFAULT_ATOMS_ENCODER} "
+        f"{DEFAULT_ATOMS_PRESET}.",
+    )
     model: dict[str, int | float] = Field(
         default_factory=dict, description="Values of its config that differ from the preset."
     )
@@ -82,6 +99,24 @@ class FinetuneOptions(FitOptions):
             return self
         return self.model_copy(update={"group": usual_group(table, folds)})
 
+    def with_usual_training(self, encoder: Architecture) -> Self:
+        """Return options with what is usual for an encoder wherever nothing was set.
+
+        What was set stays, also where it was set to the default of all encoders.
+
+        Args:
+            encoder: the architecture that learns; its ``training`` says what is usual.
+
+        Raises:
+            stratus.errors.InputError: what is usual cannot be beside what was set.
+        """
+        usual = {k: v for k, v in encoder.training.items() if k not in self.model_fields_set}
+        if not usual:
+            return self
+        plain = {name: getattr(self, name) for name in self.model_fields_set - {*_OF_TASKS}}
+        of_tasks = {name: getattr(self, name) for name in self.model_fields_set & {*_OF_TASKS}}
+        return from_layers(type(self), plain, usual).model_copy(update=of_tasks)
+
     @model_validator(mode="before")
     @classmethod
     def _targets_are_tasks(cls, values: Any) -> Any:
@@ -92,9 +127,10 @@ class FinetuneOptions(FitOptions):
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         if self.encoder is not None or self.preset is not None:
-            kind = architecture(self.encoder or DEFAULT_ENCODER)
-            if self.preset is not None:
-                pick(kind.presets, self.preset, f"preset of {kind.name}")
+            names = [self.encoder] if self.encoder else [DEFAULT_ENCODER, DEFAULT_ATOMS_ENCODER]
+            kinds = [architecture(name) for name in names]
+            if self.preset is not None and self.preset not in kinds[-1].presets:
+                pick(kinds[0].presets, self.preset, f"preset of {kinds[0].name}")
         return self
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from stratus.corpora.tables.folds import Fold
 from stratus.objectives.supervised import Supervised
 from stratus.tasks.targets import with_classes
+from stratus.training.finetune.choice import resolved_for
 from stratus.training.finetune.labels import check_tasks, fold_rows, read_samples, with_a_label
 from stratus.training.finetune.options import FinetuneOptions
 from stratus.training.finetune.served import check_served
@@ -53,6 +54,7 @@ def overfit_labels(
     options = options or FinetuneOptions()
     check_devices(options, resume=False)
     tasks = with_classes(tuple(tasks) or options.tasks, table.classes)
+    options = resolved_for(table, options.model_copy(update={"tasks": tasks}), model)
     start = make_start(options, model, tasks, table.strings)
     check_served(tasks, start.architecture)
     check_tasks(table, tasks)

@@ -8,6 +8,7 @@ from stratus.corpora.tables.disjoint import check_disjoint, digest
 from stratus.corpora.tables.folds import with_validation_share
 from stratus.errors import InputError
 from stratus.tasks.targets import with_classes
+from stratus.training.finetune.choice import resolved_for
 from stratus.training.finetune.fold import learn_fold, with_share
 from stratus.training.finetune.kept import run_of
 from stratus.training.finetune.labels import check_tasks, read_samples
@@ -51,7 +52,8 @@ def finetune(
         folds: how its rows are split; without test rows nothing is measured.
         tasks: what is learned, all at once; none: those of the options.
         options: what may be set.
-        model: a loaded bundle to start from; None starts from fresh weights.
+        model: a loaded bundle to start from; None starts from fresh weights, where the options name
+            no encoder of one that reads what the table holds: atoms, else strings.
         on_progress: called with what happens, in the first process.
         kept: keeps each net that is finished, with checkpoints and curves of the others, and has
             those of before an interruption; the result is then, on one device, the same bit for
@@ -71,7 +73,7 @@ def finetune(
     """
     options, report = options or FinetuneOptions(), on_progress or _ignore
     tasks = with_classes(tuple(tasks) or options.tasks, table.classes)
-    options = options.model_copy(update={"tasks": tasks})
+    options = resolved_for(table, options.model_copy(update={"tasks": tasks}), model)
     check_devices(options, resume=False)
     if options.strategy == "fsdp":
         raise InputError("strategy fsdp is for pre-training; use ddp, or leave strategy out")

@@ -11,9 +11,9 @@ import torch
 from stratus.crystals.facets import USUAL_STRINGS, Facet, ReadFacet
 from stratus.encoders.table import (
     DEFAULT_ENCODER,
-    DEFAULT_PRESET,
     architecture,
     configure,
+    default_preset,
     read_config,
 )
 from stratus.errors import InputError
@@ -190,12 +190,7 @@ def make_start(
         if options.keep_heads:
             raise InputError("heads can be kept of a model only; give one, or leave keep_heads out")
         return _hideable(_from_scratch(options, strings), options)
-    model = getattr(model, "model", model)  # of a predictor
-    if not isinstance(model, Model):
-        raise InputError(
-            f"a {type(model).__name__} is no model; load one with stratus.load(folder), or give "
-            "None to start from scratch"
-        )
+    model = checked_model(model)
     _check(options, model, strings)
     start = Start(
         architecture=model.architecture,
@@ -208,6 +203,21 @@ def make_start(
         seen=model.seen,
     )
     return _hideable(start, options)
+
+
+def checked_model(model: object) -> Model:
+    """Return a model, or that of a predictor.
+
+    Raises:
+        stratus.errors.InputError: it is neither.
+    """
+    model = getattr(model, "model", model)
+    if not isinstance(model, Model):
+        raise InputError(
+            f"a {type(model).__name__} is no model; load one with stratus.load(folder), or give "
+            "None to start from scratch"
+        )
+    return model
 
 
 def _hideable(start: Start, options: FinetuneOptions) -> Start:
@@ -295,7 +305,7 @@ def _from_scratch(options: FinetuneOptions, strings: str | None) -> Start:
     of_view, written = view_class(kind.view), strings or USUAL_STRINGS
     fields = kind.config.model_fields
     sizes = {k: v for k, v in of_view.encoder_values(written).items() if k in fields}
-    preset = options.preset or DEFAULT_PRESET
+    preset = options.preset or default_preset(kind.name)
     config: Any = configure(kind.name, preset, **sizes | options.model)
     return Start(kind.name, config, of_view.of_encoder(config, written))
 
