@@ -86,6 +86,10 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
     (predictions.csv) and their metrics beside simple models (metrics.json). Until it is whole,
     finished nets are kept in BUNDLE.parts, from where --resume goes on.
 
+    Without --encoder and --model, tables with coordinates are learned from atoms and others from
+    the bundled model of symmetry. Epochs, batch size and the like, where they are not set, are what
+    is usual for the encoder; docs/reference/encoders.md lists it.
+
     What belongs to a target is set by its name: --set tasks.gap.minimum=0.
     """
     flags = {

@@ -102,7 +102,7 @@ Split = Annotated[
 ]
 Encoder = Annotated[str | None, typer.Option(help="Architecture, where weights are fresh.")]
 Preset = Annotated[
-    str | None, typer.Option(help="Its sizes: nano, small or base.  [default: nano]")
+    str | None, typer.Option(help="Its sizes: nano, small or base.  [default: by the encoder]")
 ]
 StartModel = Annotated[
     str | None,

@@ -41,10 +41,10 @@ crystals without coordinates."""
 DEFAULT_PRESET: Final = "nano"
 """The sizes of fresh weights where none are named."""
 
-DEFAULT_ATOMS_ENCODER: Final = "cgcnn"
+DEFAULT_ATOMS_ENCODER: Final = "bond-graph"
 """The architecture of fine-tuning on crystals with coordinates, where none is named."""
 
-DEFAULT_ATOMS_PRESET: Final = "nano"
+DEFAULT_ATOMS_PRESET: Final = "small"
 """The sizes of its fresh weights where none are named."""
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from stratus.benchmarks.budgets import budget
 from stratus.benchmarks.own_tables import table_question
 from stratus.benchmarks.running import Entrant, run_benchmark
 from stratus.crystals.facets import Facet
+from stratus.encoders.table import DEFAULT_ATOMS_ENCODER, architecture
 from stratus.errors import InputError
 from stratus.tasks.task import make_task
 from stratus.training.finetune.options import make_finetune_options
@@ -68,6 +71,30 @@ def test_what_is_read_follows_from_the_encoder():
     assert Entrant(options("cgcnn", TINY)).facets == (Facet.SCOPE, Facet.ATOMS)
     for encoder in ("orbit-set", "cloud", "roost"):
         assert Entrant(options(encoder, {})).facets == (Facet.SCOPE,)
+
+
+def test_where_no_encoder_is_named_it_follows_from_the_table(salts, tmp_path):
+    entrant = Entrant(make_finetune_options({"model": {"hidden": 8, "layers": 1}, "epochs": 1}))
+    assert entrant.facets is None
+    question = table_question(salts, TASK, folds=3, facets=None, workers=0).of_folds(["0"])
+    assert all(crystal.atoms is not None for crystal in question.table.crystals)
+    run = run_benchmark(question, entrant)
+    assert run.model["architecture"] == DEFAULT_ATOMS_ENCODER
+    assert run.config["finetune"]["encoder"] == DEFAULT_ATOMS_ENCODER
+    path = tmp_path / "formulas.csv"
+    path.write_text("id,formula,gap\n" + "".join(f"{m},{m}O,{len(m)}\n" for m in METALS))
+    formulas = table_question(path, TASK, folds=3, facets=None, workers=0)
+    assert not formulas.table.has_atoms
+    assert Entrant(make_finetune_options({"hide": 0.5})).facets == (Facet.SCOPE,)
+
+
+def test_a_budget_that_is_named_wins_over_what_is_usual():
+    kind = replace(architecture("cgcnn"), training={"epochs": 7, "batch_size": 3})
+    for name, epochs in ((None, 7), ("full", 100), ("small", 20)):
+        found = budget(name, {"seed": 1}).with_usual_training(kind)
+        assert (found.epochs, found.batch_size, found.seed) == (epochs, 3, 1)
+    assert budget(None, {"epochs": 9}).with_usual_training(kind).epochs == 9
+    assert budget(None).ema == budget("full").ema
 
 
 def test_simple_models_and_splits_are_those_of_a_run_on_strings(of_atoms, of_strings):

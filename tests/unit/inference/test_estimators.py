@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pymatgen.core import Lattice, Structure
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
@@ -19,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
 import stratus
+from stratus.encoders.table import ARCHITECTURES, DEFAULT_ATOMS_ENCODER, architecture
 from stratus.errors import InputError
 from stratus.inference.estimators.embedder import CrystalEmbedder
 from stratus.inference.estimators.properties import CrystalClassifier, CrystalRegressor
@@ -97,8 +99,28 @@ def test_defaults_are_those_of_fine_tuning():
     shared = CrystalRegressor().get_params().keys() & fields.keys() - {"model"}
     assert len(shared) > 9
     for name in shared:
-        assert getattr(CrystalRegressor(), name) == fields[name].default, name
+        said = getattr(CrystalRegressor(), name)
+        assert said in ("usual", fields[name].default), name
     assert CrystalRegressor().get_params() == CrystalClassifier().get_params()
+
+
+def test_structures_are_learned_from_atoms_with_what_is_usual_for_their_encoder(monkeypatch):
+    kind = architecture(DEFAULT_ATOMS_ENCODER)
+    usual = {"epochs": 1, "batch_size": 3}
+    monkeypatch.setitem(ARCHITECTURES._found, kind.name, replace(kind, training=usual))
+    structures = [
+        Structure(Lattice.cubic(4 + k / 9), [metal, "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        for k, metal in enumerate(METALS)
+    ]
+    settings = {"config": {"hidden": 8, "layers": 1}, "validation": 0.3}
+    fitted = CrystalRegressor(**settings, batch_size=32).fit(structures, Y[:10])
+    assert fitted.model_.architecture == kind.name
+    assert fitted.predict(structures).shape == (10,)
+    options = fitted.model_.metrics["options"]
+    assert (options["epochs"], options["batch_size"]) == (1, 32)  # what is set stays
+    assert options["encoder"] == kind.name
+    mixed = [*structures[:9], X[0]]
+    assert regressor(epochs=1).fit(mixed, Y[:10]).model_.architecture == "orbit-set"
 
 
 def test_fit_returns_the_estimator_and_the_seed_decides():
