@@ -160,6 +160,7 @@ OF_THREE = {
 }
 LAW = ("cv@300K:J/mol/K", "gap:eV")
 DEBYE, MIXTURE = {"law=debye": "--physics debye"}, {"law=mixture": "--physics mixture"}
+BUNDLED = ("--model", "bundled")
 FRESH = ("--model", "none", "--preset", "nano", "--encoder")
 
 RUNS: dict[str, Callable[[Checkout], None]] = {
@@ -167,8 +168,8 @@ RUNS: dict[str, Callable[[Checkout], None]] = {
     "python": python,
     "pretrain-cloud": pretrain("cloud"),
     "pretrain-orbit-set": pretrain("orbit-set"),
-    "finetune-bundled": finetune(THREE, {**OF_THREE, "members=2": "--members 2"}),
-    "finetune-bundled-law": finetune(LAW, MIXTURE),
+    "finetune-bundled": finetune(THREE, {**OF_THREE, "members=2": "--members 2"}, *BUNDLED),
+    "finetune-bundled-law": finetune(LAW, MIXTURE, *BUNDLED),
     "finetune-orbit-set": finetune(
         THREE, {**OF_THREE, "hide=0.3": "--hide 0.3"}, *FRESH, "orbit-set"
     ),
