@@ -53,6 +53,17 @@ def test_what_is_usual_for_an_encoder_can_be_set(name):
     assert found.model_fields_set - {"tasks"} == usual.keys()
 
 
+def test_what_is_usual_for_an_encoder_stands_in_its_reference(repo_root):
+    page = (repo_root / "docs/reference/encoders.md").read_text()
+    lines = page.partition("## Usual training")[2].splitlines()
+    for kind in ARCHITECTURES.values():
+        if kind.training:
+            [line] = [line for line in lines if line.startswith(f"| `{kind.name}` |")]
+            for name, value in kind.training.items():
+                said = "null" if value is None else value
+                assert f"`{name}: {said}`" in line
+
+
 def test_what_is_usual_holds_where_nothing_is_set(with_usual):
     options = FinetuneOptions().with_usual_training(with_usual)
     assert {name: getattr(options, name) for name in USUAL} == USUAL
