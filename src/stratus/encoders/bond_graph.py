@@ -267,4 +267,7 @@ BOND_GRAPH: Final = Architecture(
     view="graph",
     gives=frozenset({Gives.CRYSTAL, Gives.PARTS}),
     numerics=1,
+    training=MappingProxyType(
+        {"epochs": 100, "learning_rate": 3e-3, "ema": 0.99, "patience": None}
+    ),
 )
