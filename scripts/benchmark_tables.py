@@ -10,7 +10,9 @@ averaged; its folds are those of `stratus finetune` by formula. `wbm` is for tes
 strings (the `paper` dialect); a tenth of the strings in their training file validates.
 
 With `--atoms` tables hold the atoms beside the strings, for encoders of either; and `mp` has a row
-for each structure, with its own labels, where several structures have one string.
+for each structure, with its own labels, where several structures have one string. `transfer` is
+`mp-wbm` whose test rows (`source` says which) are also all rows of `mp` of a formula that has such
+structures: what tells them apart must be learned from other formulas.
 """
 
 from __future__ import annotations
@@ -123,6 +125,11 @@ def main() -> None:
     new = ~formulas_of(wbm).isin(formulas)
     both = pd.concat([mp, wbm[new].assign(part="test")], ignore_index=True)
     write(both, [energy, gap, "part"], out, "mp-wbm")
+    if given.atoms:
+        several = formulas[mp["scope"].duplicated(keep=False)]
+        both["source"] = np.where(np.arange(len(both)) < len(mp), "mp", "wbm")
+        both.loc[formulas_of(both).isin(several) & (both["source"] == "mp"), "part"] = "test"
+        write(both, [energy, "source", "part"], out, "transfer")
 
 
 if __name__ == "__main__":
