@@ -4,8 +4,8 @@ An atom has C functions on the sphere, as coefficients of spherical harmonics to
 starts as its element and as the directions of its neighbours; each block adds attention over edges,
 in the frame of each edge (eSCN, Passaro and Zitnick 2023), and a feed-forward net. The mean of the
 scalars of the atoms, projected, is the crystal; the coefficients of degree 1 are ``vectors``.
-Sources: arXiv:2306.12059, arXiv:2302.03655, and the code of fairchem-core 1.10, whose weights
-it has in the same shapes; that it gives the same numbers has not been tested yet.
+Sources: arXiv:2306.12059, arXiv:2302.03655, and the code of fairchem-core 1.10, whose numbers
+``tests/oracle`` holds ours against.
 
 Other than there: frames are chosen so that gradients by positions are right
 (:mod:`stratus.encoders.edge_frames`; there they are cut, and a random angle of each edge changes
