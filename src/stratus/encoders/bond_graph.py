@@ -68,7 +68,10 @@ class BondGraphConfig(BaseModel):
     bond_hidden: Width = Field(description="Length of the vector of a bond.")
     layers: int = Field(ge=1, le=_DEEPEST, description="Layers.")
     angle_channels: int = Field(
-        8, ge=1, le=1024, description="Sums over directions of each degree that an atom gathers."
+        8,
+        ge=0,
+        le=1024,
+        description="Sums over directions of each degree that an atom gathers; 0: no angles.",
     )
     cutoff_a: float = Field(
         default=5.0, gt=0, le=100, allow_inf_nan=False, description="Longest bond, in Å."
@@ -119,9 +122,11 @@ class _Layer(nn.Module):
         super().__init__()
         atom, bond, channels = config.atom_hidden, config.bond_hidden, config.angle_channels
         self.norm = nn.LayerNorm(atom)
-        self.weigh = nn.Linear(bond, channels, bias=False)
-        self.at_centre = nn.Linear(2 * channels, bond, bias=False)
-        self.at_neighbour = nn.Linear(2 * channels, bond, bias=False)
+        self.weigh = self.at_centre = self.at_neighbour = None
+        if channels:
+            self.weigh = nn.Linear(bond, channels, bias=False)
+            self.at_centre = nn.Linear(2 * channels, bond, bias=False)
+            self.at_neighbour = nn.Linear(2 * channels, bond, bias=False)
         self.ends = nn.Linear(atom, 2 * bond, bias=False)
         self.bond_in = nn.Linear(bond, bond)
         self.bond_out = nn.Linear(bond, bond)
@@ -134,23 +139,20 @@ class _Layer(nn.Module):
     def forward(self, atoms: Tensor, bonds: Tensor, of: _Bonds) -> tuple[Tensor, Tensor]:
         """Return new vectors of atoms ``[N, d]`` and of bonds ``[K, e]``."""
         normed = self.norm(atoms)
-        weights = self.weigh(bonds) * of.fade
-        directed = of.sums(_repeated(weights) * of.harmonics)
         inner = self.bond_in(bonds) + of.ends(self.ends(normed))
-        for at, linear in ((of.centres, self.at_centre), (of.neighbours, self.at_neighbour)):
-            matrix = _by_harmonic(linear.weight)
-            inner = inner + (directed.index_select(0, at) * of.harmonics) @ matrix
+        lengths: list[Tensor] = []
+        if self.weigh is not None and self.at_centre is not None and self.at_neighbour is not None:
+            weights = self.weigh(bonds) * of.fade
+            directed = of.sums(_repeated(weights) * of.harmonics)
+            for at, linear in ((of.centres, self.at_centre), (of.neighbours, self.at_neighbour)):
+                matrix = _by_harmonic(linear.weight)
+                inner = inner + (directed.index_select(0, at) * of.harmonics) @ matrix
+            lengths = [torch.asinh(torch.cat([of.sums(weights), _lengths(directed)], dim=1))]
         bonds = bonds + self.bond_out(fn.silu(inner))
         filters, own = (self.filter(bonds) * of.fade).chunk(2, dim=1)
         sent = self.message(normed).index_select(0, of.neighbours)
-        gathered = torch.cat(
-            [
-                of.sums(filters * sent) * _BONDS,
-                of.sums(own) * _BONDS,
-                torch.asinh(torch.cat([of.sums(weights), _lengths(directed)], dim=1)),
-            ],
-            dim=1,
-        )
+        sums_of = [of.sums(filters * sent) * _BONDS, of.sums(own) * _BONDS]
+        gathered = torch.cat([*sums_of, *lengths], dim=1)
         return atoms + self.dropout(self.atom_out(fn.silu(self.atom_in(gathered)))), bonds
 
 

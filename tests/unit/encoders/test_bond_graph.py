@@ -180,3 +180,19 @@ def test_presets_have_the_sizes_that_they_are_said_to_have(preset, fewest, most)
     config = BondGraphConfig.model_validate(BOND_GRAPH.presets[preset])
     count = sum(weight.numel() for weight in BondGraph(config).parameters())
     assert fewest < count < most
+
+
+def test_without_sums_over_directions_angles_are_not_seen():
+    """The two arrangements of the test before, for a net of distances alone."""
+    box = 20.0
+    line = np.array([[0.0, 0, 0], [2, 0, 0], [-2, 0, 0]]) / box
+    corner = np.array([[0.0, 0, 0], [2, 0, 0], [0, 2, 0]]) / box
+    config = BondGraphConfig(**{**TINY, "angle_channels": 0}, cutoff_a=2.5)
+    net = BondGraph(config, torch.Generator().manual_seed(0)).double().eval()
+    numbers = np.array([22, 8, 8])
+    both = batch_of(
+        *(Crystal({}, atoms=AtomArrays(box * np.eye(3), numbers, x)) for x in (line, corner)),
+        config=config,
+    )
+    found = net(both).crystal.detach()
+    assert float((found[0] - found[1]).norm()) < 1e-12
