@@ -139,7 +139,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             space_group_column=space_group,
             material_column=options.material_column,
         )
-        options, loaded, reason = choose(options, model, atoms=files.tell_atoms, dialect=dialect)
+        options, loaded, reason = choose(options, model, atoms=files.tell_atoms, strings=dialect)
         report.start(options, loaded, reason)
         read, tasks = read_for(
             options.tasks,

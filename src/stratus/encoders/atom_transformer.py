@@ -374,7 +374,7 @@ elements and coordinates are left out (:func:`stratus.encoders.counting.counted_
 """
 
 ATOM_TRANSFORMER: Final = Architecture(
-    name="atom-transformer",
+    name="atom_transformer",
     config=AtomTransformerConfig,
     build=AtomTransformer,
     presets=MappingProxyType(

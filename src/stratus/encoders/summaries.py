@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 SUMMARIES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "atom-transformer": "all atoms at once, by their distances (atom transformer)",
+        "atom_transformer": "all atoms at once, by their distances (atom transformer)",
         "bond-graph": "atoms, bonds and the angles between them; usual for coordinates",
         "cgcnn": "the graph of atoms and their neighbours (CGCNN)",
         "cloud": "the words of a SCOPE string, in order (CLOUD)",

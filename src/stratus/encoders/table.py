@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES: Final[Deferred[Architecture]] = Deferred(
     {
-        "atom-transformer": "stratus.encoders.atom_transformer:ATOM_TRANSFORMER",
+        "atom_transformer": "stratus.encoders.atom_transformer:ATOM_TRANSFORMER",
         "bond-graph": "stratus.encoders.bond_graph:BOND_GRAPH",
         "cgcnn": "stratus.encoders.cgcnn:CGCNN",
         "cloud": "stratus.encoders.cloud:CLOUD",

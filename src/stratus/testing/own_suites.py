@@ -33,19 +33,19 @@ def own_suites(seed: int = 0) -> list[EncoderSuite]:
         *(Claim.SUPERCELL, Claim.SMOOTH_GRADIENTS, Claim.ISOLATED, Claim.SEPARATION)
     }
     return [
-        EncoderSuite("atom-transformer", claims=of_images, seed=seed),
+        EncoderSuite("atom_transformer", claims=of_images, seed=seed),
         EncoderSuite(
-            "atom-transformer",
+            "atom_transformer",
             values={"geometry": "neighbours"},
             claims=of_atoms,
-            name="atom-transformer, neighbours",
+            name="atom_transformer, neighbours",
             seed=seed,
         ),
         EncoderSuite(
-            "atom-transformer",
+            "atom_transformer",
             values={"geometry": "absolute", "element_properties": False},
             claims=of_coordinates,
-            name="atom-transformer, absolute",
+            name="atom_transformer, absolute",
             seed=seed,
         ),
         EncoderSuite("cloud", claims=of_strings, seed=seed),

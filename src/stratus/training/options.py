@@ -31,7 +31,7 @@ class PretrainOptions(FitOptions):
 
     encoder: str = Field(DEFAULT_ENCODER, description="Architecture: orbit-set or cloud.")
     preset: str = Field(DEFAULT_PRESET, description="Its sizes: nano, small or base.")
-    model: dict[str, int | float] = Field(
+    model: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Values of its config that differ from the preset."
     )
     epochs: int = Field(50, ge=1, description="Times that each crystal is seen.")

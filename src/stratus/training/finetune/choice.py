@@ -50,7 +50,7 @@ def choose(
     model: str | None = None,
     *,
     atoms: tuple[bool, ...] = (),
-    dialect: str | None = None,
+    strings: str | None = None,
 ) -> Choice:
     """Choose what a run starts from, before its crystals are read.
 
@@ -58,7 +58,7 @@ def choose(
         options: of the run.
         model: the name of a model, ``none``, or None where nothing is said.
         atoms: of each file whether its crystals have coordinates.
-        dialect: how strings are written, if that is said.
+        strings: how they are written, if that is said.
 
     Raises:
         stratus.errors.InputError: there is no such model, or the encoder that is chosen cannot be
@@ -69,12 +69,12 @@ def choose(
         return Choice(resolved(options, loaded, by_atoms=False), loaded, "")
     reason = ""
     if options.encoder is None and any(atoms):
-        reason = why_strings(options, dialect) or ("" if all(atoms) else _MIXED)
+        reason = why_strings(options, strings) or ("" if all(atoms) else _MIXED)
         if not reason:
             return Choice(resolved(options, None, by_atoms=True), None, _WHY)
     found = None
     if model is None:
-        found, why_fresh = default_model(options, dialect or USUAL_STRINGS)
+        found, why_fresh = default_model(options, strings or USUAL_STRINGS)
         reason = "; ".join(filter(None, (reason, why_fresh)))
     return Choice(resolved(options, found, by_atoms=False), found, reason)
 
@@ -92,8 +92,8 @@ def resolved_for(table: Table, options: FinetuneOptions, model: object) -> Finet
     """
     has_atoms = table.has_atoms
     if table.strings is not None:  # else there is nothing but atoms to learn from
-        dialect = None if table.strings == USUAL_STRINGS else table.strings
-        has_atoms = has_atoms and not why_strings(options, dialect)
+        strings = None if table.strings == USUAL_STRINGS else table.strings
+        has_atoms = has_atoms and not why_strings(options, strings)
     return resolved(options, model, by_atoms=has_atoms)
 
 
@@ -125,15 +125,15 @@ def resolved(options: FinetuneOptions, model: object, *, by_atoms: bool) -> Fine
     return options.with_usual_training(architecture(options.encoder or DEFAULT_ENCODER))
 
 
-def why_strings(options: FinetuneOptions, dialect: str | None = None) -> str:
+def why_strings(options: FinetuneOptions, strings: str | None = None) -> str:
     """Return why a run reads strings although there are coordinates; empty where nothing says so.
 
     Args:
         options: of the run, with its tasks.
-        dialect: how strings are written, if that is said.
+        strings: how they are written, if that is said.
     """
-    if dialect is not None:
-        return f"strings of the dialect {dialect} are asked for"
+    if strings is not None:
+        return f"strings of the form {strings} are asked for"
     if options.law is not None or of_a_law(options.tasks):
         return "targets of a law are learned from strings"
     if options.hide:

@@ -52,7 +52,7 @@ class FinetuneOptions(FitOptions):
         description=f"Its sizes; from scratch: {DEFAULT_PRESET}, of {DEFAULT_ATOMS_ENCODER} "
         f"{DEFAULT_ATOMS_PRESET}.",
     )
-    model: dict[str, int | float] = Field(
+    model: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Values of its config that differ from the preset."
     )
     hide: float = Field(

@@ -131,9 +131,9 @@ def test_what_needs_strings_starts_from_them_and_says_why(options, atoms, reason
 
 
 def test_a_dialect_is_one_of_strings():
-    choice = choose(FinetuneOptions(), "none", atoms=(True,), dialect="paper")
+    choice = choose(FinetuneOptions(), "none", atoms=(True,), strings="paper")
     assert choice.options.encoder is None
-    assert choice.reason == "strings of the dialect paper are asked for"
+    assert choice.reason == "strings of the form paper are asked for"
 
 
 def test_a_bundle_that_is_named_and_an_encoder_that_is_named_are_taken():

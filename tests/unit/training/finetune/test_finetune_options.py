@@ -11,6 +11,7 @@ from stratus.corpora.encoding.crystals import crystal_of_atoms
 from stratus.corpora.tables.grouping import Group
 from stratus.corpora.tables.table import Table
 from stratus.crystals.facets import AtomArrays
+from stratus.encoders.table import configure
 from stratus.errors import InputError
 from stratus.training.finetune.options import FinetuneOptions, make_finetune_options
 
@@ -50,3 +51,11 @@ def test_how_atoms_are_split_is_said_and_strings_are_left_as_they_are():
     assert by_lot.with_usual_group(frames, 5) is by_lot
     strings = dataclasses.replace(frames, strings="orbit")
     assert options.with_usual_group(strings, 5) is options
+
+
+def test_values_of_a_config_are_numbers_switches_and_words_and_stay_what_they_are():
+    given = {"norm": "none", "layers": 2, "dropout": 0.5, "fade": True}
+    kept = make_finetune_options({"encoder": "cgcnn", "model": given}).model
+    assert kept == given
+    assert [type(value) for value in kept.values()] == [str, int, float, bool]
+    assert configure("cgcnn", "nano", norm=kept["norm"]).norm == "none"
