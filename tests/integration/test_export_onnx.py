@@ -17,7 +17,7 @@ from stratus.encoders.table import architecture, configure
 from stratus.errors import InputError, MissingExtraError, StratusError
 from stratus.heads.masked_tokens import MaskedTokenHead
 from stratus.heads.property import make_property_head
-from stratus.models import exporting, exporting_check
+from stratus.models import exporting, exporting_check, exporting_crystals
 from stratus.models.bundle import save_bundle
 from stratus.models.card import Card
 from stratus.models.exporting import export_onnx
@@ -206,7 +206,7 @@ def test_the_check_sees_a_wrong_graph(exported):
     model, told, session = exported
     other = make_model(model.architecture, members=1)
     inputs = exporting_check_inputs(model)
-    made = exporting_check.make_crystals(model)
+    made = exporting_crystals.make_crystals(model)
     found = exporting_check.differences(other, other.members, inputs, session, made)
     assert max(found.values()) > exporting_check.TOLERANCE
     assert max(told.differences.values()) < exporting_check.TOLERANCE
@@ -215,13 +215,13 @@ def test_the_check_sees_a_wrong_graph(exported):
 
 
 def exporting_check_inputs(model: Model):
-    made = exporting_check.make_crystals(model)
+    made = exporting_crystals.make_crystals(model)
     batch = model.view.collate([one.sample for one in made])
     return exporting.inputs_of(model.members, batch)
 
 
 def test_crystals_of_the_check_have_many_lengths_and_some_are_partial():
-    made = exporting_check.make_crystals(make_model("orbit-set", members=1))
+    made = exporting_crystals.make_crystals(make_model("orbit-set", members=1))
     assert len({one.rows for one in made}) > 3
     assert 0 < sum("[MASK]" in one.text for one in made) < len(made) / 2
 

@@ -120,7 +120,7 @@ class Rows(NamedTuple):
         real, owner = batch[MASK], batch[OWNER]
         counts = real.sum(dim=1)
         starts = counts.cumsum(dim=0) - counts
-        nth = torch.arange(len(owner), device=owner.device) - starts[owner]
+        nth = torch.arange(owner.shape[0], device=owner.device) - starts[owner]
         return cls(real, owner * real.shape[1] + nth, nth)
 
     def padded(self, x: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class AtomTransformer(ElementEncoder):
             crystal ``[B, hidden]``; parts ``[N, hidden]``, the atoms after the last norm; owner
             ``[N]``.
         """
-        owner, count = batch[OWNER], len(batch[CELLS])
+        owner, count = batch[OWNER], batch[CELLS].shape[0]
         rows = Rows.of(batch)
         x = fn.embedding(batch[NUMBERS], self.element_vectors())
         weights: list[Tensor] | list[None]
@@ -209,7 +209,7 @@ class AtomTransformer(ElementEncoder):
     def _distances(self, batch: Mapping[str, Tensor], rows: Rows) -> tuple[Tensor, list[Tensor]]:
         """Return what each atom is told ``[N, d]`` and what weighs attention, by layer."""
         config, dtype = self.config, self.final_norm.weight.dtype
-        (count, most), total = rows.real.shape, len(rows.place)
+        (count, most), total = rows.real.shape, rows.place.shape[0]
         centres, neighbours = batch[CENTRES], batch[NEIGHBOURS]
         lengths = edge_lengths(batch).to(dtype)
         spread = gaussians(lengths, config.cutoff_a, config.gaussians)

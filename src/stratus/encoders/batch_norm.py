@@ -52,7 +52,7 @@ class BatchNorm(nn.Module):
             self.running_var,
             self.weight,
             self.bias,
-            training=self.reads_batch(len(rows)),
+            training=self.reads_batch(rows.shape[0]),
             momentum=_MOMENTUM,
             eps=EPS,
         )

@@ -30,6 +30,7 @@ from stratus.encoders.element_table import ElementEncoder, draw_evenly
 from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.gated_messages import GatedMessages
 from stratus.encoders.gated_sums import Edges, NormKind
+from stratus.encoders.pooling import counts
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, NUMBERS, OWNER
 
 if TYPE_CHECKING:
@@ -117,12 +118,12 @@ class Cgcnn(ElementEncoder):
             fading(lengths, cutoff) if self.config.fading else None,
             batch[CENTRES],
             batch[NEIGHBOURS],
-            len(x),
+            x.shape[0],
         )
         for block in self.blocks:
             x = block(x, edges)
         owner = batch[OWNER]
-        return Encoding(self._crystals(x, owner, len(batch[CELLS])), x, owner)
+        return Encoding(self._crystals(x, owner, batch[CELLS].shape[0]), x, owner)
 
     def _atoms(self, numbers: Tensor) -> Tensor:
         """Return the first vectors of atoms ``[N]``: those of their elements."""
@@ -131,7 +132,7 @@ class Cgcnn(ElementEncoder):
     def _crystals(self, x: Tensor, owner: Tensor, count: int) -> Tensor:
         """Return the crystals ``[count, hidden]`` of their atoms ``[N, atom_hidden]``."""
         sums = x.new_zeros(count, x.shape[1]).index_add(0, owner, x)
-        atoms = owner.bincount(minlength=count).clamp_min(1).unsqueeze(1)
+        atoms = counts(owner, count).clamp_min(1).unsqueeze(1)
         activation = _ACTIVATIONS[self.config.activation]
         found: Tensor = self.trunk[0](fn.softplus(sums / atoms))
         for layer in self.trunk[1:]:

@@ -62,7 +62,7 @@ class EdgeFrames(nn.Module):
         flipped = torch.where(below[:, 0], -1.0, 1.0).to(dtype)
         found = _features(x, y * flipped, z * flipped, self.lmax) @ self.table.like(x)
         signs = torch.where(below, self.signs.like(x), 1.0).to(dtype)
-        inward = found.view(len(x), self.rows, signs.shape[1]) * signs.unsqueeze(1)
+        inward = found.view(x.shape[0], self.rows, signs.shape[1]) * signs.unsqueeze(1)
         if self.scales is None:
             return Frames(inward, inward)
         return Frames(inward, inward * self.scales.like(x).unsqueeze(1))

@@ -156,8 +156,8 @@ class EquivariantLayer(nn.Module):
         if self.position is not None:
             shares = edges.weights * torch.tanh(self.position(messages))
             pushes = vectors * (shares / (squares + _SOFT_A2).sqrt())
-            moved = moved - sums(pushes, edges.centres, len(x))
-        received = sums(messages * edges.weights, edges.centres, len(x))
+            moved = moved - sums(pushes, edges.centres, x.shape[0])
+        received = sums(messages * edges.weights, edges.centres, x.shape[0])
         return x + self.update(torch.cat([x, received], dim=1)), moved
 
 
@@ -199,12 +199,12 @@ class Egnn(ElementEncoder):
         """
         x = fn.embedding(batch[NUMBERS], self.element_vectors())
         edges = self._edges(batch, x.dtype)
-        moved, moves = x.new_zeros(len(x), 3), []
+        moved, moves = x.new_zeros(x.shape[0], 3), []
         for block in self.blocks:
             x, moved = block(x, moved, edges)
             moves.append(moved)
         owner = batch[OWNER]
-        crystal = means(self.projection(x), owner, len(batch[CELLS]))
+        crystal = means(self.projection(x), owner, batch[CELLS].shape[0])
         return Encoding(crystal, x, owner, torch.stack(moves[:-1], dim=2))
 
     def _edges(self, batch: Mapping[str, Tensor], dtype: torch.dtype) -> _Edges:

@@ -113,13 +113,15 @@ class Attention(nn.Module):
         parts = self.orders.cut(edges.frames.inward @ both, self.radial(inner))
         extra, parts = self.first(parts)
         parts = self._activated(parts, extra[:, self.of_alpha :])
-        shares = self._shares(extra[:, : self.of_alpha], edges, len(x))
+        shares = self._shares(extra[:, : self.of_alpha], edges, x.shape[0])
         _, parts = self.second(parts)
         heads, rows = self.sizes.heads, self.orders.rows
-        messages = torch.cat(parts, dim=1).view(len(shares), rows, heads, self.sizes.value_channels)
-        messages = (messages * shares.view(len(shares), 1, heads, 1)).flatten(2)
+        messages = torch.cat(parts, dim=1).view(
+            shares.shape[0], rows, heads, self.sizes.value_channels
+        )
+        messages = (messages * shares.view(shares.shape[0], 1, heads, 1)).flatten(2)
         turned = edges.frames.outward.transpose(1, 2) @ messages
-        found: Tensor = self.projection(sums(turned, edges.centres, len(x)))
+        found: Tensor = self.projection(sums(turned, edges.centres, x.shape[0]))
         return found
 
     def _activated(self, parts: list[Tensor], gates: Tensor) -> list[Tensor]:
@@ -127,14 +129,14 @@ class Attention(nn.Module):
         hidden = self.sizes.attention_hidden
         if self.grid is None:
             return _gated(parts, gates, self.sizes.lmax)
-        joined = torch.cat(parts, dim=1).view(len(gates), self.orders.rows, hidden)
+        joined = torch.cat(parts, dim=1).view(gates.shape[0], self.orders.rows, hidden)
         found = self.grid.coefficients(fn.silu(self.grid.values(joined)))
         parts = self.orders.cut(found)
         return [torch.cat([fn.silu(gates), parts[0][:, hidden:]], dim=1), *parts[1:]]
 
     def _shares(self, alpha: Tensor, edges: Edges, atoms: int) -> Tensor:
         """Return the shares of the edges of an atom, ``[K, heads]``."""
-        alpha = alpha.reshape(len(alpha), self.sizes.heads, self.sizes.alpha_channels)
+        alpha = alpha.reshape(alpha.shape[0], self.sizes.heads, self.sizes.alpha_channels)
         scores = (smooth_leaky_relu(self.alpha_norm(alpha)) * self.alpha_dot).sum(dim=2)
         rest = 0.0 if edges.weights is None else 1.0  # what fades leaves nothing behind
         shares = softmax(scores, edges.centres, atoms, edges.weights, rest)
@@ -169,7 +171,7 @@ class FeedForward(nn.Module):
         gates = self.gating(x[:, 0])
         x = self.first(x)
         if self.grid is None:
-            factors = gates.sigmoid().view(len(x), self.lmax, x.shape[2])
+            factors = gates.sigmoid().view(x.shape[0], self.lmax, x.shape[2])
             factors = factors.index_select(1, self.gate_of.like(x))
             x = torch.cat([fn.silu(x[:, :1]), x[:, 1:] * factors], dim=1)
         else:
@@ -196,5 +198,5 @@ def _gated(parts: list[Tensor], gates: Tensor, lmax: int) -> list[Tensor]:
     found = [torch.cat([fn.silu(parts[0][:, :width]), parts[0][:, width:] * factors], dim=1)]
     for m, part in enumerate(parts[1:], 1):
         of_order = factors[:, (m - 1) * width :].unsqueeze(1)
-        found.append((part.view(len(part), 2, part.shape[1] // 2) * of_order).flatten(1))
+        found.append((part.view(part.shape[0], 2, part.shape[1] // 2) * of_order).flatten(1))
     return found

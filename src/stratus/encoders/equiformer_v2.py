@@ -158,7 +158,7 @@ class EquiformerV2(ElementEncoder):
             crystal ``[B, hidden]``; parts ``[N, channels]``, the scalars of the atoms; owner
             ``[N]``; vectors ``[N, 3, channels]``.
         """
-        owner, count = batch[OWNER], len(batch[CELLS])
+        owner, count = batch[OWNER], batch[CELLS].shape[0]
         x = self.features(batch)
         scalars = x[:, 0]
         crystal = self.crystal_projection(means(scalars, owner, count))
@@ -177,7 +177,7 @@ class EquiformerV2(ElementEncoder):
         nets = [self.edge_degree_embedding, *(block.attention.radial for block in blocks)]
         inner = first_layers(nets, spread, numbers, edges.centres, edges.neighbours)
         x = self._atoms(numbers, self.edge_degree_embedding(inner[0]), edges)
-        crystals = len(batch[CELLS])
+        crystals = batch[CELLS].shape[0]
         for block, own in zip(blocks, inner[1:], strict=True):
             x = block(x, own, edges, owner, crystals)
         found: Tensor = self.norm(x)
@@ -189,8 +189,8 @@ class EquiformerV2(ElementEncoder):
         if edges.weights is not None:
             radial = radial * edges.weights
         outward = edges.frames.outward[:, : config.lmax + 1].transpose(1, 2)
-        turned = outward @ radial.view(len(radial), config.lmax + 1, config.channels)
-        directions = sums(turned, edges.centres, len(numbers)) / config.mean_degree
+        turned = outward @ radial.view(radial.shape[0], config.lmax + 1, config.channels)
+        directions = sums(turned, edges.centres, numbers.shape[0]) / config.mean_degree
         elements = fn.embedding(numbers, self.element_vectors()).unsqueeze(1)
         return directions + fn.pad(elements, (0, 0, 0, directions.shape[1] - 1))
 

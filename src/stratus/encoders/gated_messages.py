@@ -53,14 +53,14 @@ class GatedMessages(nn.Module):
         inner = Inner(x, weight)
         if isinstance(norm, nn.LayerNorm):
             inner = Inner(x, weight, norm.weight, norm.bias, "layer")
-        elif isinstance(norm, BatchNorm) and norm.reads_batch(len(edges.centres)):
+        elif isinstance(norm, BatchNorm) and norm.reads_batch(edges.centres.shape[0]):
             inner = Inner(x, weight, norm.weight, norm.bias, "batch")
         elif isinstance(norm, BatchNorm):  # a norm that is fixed is part of the weights
             scale, offset = norm.affine()
             inner = Inner(x, weight * scale.unsqueeze(1))
             ends, start = ends * scale.repeat(2).unsqueeze(1), start * scale + offset
         rows = fn.linear(x, ends, torch.cat([start, torch.zeros_like(start)]))
-        table = rows.to(x.dtype).view(2 * len(x), -1)
+        table = rows.to(x.dtype).view(2 * x.shape[0], -1)
         sums = gated_sums(inner._replace(table=table), edges)
         if isinstance(norm, BatchNorm) and sums.mean is not None and sums.variance is not None:
             norm.keep(sums.mean, sums.variance, len(edges.centres))

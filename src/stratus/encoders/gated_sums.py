@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as fn
 
 from stratus.encoders.batch_norm import EPS
+from stratus.encoders.pooling import counts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,7 @@ class Edges(NamedTuple):
     ) -> Edges:
         """Return the edges between so many atoms."""
         ends = torch.stack([2 * centres, 2 * neighbours + 1], dim=1)
-        uses = ends.flatten().bincount(minlength=2 * atoms).to(features.dtype)
+        uses = counts(ends.flatten(), 2 * atoms).to(features.dtype)
         return cls(features, weights, centres, ends, uses, features.detach().sum(0))
 
 
@@ -112,5 +113,5 @@ def plain_sums(inner: Inner, edges: Edges) -> Sums:
     messages = fn.softplus(core, threshold=LARGE) * gate.sigmoid()
     if edges.weights is not None:
         messages = messages * edges.weights.unsqueeze(1)
-    sums = messages.new_zeros(len(inner.table) // 2, messages.shape[1])
+    sums = messages.new_zeros(inner.table.shape[0] // 2, messages.shape[1])
     return Sums(sums.index_add(0, edges.centres, messages), mean, variance)

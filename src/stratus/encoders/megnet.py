@@ -32,7 +32,7 @@ from stratus.encoders.edges import edge_lengths, fading, gaussians
 from stratus.encoders.element_table import ElementEncoder
 from stratus.encoders.encoding import Encoding, Gives
 from stratus.encoders.fresh_weights import draw_weights
-from stratus.encoders.pooling import sums
+from stratus.encoders.pooling import counts, sums
 from stratus.encoders.set2set import Set2Set, Weighted
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, NUMBERS, OWNER
 
@@ -183,15 +183,15 @@ class Graph(NamedTuple):
             weights: how much each edge counts, ``[K]``; all alike if None.
             atoms: ``[N, width]``, for its dtype.
         """
-        owner, centres, crystals = batch[OWNER], batch[CENTRES], len(batch[CELLS])
+        owner, centres, crystals = batch[OWNER], batch[CENTRES], batch[CELLS].shape[0]
         edge_owner = owner.index_select(0, centres)
-        sizes = owner.bincount(minlength=crystals).clamp_min(1).to(atoms.dtype)
+        sizes = counts(owner, crystals).clamp_min(1).to(atoms.dtype)
         if weights is None:
-            per_atom = centres.bincount(minlength=len(owner)).to(atoms.dtype)
+            per_atom = counts(centres, owner.shape[0]).to(atoms.dtype)
             per_crystal = sums(per_atom, owner, crystals).clamp_min(1)
             per_atom, shares = per_atom.clamp_min(1), None
         else:
-            per_atom = sums(weights, centres, len(owner)) + 1
+            per_atom = sums(weights, centres, owner.shape[0]) + 1
             per_crystal = sums(per_atom, owner, crystals)
             shares = Weighted(weights / sizes.index_select(0, edge_owner), 1.0)
             weights = weights.unsqueeze(1)
@@ -244,7 +244,7 @@ class Block(nn.Module):
         e = self.edge_update.behind(inner)
 
         counted = e if graph.weights is None else e * graph.weights
-        at_atoms = sums(counted, graph.centres, len(v))
+        at_atoms = sums(counted, graph.centres, v.shape[0])
         itself, of_edges, common = self.atom_update.first(3)
         inner = fn.linear(v, itself, self.atom_update.bias)
         inner = inner + fn.linear(at_atoms * graph.per_atom, of_edges)

@@ -34,6 +34,14 @@ def means(rows: Tensor, owner: Tensor, count: int) -> Tensor:
     return sums(rows, owner, count) / numbers.view(-1, *[1] * (rows.ndim - 1))
 
 
+def counts(owner: Tensor, count: int) -> Tensor:
+    """Return how many rows each owner has, int64 ``[count]``; arguments as of :func:`sums`.
+
+    As ``bincount``, but its size is known before its values, which graphs of ONNX need.
+    """
+    return owner.new_zeros(count).index_add(0, owner, torch.ones_like(owner))
+
+
 def softmax(
     scores: Tensor, owner: Tensor, count: int, weights: Tensor | None = None, rest: float = 0.0
 ) -> Tensor:

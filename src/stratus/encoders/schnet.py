@@ -112,7 +112,7 @@ class Interaction(nn.Module):
         centres, neighbours = ends
         filters = self.filter(features) * weights
         messages = self.neighbour(x).index_select(0, neighbours) * filters
-        changed: Tensor = x + self.update(sums(messages, centres, len(x)))
+        changed: Tensor = x + self.update(sums(messages, centres, x.shape[0]))
         return changed
 
 
@@ -158,7 +158,7 @@ class Schnet(ElementEncoder):
         for block in self.blocks:
             x = block(x, features, weights, (batch[CENTRES], batch[NEIGHBOURS]))
         owner = batch[OWNER]
-        return Encoding(means(self.projection(x), owner, len(batch[CELLS])), x, owner)
+        return Encoding(means(self.projection(x), owner, batch[CELLS].shape[0]), x, owner)
 
 
 def cosine_fading(lengths: Tensor, cutoff_a: float) -> Tensor:

@@ -71,7 +71,7 @@ class Set2Set(nn.Module):
             last = torch.cat([question.expand_as(answer), answer], dim=1)
             question = self._question(last, memory)
             if turn == 0:  # all ask the same
-                scores = rows @ question[0]
+                scores = (rows @ question.T).squeeze(1)
             else:
                 scores = (rows * question.index_select(0, owner)).sum(dim=1)
             if weighted is None:

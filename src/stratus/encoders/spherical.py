@@ -162,11 +162,11 @@ def frame_table(lmax: int, mmax: int) -> Doubles:
     inverse = np.linalg.pinv(harmonics(points, lmax))
     rotations = frame(edges)
     turned = np.einsum("eij,pj->epi", rotations, points).reshape(-1, 3)
-    values = harmonics(turned, lmax).reshape(len(edges), len(points), -1)
+    values = harmonics(turned, lmax).reshape(edges.shape[0], len(points), -1)
     wigner = np.einsum("epa,bp->eab", values, inverse)
     kept = order(lmax, mmax)
     same_degree = kept.degrees[:, None] == degrees(lmax)
-    targets = wigner[:, kept.places].reshape(len(edges), -1)
+    targets = wigner[:, kept.places].reshape(edges.shape[0], -1)
     found = np.linalg.lstsq(features(edges, lmax), targets, rcond=None)[0]
     found[np.abs(found) < 1e-10 * np.abs(found).max()] = 0
     return np.asarray(found * same_degree.reshape(-1))

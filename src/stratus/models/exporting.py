@@ -14,24 +14,25 @@ from typing import TYPE_CHECKING, Any, Final
 from stratus.errors import InputError, MissingExtraError, StratusError
 from stratus.files.whole import whole_file
 from stratus.heads.law import LawHead
-from stratus.models.exporting_check import check, differences, expected, feed, make_crystals
-from stratus.models.exporting_graph import (
-    AXES,
+from stratus.models.exporting_check import check, differences, expected, feed
+from stratus.models.exporting_crystals import as_examples, make_crystals
+from stratus.models.exporting_graph import PropertyGraph, trace
+from stratus.models.exporting_inputs import (
     CRYSTAL,
-    PropertyGraph,
+    describe_inputs,
+    describe_view,
+    dynamic_shapes,
     inputs_of,
     property_heads,
-    trace,
 )
 from stratus.tasks.identities import IMPOSED
-from stratus.views.token_view import require_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from stratus.heads.head import Head
-    from stratus.models.exporting_check import Made
-    from stratus.models.exporting_graph import Inputs
+    from stratus.models.exporting_crystals import Made
+    from stratus.models.exporting_inputs import Inputs
     from stratus.models.model import Model
     from stratus.models.net import Net
 
@@ -73,10 +74,10 @@ def export_onnx(
     """Write encoder and property heads as one ONNX graph.
 
     Its inputs are the tensors of the model's view that the encoder reads, of any number of
-    crystals and any length; its outputs ``crystal``, the vectors, and one tensor for each target:
-    values in its unit (float64 ``[batch]``), the probability of class 1, or the probabilities of
-    the classes (``[batch, classes]``). What they are stands in the file, as the JSON text
-    ``stratus`` of its metadata, with how a crystal becomes tokens.
+    crystals and any length, or any number of atoms and edges; its outputs ``crystal``, the vectors,
+    and one tensor for each target: values in its unit (float64 ``[batch]``), the probability of
+    class 1, or the probabilities of the classes (``[batch, classes]``). What they are stands in the
+    file, as the JSON text ``stratus`` of its metadata, with how a crystal becomes tokens or edges.
 
     Args:
         model: what to write; it is not changed.
@@ -87,8 +88,9 @@ def export_onnx(
     Raises:
         stratus.errors.MissingExtraError: the extra ``onnx`` is not installed.
         stratus.errors.InputError: the file is there already, or there is no such member.
-        stratus.errors.StratusError: the encoder cannot be exported, or the graph differs from
-            torch by more than 1e-4 of the spread of a target; then there is no file.
+        stratus.errors.StratusError: the encoder cannot be exported (the message names the operator
+            that forbids it), or the graph differs from torch by more than 1e-4 of the spread of a
+            target; then there is no file.
     """
     path = Path(path)
     check_ready(path)
@@ -97,11 +99,12 @@ def export_onnx(
             f"opset is {OPSETS[0]} to {OPSETS[-1]}, not {opset}: torch writes no older ones, and "
             "onnxruntime does not compute attention with masks of the newer ones"
         )
-    members, view = _members(model, member), require_tokens(model.view, "an export")
+    members = _members(model, member)
     made = make_crystals(model)
     inputs = inputs_of(members, model.view.collate([one.sample for one in made]))
     graph = PropertyGraph(members, inputs).eval()
-    traced = trace(graph, feed(model, inputs, made[-3:] + made[:3]), view.max_length, opset)
+    example = feed(model, inputs, made[-3:] + made[:3])
+    traced = trace(graph, example, dynamic_shapes(model.view, example), opset)
     left_out = _left_out(model)
     document = _document(model, members, inputs, made) | {"left_out": left_out}
     entry = traced.metadata_props.add()
@@ -176,7 +179,7 @@ def _document(
     model: Model, members: Sequence[Net], inputs: Inputs, made: Sequence[Made]
 ) -> dict[str, Any]:
     """Return what another program must know to feed the graph and to read its outputs."""
-    heads, view = property_heads(members[0].heads), require_tokens(model.view, "an export")
+    heads = property_heads(members[0].heads)
     example = [made[0], made[-1]]
     fed, values = feed(model, inputs, example), expected(model, members, example)
     return {
@@ -184,11 +187,8 @@ def _document(
         "stratus": version("stratus-crystals"),
         "architecture": model.architecture,
         "members": len(members),
-        **view.document(),
-        "inputs": {
-            name: {"type": str(tensor.numpy().dtype), "axes": list(AXES[: tensor.ndim])}
-            for name, tensor in fed.items()
-        },
+        **describe_view(model.view),
+        "inputs": describe_inputs(model.view, fed),
         "outputs": {CRYSTAL: {"kind": "vector"}}
         | {
             name: {"kind": head.task.kind, "unit": head.task.unit, "per": head.task.per}
@@ -197,7 +197,7 @@ def _document(
         },
         "card": model.card.model_dump(mode="json"),
         "example": {
-            "scopes": [one.text for one in example],
+            **as_examples(example),
             "inputs": {name: tensor.tolist() for name, tensor in fed.items()},
             "outputs": {name: right.tolist() for name, (right, _) in values.items()},
         },

@@ -2,99 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
-from stratus.crystals.facets import USUAL_STRINGS, Detail
-from stratus.crystals.synthesis import random_crystal, random_orbits
 from stratus.errors import StratusError
-from stratus.models.exporting_graph import CRYSTAL, property_heads
+from stratus.models.exporting_crystals import batches
+from stratus.models.exporting_inputs import CRYSTAL, property_heads
 from stratus.models.values import predict_nets
-from stratus.scope.partial import hide_crystal
 from stratus.tasks.atom_counts import AtomCounts
 from stratus.tasks.predictions import mixture
-from stratus.views.token_view import require_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from stratus.models.exporting_graph import Inputs
+    from stratus.models.exporting_crystals import Made
+    from stratus.models.exporting_inputs import Inputs
     from stratus.models.model import Model
     from stratus.models.net import Net
-    from stratus.views.token_view import TokenView
-    from stratus.views.view import Sample
 
 TOLERANCE: Final = 1e-4
 """Largest difference from torch, in shares of the spread of the target."""
-
-_MADE: Final = 24
-_ATTEMPTS: Final = 200
-_MOST_ORBITS: Final = 6
-
-
-@dataclass(frozen=True)
-class Made:
-    """A made-up crystal as the model sees it.
-
-    Attributes:
-        text: its SCOPE string.
-        sample: of the view.
-        rows: of the encoder.
-        atoms: of the primitive cell.
-    """
-
-    text: str
-    sample: Sample
-    rows: int
-    atoms: int
-
-
-def make_crystals(model: Model, count: int = _MADE) -> list[Made]:
-    """Make crystals that a model can read, the shortest first; always the same ones.
-
-    Raises:
-        stratus.errors.StratusError: it can read too few, or all have one length.
-    """
-    view = require_tokens(model.view, "an export")
-    made = sorted(islice(_made(view), count), key=lambda one: one.rows)
-    if len(made) < count or made[0].rows == made[-1].rows:
-        raise StratusError(
-            f"of {_ATTEMPTS} made-up crystals the model can read {len(made)}, too few to check an "
-            f"export with; {view.max_length} rows may be too short a limit"
-        )
-    return made
-
-
-def _made(view: TokenView) -> Iterator[Made]:
-    partial = view.reads.strings == USUAL_STRINGS
-    rng = np.random.default_rng(0)
-    kinds = cycle([Detail.WHOLE, Detail.WHOLE, Detail.SPACE_GROUP, Detail.WHOLE, Detail.FORMULA])
-    for _ in range(_ATTEMPTS):
-        number = int(rng.integers(1, 231))
-        orbits = random_orbits(number, rng, max_orbits=_MOST_ORBITS, max_atoms=20)
-        try:
-            crystal = view.crystal(random_crystal(number, orbits, rng))
-            detail, atoms = next(kinds), crystal.n_atoms
-            if detail is not Detail.WHOLE and partial:
-                crystal = hide_crystal(crystal, detail)
-            sample = view.sample(crystal)
-        except StratusError:  # too long, a word that is unknown, no place for the atoms
-            continue
-        [size] = view.sizes([sample]).tolist()
-        yield Made(str(crystal.scope), sample, size, atoms)
-
-
-def batches(made: Sequence[Made]) -> list[Sequence[Made]]:
-    """Return batches of several sizes and lengths: with padding, without, and of one crystal."""
-    short, long = made[0], made[-1]
-    middle = made[len(made) // 2]
-    return [made, [short], [long], [middle] * 3, [short, long], made[::5]]
 
 
 def feed(model: Model, inputs: Inputs, made: Sequence[Made]) -> dict[str, torch.Tensor]:
@@ -116,7 +47,7 @@ def differences(
         members: those of its members that were.
         inputs: of the graph.
         session: an ``onnxruntime.InferenceSession`` of it.
-        made: of :func:`make_crystals`.
+        made: of :func:`stratus.models.exporting_crystals.make_crystals`.
 
     Returns:
         by output, the largest difference in shares of the spread: the standard deviation of the

@@ -1,24 +1,23 @@
-"""A model as one graph: from the tensors of a view to values in the units of the targets.
-
-What a batch holds is not spelled here: the inputs are the tensors that the encoder reads.
-"""
+"""A model as one graph: from the tensors of a view to values in the units of the targets."""
 
 from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, redirect_stderr
+from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from stratus.errors import InputError, StratusError
-from stratus.heads.property import PropertyHead
+from stratus.errors import StratusError
+from stratus.models.exporting_inputs import CRYSTAL, N_ATOMS, property_heads
 from stratus.models.net import Net
-from stratus.views.keys import PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,40 +26,18 @@ if TYPE_CHECKING:
 
     from stratus.encoders.encoding import Encoding
     from stratus.heads.head import Head
+    from stratus.models.exporting_inputs import Inputs
 
-CRYSTAL: Final = "crystal"
-"""The output with the vector of each crystal."""
-
-N_ATOMS: Final = "n_atoms"
-"""int64 ``[batch]``: atoms of the primitive cells, an input where a target is per cell."""
-
-AXES: Final = ("batch", "rows", "fields")
-"""What the axes of the tensors of a view are called: crystals, rows of the encoder, and tokens of
-a row."""
-
-_EXPORTER: Final = "torch.onnx._internal.exporter._registration"
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a graph is fed with.
-
-    Attributes:
-        keys: of the batch, those that the encoder reads.
-        atoms: whether the atoms of the primitive cells are asked for too.
-    """
-
-    keys: tuple[str, ...]
-    atoms: bool
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the inputs, in order."""
-        return (*self.keys, N_ATOMS) if self.atoms else self.keys
-
-    def of(self, batch: Mapping[str, Tensor], atoms: Tensor) -> dict[str, Tensor]:
-        """Return the inputs for a batch of the view and its atoms."""
-        return {name: atoms if name == N_ATOMS else batch[name] for name in self.names}
+_EXPORTERS: Final = (
+    "torch.onnx._internal.exporter._registration",
+    "torch.fx.experimental.symbolic_shapes",
+    "torch.export",
+    "torch.export._trace",
+    "onnxscript",
+    "onnx_ir",
+)
+_UNKNOWN: Final = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
+_BY_VALUES: Final = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
 
 
 class PropertyGraph(nn.Module):
@@ -100,50 +77,19 @@ class PropertyGraph(nn.Module):
         return (encodings[0].crystal, *values)
 
 
-def property_heads(heads: Mapping[str, Head]) -> dict[str, PropertyHead]:
-    """Return the heads that a graph can hold, by name: of one task, and not per formula unit.
-
-    The head of a law gives curves, that of an energy takes gradients, and a formula unit is nothing
-    that a graph is told of.
-    """
-    return {
-        name: head
-        for name, head in heads.items()
-        if type(head) is PropertyHead and head.task.per != "formula"
-    }
-
-
-def inputs_of(members: Sequence[Net], batch: Mapping[str, Tensor]) -> Inputs:
-    """Return what a graph must be fed with: the tensors that the encoder reads.
-
-    The key ``padding`` is never among them, because its shape says whether attention needs a mask,
-    and the shapes of a trace stay for ever; without it the mask is always used.
-
-    Raises:
-        stratus.errors.InputError: two inputs or outputs would have one name.
-    """
-    watched = _Watched({key: value for key, value in batch.items() if key != PADDING})
-    with torch.inference_mode():
-        members[0].encoder(watched)
-    heads = property_heads(members[0].heads)
-    atoms = any(head.normaliser.per_atom for head in heads.values())
-    inputs = Inputs(tuple(key for key in batch if key in watched.read), atoms)
-    for name in heads:
-        if name in {CRYSTAL, *inputs.names}:
-            raise InputError(
-                f"the target {name!r} cannot be exported: an input or output of every graph has "
-                "that name; train it under another"
-            )
-    return inputs
-
-
-def trace(graph: PropertyGraph, example: Mapping[str, Tensor], longest: int, opset: int) -> Any:
-    """Return the ONNX model of a graph, whose axes may be of any length.
+def trace(
+    graph: PropertyGraph,
+    example: Mapping[str, Tensor],
+    shapes: Sequence[Mapping[int, Any]],
+    opset: int,
+) -> Any:
+    """Return the ONNX model of a graph.
 
     Args:
         graph: in evaluation mode.
-        example: some inputs, several crystals of several lengths.
-        longest: most rows of the encoder.
+        example: some inputs, several crystals of several sizes.
+        shapes: which of their axes may be of any length; of
+            :func:`stratus.models.exporting_inputs.dynamic_shapes`.
         opset: version of the operators of ONNX.
 
     Returns:
@@ -153,9 +99,8 @@ def trace(graph: PropertyGraph, example: Mapping[str, Tensor], longest: int, ops
         stratus.errors.StratusError: torch cannot export the encoder, or not to this opset.
     """
     tensors = tuple(example.values())
-    rows = torch.export.Dim(AXES[1], min=1, max=longest)
-    dims = {0: torch.export.Dim(AXES[0], min=1), 1: rows, 2: torch.export.Dim(AXES[2], min=1)}
-    shapes = tuple({axis: dims[axis] for axis in range(tensor.ndim)} for tensor in tensors)
+    encoder = type(cast("Net", graph.nets[0]).encoder).__name__
+    refusal = f"torch could not export {encoder} to ONNX with opset {opset}"
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -163,23 +108,89 @@ def trace(graph: PropertyGraph, example: Mapping[str, Tensor], longest: int, ops
                 tensors,
                 input_names=list(example),
                 output_names=list(graph.outputs),
-                dynamic_shapes=(shapes,),
+                dynamic_shapes=(tuple(shapes),),
                 opset_version=opset,
+                custom_translation_table={torch.ops.aten.index_add.default: _index_add},
                 dynamo=True,
                 verbose=False,
             )
         model: Any = program.model_proto if program is not None else None
     except Exception as error:  # of any kind: torch's exporters and ONNX have no common root
-        reason = " ".join(str(error).split())[:300]
-        encoder = type(cast("Net", graph.nets[0]).encoder).__name__
+        reason = _obstacle(graph, tensors, str(error))
+        raise StratusError(f"{refusal}: {reason}") from error
+    if fixed := _fixed_axis(model, shapes):
         raise StratusError(
-            f"torch could not export {encoder} to ONNX with opset {opset} ({reason})"
-        ) from error
+            f"{refusal}: {_obstacle(graph, tensors, f'{fixed} is a number in the graph')}"
+        )
     _clean(model)
     found = {one.domain: one.version for one in model.opset_import}.get("")
     if found != opset:
         raise StratusError(f"torch exported to opset {found} instead of {opset}; ask for {found}")
     return model
+
+
+def _index_add(into: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Any:
+    """Return ``index_add`` as ONNX; its arguments are values of a graph.
+
+    Torch takes ScatterND for it, which the threads of onnxruntime do at once, so that now and then
+    a row is lost where two go to one place (microsoft/onnxruntime issues 18048 and 23396).
+    """
+    if alpha != 1:
+        raise StratusError(f"index_add with alpha {alpha} has no translation to ONNX")
+    op: Any = import_module("onnxscript").opset18
+    shape = [-1 if axis == dim else 1 for axis in range(len(source.shape))]
+    places = op.Expand(op.Reshape(index, op.Constant(value_ints=shape)), op.Shape(source))
+    return op.ScatterElements(into, places, source, axis=dim, reduction="add")
+
+
+def _obstacle(graph: PropertyGraph, tensors: Sequence[Tensor], said: str) -> str:
+    """Return which operators forbid an export; what torch said where none is known to."""
+    reasons = [f"ONNX has no operator for {name}" for name in _UNKNOWN.findall(said)]
+    with torch.inference_mode(), _ByValues() as watched:
+        graph(*tensors)
+    if watched.names:
+        names = " and ".join(sorted(watched.names))
+        reasons.append(
+            f"the size of what {names} gives depends on numbers and not on sizes, so the graph "
+            "would hold for this batch alone"
+        )
+    return ", and ".join(dict.fromkeys(reasons)) or f"({' '.join(said.split())[:300]})"
+
+
+def _fixed_axis(model: Any, shapes: Sequence[Mapping[int, Any]]) -> str | None:
+    """Return an axis that may have any length, but has become a number; None where there is none.
+
+    Torch traces numbers where it cannot trace sizes, and then the graph is one of the example.
+    """
+    for tensor, free in zip(model.graph.input, shapes, strict=True):
+        lengths = tensor.type.tensor_type.shape.dim
+        for axis, dim in free.items():
+            if lengths[axis].HasField("dim_value"):
+                return f"the length of {dim.__name__}"
+    return None
+
+
+class _ByValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the operators whose output has a size, or is a number, that depends on values."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: Any = (),
+        kwargs: Any = None,
+    ) -> Any:
+        """Note the operator and let it work."""
+        places = func.overloadpacket is torch.ops.aten.index and all(
+            one is None or one.dtype != torch.bool for one in args[1]
+        )
+        if not places and any(tag in func.tags for tag in _BY_VALUES):
+            self.names.add(str(func.overloadpacket))
+        return func(*args, **(kwargs or {}))
 
 
 def _values(
@@ -203,21 +214,6 @@ def _values(
     return values if per_cell is None else torch.where(per_cell >= 1, values, math.nan)
 
 
-class _Watched(dict[str, "torch.Tensor"]):
-    """A batch that remembers which of its tensors were read."""
-
-    def __init__(self, batch: Mapping[str, Tensor]) -> None:
-        super().__init__(batch)
-        self.read: set[str] = set()
-
-    def __getitem__(self, key: str) -> Tensor:
-        self.read.add(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default  # noqa: SIM401 - it would ask itself
-
-
 def _clean(model: Any) -> None:
     """Remove what the exporter notes of its own way: source lines, paths, shapes in between."""
     del model.graph.value_info[:]
@@ -230,13 +226,15 @@ def _clean(model: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let torch's exporter say errors only inside the block; then everything is as before."""
-    logger = logging.getLogger(_EXPORTER)
-    before = logger.level
-    with warnings.catch_warnings():
+    """Let torch's exporter say nothing inside the block; then everything is as before."""
+    loggers = [logging.getLogger(name) for name in _EXPORTERS]
+    before = [one.level for one in loggers]
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
         try:
+            for one in loggers:
+                one.setLevel(logging.CRITICAL)
             yield
         finally:
-            logger.setLevel(before)
+            for one, level in zip(loggers, before, strict=True):
+                one.setLevel(level)

@@ -33,12 +33,18 @@ if TYPE_CHECKING:
     from stratus.views.view import Ints
 
 KEYS: Final = (
-    Key(NUMBERS, "part", "int64"),
-    Key(POSITIONS, "part", "float32"),
-    Key(CELLS, "crystal", "float32"),
-    Key(CENTRES, "edge", "int64", index=True),
-    Key(NEIGHBOURS, "edge", "int64", index=True),
-    Key(SHIFTS, "edge", "float32"),
+    Key(NUMBERS, "part", "int64", about="atomic numbers"),
+    Key(POSITIONS, "part", "float32", about="Cartesian, in Å"),
+    Key(CELLS, "crystal", "float32", about="rows are lattice vectors, in Å"),
+    Key(CENTRES, "edge", "int64", index=True, about="the atom that an edge ends at"),
+    Key(NEIGHBOURS, "edge", "int64", index=True, about="the atom that an edge comes from"),
+    Key(
+        SHIFTS,
+        "edge",
+        "float32",
+        about="whole lattice vectors from the neighbour to its image: an edge is the vector "
+        "positions[neighbours] + shifts @ cell - positions[centres]",
+    ),
 )
 """The tensors of a graph, beside ``owner``."""
 

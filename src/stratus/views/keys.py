@@ -29,12 +29,14 @@ class Key:
         dtype: the numpy name of its dtype in a batch; in a sample it may be a smaller one.
         index: whether its numbers are places of parts of their crystal, to which a batch adds the
             parts of the crystals before.
+        about: what its numbers are and in which unit, in words; an exported model says it.
     """
 
     name: str
     of: Literal["crystal", "part", "edge"]
     dtype: str
     index: bool = False
+    about: str = ""
 
 
 TOKENS: Final = "tokens"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stratus.encoders.pooling import means, softmax, sums
+from stratus.encoders.pooling import counts, means, softmax, sums
 
 ROWS = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]], dtype=torch.float64)
 OWNER = torch.tensor([2, 0, 2, 0])
@@ -45,3 +45,8 @@ def test_with_a_rest_shares_go_to_0_as_all_weights_fade() -> None:
     faded = softmax(scores, owner, 1, torch.full((2, 1), 1e-9, dtype=torch.float64), 1.0)
     assert float(faded.sum()) < 1e-9
     assert float(softmax(scores, owner, 1, torch.zeros(2, 1, dtype=torch.float64)).sum()) == 0
+
+
+def test_the_rows_of_each_owner_are_counted() -> None:
+    found = counts(OWNER, 4)
+    assert (found.tolist(), found.dtype) == ([2, 0, 2, 0], torch.int64)

@@ -217,13 +217,6 @@ def test_what_a_model_is_can_be_read_and_scored(bundle, table):
     assert "gap: 24 labels" in command("model", "score", bundle, table)
 
 
-def test_an_export_is_refused_with_a_sentence(bundle, tmp_path):
-    pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
-    said = command("model", "export", bundle, "-o", tmp_path / "out.onnx", code=2)
-    assert "an export needs a model of SCOPE strings, and this one reads atoms" in said
-    assert not (tmp_path / "out.onnx").exists()
-
-
 def test_curves_need_the_head_of_a_law_and_then_come_from_atoms(folder, table, bundle, tmp_path):
     poscar = tmp_path / "POSCAR"
     salt().to(str(poscar), fmt="poscar")
