@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from stratus.encoders.encoding import Gives
+
+
+FEW_ROWS: Final = 1000
+"""Tables of fewer rows are small ones, on which several nets cost little."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Architecture:
         numerics: raised whenever the same weights would give other numbers.
         training: values of options of fine-tuning, by name, that are usual for it, such as
             ``epochs`` or ``learning_rate``; they hold where nothing else is said.
+        training_of_few: the same for tables of fewer than ``FEW_ROWS`` rows, before ``training``.
     """
 
     name: str
@@ -38,3 +43,4 @@ class Architecture:
     gives: frozenset[Gives]
     numerics: int
     training: Mapping[str, object] = field(default_factory=dict)
+    training_of_few: Mapping[str, object] = field(default_factory=dict)

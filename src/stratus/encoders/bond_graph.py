@@ -272,4 +272,5 @@ BOND_GRAPH: Final = Architecture(
     training=MappingProxyType(
         {"epochs": 100, "learning_rate": 3e-3, "ema": 0.99, "patience": None}
     ),
+    training_of_few=MappingProxyType({"members": 3}),
 )

@@ -94,10 +94,12 @@ def resolved_for(table: Table, options: FinetuneOptions, model: object) -> Finet
     if table.strings is not None:  # else there is nothing but atoms to learn from
         strings = None if table.strings == USUAL_STRINGS else table.strings
         has_atoms = has_atoms and not why_strings(options, strings)
-    return resolved(options, model, by_atoms=has_atoms)
+    return resolved(options, model, by_atoms=has_atoms, rows=len(table))
 
 
-def resolved(options: FinetuneOptions, model: object, *, by_atoms: bool) -> FinetuneOptions:
+def resolved(
+    options: FinetuneOptions, model: object, *, by_atoms: bool, rows: int | None = None
+) -> FinetuneOptions:
     """Return options with the encoder that fresh weights are of, and what is usual for training it.
 
     Options that are resolved come back as they are.
@@ -106,12 +108,14 @@ def resolved(options: FinetuneOptions, model: object, *, by_atoms: bool) -> Fine
         options: of the run.
         model: what it starts from; None for fresh weights.
         by_atoms: whether these are of the encoder of atoms, where none is named.
+        rows: of the table; None where it is not read yet.
 
     Raises:
         stratus.errors.InputError: the encoder cannot be as the options say, or it is no model.
     """
     if model is not None:
-        return options.with_usual_training(architecture(checked_model(model).architecture))
+        encoder = architecture(checked_model(model).architecture)
+        return options.with_usual_training(encoder, rows)
     if options.encoder is None and by_atoms:
         preset = options.preset or default_preset(DEFAULT_ATOMS_ENCODER)
         try:
@@ -122,7 +126,7 @@ def resolved(options: FinetuneOptions, model: object, *, by_atoms: bool) -> Fine
                 "coordinates and no other is named"
             ) from None
         options = options.model_copy(update={"encoder": DEFAULT_ATOMS_ENCODER, "preset": preset})
-    return options.with_usual_training(architecture(options.encoder or DEFAULT_ENCODER))
+    return options.with_usual_training(architecture(options.encoder or DEFAULT_ENCODER), rows)
 
 
 def why_strings(options: FinetuneOptions, strings: str | None = None) -> str:

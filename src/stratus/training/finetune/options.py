@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from pydantic import Field, model_validator
 
 from stratus.corpora.tables.grouping import Group, usual_group
+from stratus.encoders.architecture import FEW_ROWS
 from stratus.encoders.table import (
     DEFAULT_ATOMS_ENCODER,
     DEFAULT_ATOMS_PRESET,
@@ -99,18 +100,21 @@ class FinetuneOptions(FitOptions):
             return self
         return self.model_copy(update={"group": usual_group(table, folds)})
 
-    def with_usual_training(self, encoder: Architecture) -> Self:
+    def with_usual_training(self, encoder: Architecture, rows: int | None = None) -> Self:
         """Return options with what is usual for an encoder wherever nothing was set.
 
         What was set stays, also where it was set to the default of all encoders.
 
         Args:
             encoder: the architecture that learns; its ``training`` says what is usual.
+            rows: of the table; None where they are not read yet, so that it may be of any size.
 
         Raises:
             stratus.errors.InputError: what is usual cannot be beside what was set.
         """
-        usual = {k: v for k, v in encoder.training.items() if k not in self.model_fields_set}
+        few = encoder.training_of_few if rows is not None and rows < FEW_ROWS else {}
+        of_encoder = {**encoder.training, **few}
+        usual = {k: v for k, v in of_encoder.items() if k not in self.model_fields_set}
         if not usual:
             return self
         plain = {name: getattr(self, name) for name in self.model_fields_set - {*_OF_TASKS}}

@@ -10,6 +10,7 @@ import yaml
 
 from stratus.corpora.tables.folds import kfold
 from stratus.crystals.facets import AtomArrays
+from stratus.encoders.architecture import FEW_ROWS
 from stratus.encoders.table import (
     ARCHITECTURES,
     DEFAULT_ATOMS_ENCODER,
@@ -32,7 +33,7 @@ SMALLEST = {"hidden": 8, "layers": 1}
 @pytest.fixture
 def with_usual(monkeypatch):
     """An encoder that has values of its own: that of atoms."""
-    kind = replace(architecture(DEFAULT_ATOMS_ENCODER), training=USUAL)
+    kind = replace(architecture(DEFAULT_ATOMS_ENCODER), training=USUAL, training_of_few={})
     monkeypatch.setitem(ARCHITECTURES._found, DEFAULT_ATOMS_ENCODER, kind)
     return kind
 
@@ -47,7 +48,8 @@ def of_atoms(made):
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_what_is_usual_for_an_encoder_can_be_set(name):
-    usual = architecture(name).training
+    kind = architecture(name)
+    usual = {**kind.training, **kind.training_of_few}
     assert not usual.keys() & NOT_OF_TRAINING
     found = make_finetune_options(dict(usual))
     assert found.model_fields_set - {"tasks"} == usual.keys()
@@ -57,9 +59,9 @@ def test_what_is_usual_for_an_encoder_stands_in_its_reference(repo_root):
     page = (repo_root / "docs/reference/encoders.md").read_text()
     lines = page.partition("## Usual training")[2].splitlines()
     for kind in ARCHITECTURES.values():
-        if kind.training:
+        if usual := {**kind.training, **kind.training_of_few}:
             [line] = [line for line in lines if line.startswith(f"| `{kind.name}` |")]
-            for name, value in kind.training.items():
+            for name, value in usual.items():
                 said = "null" if value is None else value
                 assert f"`{name}: {said}`" in line
 
@@ -69,6 +71,16 @@ def test_what_is_usual_holds_where_nothing_is_set(with_usual):
     assert {name: getattr(options, name) for name in USUAL} == USUAL
     assert options.batch_size == FinetuneOptions().batch_size
     assert options.with_usual_training(with_usual) is options
+
+
+def test_a_small_table_has_values_of_its_own_where_nothing_is_set(with_usual):
+    few = replace(with_usual, training_of_few={"members": 4, "epochs": 9})
+    sizes = [(None, 1, 7), (FEW_ROWS, 1, 7), (FEW_ROWS - 1, 4, 9)]
+    for rows, members, epochs in sizes:
+        found = FinetuneOptions().with_usual_training(few, rows)
+        assert (found.members, found.epochs) == (members, epochs)
+    assert FinetuneOptions(members=1).with_usual_training(few, 10).members == 1
+    assert FinetuneOptions().with_usual_training(few).with_usual_training(few, 10).members == 4
 
 
 def test_what_is_set_stays_also_where_it_is_the_default_of_all(with_usual):
