@@ -1,9 +1,9 @@
-"""``stratus pretrain``: a table of SCOPE strings to a pre-trained encoder."""
+"""``stratus pretrain``: a table of SCOPE strings or of atoms to a pre-trained encoder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,12 +28,17 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     corpus: Annotated[
         list[Path],
         typer.Argument(
-            metavar="CORPUS.parquet...", help="The table of `stratus encode`, or several."
+            metavar="CORPUS.parquet...",
+            help="The table of `stratus encode`, or several; of denoising any file with atoms.",
         ),
     ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="RUN", help="Folder of the run, new or resumed."),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="masked-tokens or denoising.  [default: masked-tokens]"),
     ] = None,
     encoder: Encoder = None,
     preset: Preset = None,
@@ -52,18 +57,19 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Pre-train an encoder by letting it guess masked tokens.
+    """Pre-train an encoder: by masked tokens of strings, or displaced atoms.
 
     Several tables are one, of which the first has what they share; `mixture` in the options gives
     each a share of an epoch.
 
-    RUN gets the options, the token corpus, checkpoints, curves (logs/), the scores on the test
-    split beside three baselines (metrics.json) and the model with the least validation loss
-    (bundle/).
+    RUN gets the options, the packed corpus, checkpoints, curves (logs/), the scores on the test
+    split beside baselines (metrics.json) and the model with the least validation loss (bundle/).
 
-    Masks, devices and the like are set by name: --set masking.ratio=0.3, --set devices=2.
+    Masks, devices and the like are set by name: --set masking.ratio=0.3,
+    --set denoising.noise_a=0.05, --set devices=2.
     """
     flags = {
+        "objective": objective,
         "encoder": encoder,
         "preset": preset,
         "epochs": epochs,
@@ -81,19 +87,17 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
         card_values = read_options(card) if card else None
         if overfit is not None and output is None:
             from stratus.cli.overfit_report import shown, verdict
-            from stratus.training.pretrain import overfit_masked
 
-            events = shown(quiet=quiet)
-            verdict(overfit_masked(corpus, overfit, options, on_event=events), quiet=quiet)
+            learn = _overfits(options.objective)
+            verdict(learn(corpus, overfit, options, on_event=shown(quiet=quiet)), quiet=quiet)
             return
         if output is None or overfit is not None:
             raise InputError("name the folder of the run with -o; with --overfit there is none")
 
         from stratus.cli.pretrain_report import Report
-        from stratus.training.pretrain import pretrain as run
 
         with Report(output, quiet=quiet) as report:
-            summary = run(
+            summary = _runs(options.objective)(
                 corpus,
                 output,
                 options,
@@ -103,6 +107,26 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
             )
         if summary is not None and not quiet:
             report.finish(summary)
+
+
+def _runs(objective: str) -> Any:
+    if objective == "denoising":
+        from stratus.training.denoise import denoise
+
+        return denoise
+    from stratus.training.pretrain import pretrain as by_masked_tokens
+
+    return by_masked_tokens
+
+
+def _overfits(objective: str) -> Any:
+    if objective == "denoising":
+        from stratus.training.denoise import overfit_denoising
+
+        return overfit_denoising
+    from stratus.training.pretrain import overfit_masked
+
+    return overfit_masked
 
 
 def _hint(run: Path | None) -> str:

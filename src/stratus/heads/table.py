@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from stratus.errors import InputError
+from stratus.heads.denoising import DENOISING, DenoisingHead
 from stratus.heads.energy import EnergyHead, EnergyHeadConfig, make_energy_head
+from stratus.heads.head import CrystalHeadConfig
 from stratus.heads.law import LawHead, LawHeadConfig, law_of, make_law_head
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead, MaskedTokenHeadConfig
 from stratus.heads.property import PropertyHead, PropertyHeadConfig, make_property_head
@@ -52,6 +54,7 @@ HEADS: Final[Mapping[str, HeadKind]] = MappingProxyType(
                 MaskedTokenHeadConfig,
                 lambda config: MaskedTokenHead(**config.model_dump()),
             ),
+            HeadKind(DENOISING, DenoisingHead, CrystalHeadConfig, DenoisingHead),
             HeadKind("property", PropertyHead, PropertyHeadConfig, PropertyHead),
             HeadKind("energy", EnergyHead, EnergyHeadConfig, EnergyHead),
             HeadKind("law", LawHead, LawHeadConfig, LawHead),

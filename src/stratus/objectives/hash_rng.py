@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     HIDING = 3
     MIXTURE = 4
     TRAIN_SHARE = 5
+    DISPLACEMENTS = 6
 
 
 def key(purpose: Purpose, seed: int, epoch: int | npt.NDArray[np.int64]) -> Words:
@@ -50,6 +51,12 @@ def hashed(words: Words, counters: npt.NDArray[np.integer]) -> Words:
 def uniform(words: Words) -> npt.NDArray[np.float64]:
     """Return a number from 0 to below 1 for each word; a multiple of 2⁻⁵³."""
     return np.asarray((words >> np.uint64(11)) * 2.0**-53)
+
+
+def normal(words: Words) -> npt.NDArray[np.float64]:
+    """Return a number of the standard normal distribution for each word (Box and Muller 1958)."""
+    first, second = (uniform(hashed(words, np.array([counter]))) for counter in (0, 1))
+    return np.asarray(np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second))
 
 
 def below(words: Words, limit: int) -> npt.NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -38,6 +38,18 @@ if TYPE_CHECKING:
     from stratus.training.fit import Fitted
     from stratus.training.options import PretrainOptions
     from stratus.training.run_folder import RunFolder
+
+
+_OF_TOKENS: Final = (
+    "by guessing masked tokens of SCOPE strings",
+    "Vectors of crystals from their symmetry and composition, for fine-tuning.",
+    "Sees no coordinates: crystals that differ in them alone have one vector.",
+)
+_OF_ATOMS: Final = (
+    "by moving displaced atoms back",
+    "Vectors of crystals from their atoms, for fine-tuning.",
+    "Predicts nothing before it is fine-tuned.",
+)
 
 
 class MaskedShare(BaseModel):
@@ -120,10 +132,11 @@ def make_card(
     Raises:
         stratus.errors.InputError: a key is unknown or a value cannot be.
     """
+    of_tokens = options.objective == MASKED_TOKENS
+    how, use, limits = _OF_TOKENS if of_tokens else _OF_ATOMS
     known: dict[str, Any] = {
         "name": f"{options.encoder}-{options.preset}",
-        "summary": f"{options.encoder} ({options.preset}), pre-trained on {source} by guessing "
-        "masked tokens of SCOPE strings.",
+        "summary": f"{options.encoder} ({options.preset}), pre-trained on {source} {how}.",
         "data": [
             {
                 "name": source,
@@ -134,8 +147,8 @@ def make_card(
         ],
         "licence_code": "MIT",
         "licence_weights": "not stated",
-        "intended_use": "Vectors of crystals from their symmetry and composition, for fine-tuning.",
-        "limits": "Sees no coordinates: crystals that differ in them alone have one vector.",
+        "intended_use": use,
+        "limits": limits,
     }
     return validated(Card, known | dict(values or {}), "the card")
 

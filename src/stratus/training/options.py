@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
 
+from stratus.crystals.facets import Facet
 from stratus.encoders.encoding import Gives
-from stratus.encoders.table import ARCHITECTURES, DEFAULT_ENCODER, DEFAULT_PRESET, architecture
-from stratus.errors import ResumeError
+from stratus.encoders.table import (
+    ARCHITECTURES,
+    DEFAULT_ATOMS_ENCODER,
+    DEFAULT_ENCODER,
+    DEFAULT_PRESET,
+    architecture,
+    default_preset,
+)
+from stratus.errors import InputError, ResumeError
+from stratus.heads.denoising import DENOISING
+from stratus.heads.masked_tokens import MASKED_TOKENS
 from stratus.names import pick
+from stratus.objectives.denoising import DenoisingOptions
 from stratus.objectives.masked_tokens import MaskingOptions
 from stratus.training.fit_options import FREE, FitOptions
 from stratus.training.mixture import MixtureOptions
 from stratus.training.option_layers import from_layers
+from stratus.views.table import view_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stratus.encoders.architecture import Architecture
 
 PEAK_RATES: Final[Mapping[str, float]] = MappingProxyType(
     {"nano": 1e-3, "small": 5e-4, "base": 1e-4}
@@ -29,8 +43,16 @@ PEAK_RATES: Final[Mapping[str, float]] = MappingProxyType(
 class PretrainOptions(FitOptions):
     """How an encoder is pre-trained."""
 
-    encoder: str = Field(DEFAULT_ENCODER, description="Architecture: orbit-set or cloud.")
-    preset: str = Field(DEFAULT_PRESET, description="Its sizes: nano, small or base.")
+    objective: Literal["masked-tokens", "denoising"] = Field(
+        MASKED_TOKENS, description="What is learned: masked-tokens of strings, denoising of atoms."
+    )
+    encoder: str = Field(
+        DEFAULT_ENCODER,
+        description=f"Architecture; of denoising {DEFAULT_ATOMS_ENCODER}, where none is named.",
+    )
+    preset: str = Field(
+        DEFAULT_PRESET, description="Its sizes: nano, small or base; by the encoder if not named."
+    )
     model: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Values of its config that differ from the preset."
     )
@@ -44,6 +66,9 @@ class PretrainOptions(FitOptions):
     betas: tuple[float, float] = Field((0.9, 0.98), description="AdamW's two averaging factors.")
     seed: int = Field(0, ge=0, description="Decides weights, order, masks and dropout.")
     masking: MaskingOptions = Field(default_factory=MaskingOptions, description="What is masked.")
+    denoising: DenoisingOptions = Field(
+        default_factory=DenoisingOptions, description="How far atoms are displaced."
+    )
     mixture: MixtureOptions = Field(
         default_factory=MixtureOptions, description="How much of an epoch each table has."
     )
@@ -52,16 +77,40 @@ class PretrainOptions(FitOptions):
     )
     salt: str = Field("", description="Another text gives another split.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _atoms_have_an_encoder_of_their_own(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("objective") == DENOISING:
+            encoder = values.get("encoder") or DEFAULT_ATOMS_ENCODER
+            preset = values.get("preset") or default_preset(encoder)
+            return {**values, "encoder": encoder, "preset": preset}
+        return values
+
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         kind = architecture(self.encoder)
-        if Gives.TOKENS not in kind.gives:
-            able = [k.name for k in ARCHITECTURES.values() if Gives.TOKENS in k.gives]
+        if not learns(kind, self.objective):
+            able = [k.name for k in ARCHITECTURES.values() if learns(k, self.objective)]
+            of_tokens = "on masked tokens, since its rows are not words"
+            how = of_tokens if self.objective == MASKED_TOKENS else "by denoising: it sees no atoms"
             raise ValueError(
-                f"encoder {self.encoder} cannot be pre-trained on masked tokens, since its rows "
-                f"are not words; choose {' or '.join(able)}"
+                f"encoder {self.encoder} cannot be pre-trained {how}; choose {' or '.join(able)}"
             )
         pick(kind.presets, self.preset, f"preset of {self.encoder}")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_set_is_of_the_objective(self) -> Self:
+        if self.objective == DENOISING:
+            of_tokens = {
+                "masking": self.masking != MaskingOptions(),
+                "mixture": self.mixture.is_set,
+                "train_share": self.train_shares != (1.0,),
+            }
+            if wrong := [name for name, is_set in of_tokens.items() if is_set]:
+                raise ValueError(f"{wrong[0]} is of masked tokens; leave it out for denoising")
+        elif self.denoising != DenoisingOptions():
+            raise ValueError("denoising displaces atoms; give --objective denoising, or leave it")
         return self
 
     @model_validator(mode="after")
@@ -95,6 +144,23 @@ class PretrainOptions(FitOptions):
     def peak_rate(self) -> float:
         """The peak learning rate: the option's, or that of the preset."""
         return self.learning_rate or PEAK_RATES.get(self.preset, PEAK_RATES["base"])
+
+
+def require_objective(options: PretrainOptions, name: str) -> None:
+    """Refuse options of another objective.
+
+    Raises:
+        stratus.errors.InputError: they are of another.
+    """
+    if options.objective != name:
+        raise InputError(f"this learns by {name}, but the options have {options.objective}")
+
+
+def learns(kind: Architecture, objective: str) -> bool:
+    """Return whether an architecture can be pre-trained by an objective."""
+    if objective == MASKED_TOKENS:
+        return Gives.TOKENS in kind.gives
+    return view_class(kind.view).facet is Facet.ATOMS
 
 
 def make_options(*layers: Mapping[str, Any]) -> PretrainOptions:

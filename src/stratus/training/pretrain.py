@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
+from stratus.corpora.packed.tokens import build_tokens, digest_of_words, open_tokens
 from stratus.crystals.facets import USUAL_STRINGS
 from stratus.encoders.table import architecture, configure, in_words
-from stratus.errors import InputError
 from stratus.files.lock import sole_writer
 from stratus.heads.masked_tokens import MASKED_TOKENS, MaskedTokenHead
 from stratus.models.net import Net
@@ -34,9 +35,15 @@ from stratus.training.fit import FitFolder, check_devices, fit
 from stratus.training.loader import Loader
 from stratus.training.mixture import Mixture
 from stratus.training.operations import cost_of
-from stratus.training.options import PretrainOptions
+from stratus.training.options import PretrainOptions, require_objective
 from stratus.training.overfit import choose_rows, overfit
-from stratus.training.run_folder import RunFolder
+from stratus.training.run_folder import (
+    RunCorpus,
+    RunFolder,
+    open_corpora,
+    require_files,
+    tables_of,
+)
 from stratus.views.keys import TOKENS
 from stratus.views.table import view_class
 from stratus.views.token_view import require_tokens
@@ -105,15 +112,14 @@ def pretrain(
         processes of a run on several devices, of which the first does the rest.
 
     Raises:
-        stratus.errors.InputError: the table, an option or the card cannot be used, or another
-            run is writing the folder.
+        stratus.errors.InputError: the table, an option or the card cannot be used, the objective
+            is another, or another run is writing the folder.
         stratus.errors.ResumeError: an option differs from that of the run.
         stratus.errors.StratusError: the disk is full, or the loss is not finite.
     """
     options = options or PretrainOptions()
-    tables = [Path(one) for one in ([table] if isinstance(table, str | Path) else table)]
-    if not tables:
-        raise InputError("there is nothing to learn from; give at least one table")
+    require_objective(options, MASKED_TOKENS)
+    tables = tables_of(table)
     make_card(card, options, tables[0].name)  # refuse a wrong one before the work
     with sole_writer(Path(run_folder)) if is_first_process() else nullcontext():
         setup = _set_up(tables, Path(run_folder), options, resume=resume)
@@ -142,6 +148,7 @@ def overfit_masked(
         stratus.errors.StratusError: a loss is not finite.
     """
     options = options or PretrainOptions()
+    require_objective(options, MASKED_TOKENS)
     with TemporaryDirectory(prefix="stratus-overfit-") as folder:
         setup = _set_up([Path(table) for table in tables], Path(folder), options, resume=False)
         rows = setup.rows(setup.corpora.train)
@@ -247,14 +254,12 @@ def _set_up(
     tables: Sequence[Path], folder: Path, options: PretrainOptions, *, resume: bool
 ) -> _Setup:
     check_devices(options, resume=resume)
-    for table in tables:
-        if not table.is_file():
-            raise InputError(f"{table} is no file; give the Parquet that `stratus encode` wrote")
+    require_files(tables, "the Parquet that `stratus encode` wrote")
     if options.mixture.is_set:
         options.mixture.of([1] * len(tables))  # refuse a wrong one before the work
     net, view, config = make_net(options)
     run = RunFolder(folder)
-    corpora = _corpora(run, tables, options, _most_tokens(view), resume=resume)
+    corpora = open_corpora(run, _tokens(tables, options, _most_tokens(view)), options, resume)
     return _Setup(run, options, corpora, config, view, net)
 
 
@@ -271,19 +276,22 @@ def make_net(options: PretrainOptions) -> tuple[Net, TokenView, BaseModel]:
     return Net(encoder, {MASKED_TOKENS: head}), view, config
 
 
-def _corpora(
-    run: RunFolder,
-    tables: Sequence[Path],
-    options: PretrainOptions,
-    max_tokens: int,
-    *,
-    resume: bool,
-) -> PackedCorpora[TokenInfo]:
-    if not is_first_process():
-        return run.join()
-    if resume:
-        return run.go_on(tables, options, max_tokens)
-    return run.begin(tables, options, max_tokens)
+def _tokens(
+    tables: Sequence[Path], options: PretrainOptions, max_tokens: int
+) -> RunCorpus[TokenInfo]:
+    build = partial(
+        build_tokens,
+        tables,
+        fractions=options.shares,
+        salt=options.salt,
+        max_tokens=max_tokens,
+    )
+    depends_on = (digest_of_words(), str(options.shares), options.salt, str(max_tokens))
+    return RunCorpus(TOKENS, tables, depends_on, build, _open_tokens)
+
+
+def _open_tokens(folder: Path, verify: bool) -> PackedCorpora[TokenInfo]:  # noqa: FBT001
+    return open_tokens(folder, verify=verify)
 
 
 def _most_tokens(view: TokenView) -> int:

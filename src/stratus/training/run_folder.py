@@ -8,20 +8,17 @@ import platform
 import shutil
 import time
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from stratus.corpora.documents import read_json
-from stratus.corpora.packed.tokens import (
-    build_tokens,
-    digest_of_tables,
-    digest_of_words,
-    open_tokens,
-)
+from stratus.corpora.packed.corpus import Info
+from stratus.corpora.packed.info import digest_of_tables
 from stratus.errors import InputError, ResumeError, StratusError
 from stratus.files.sealed import is_sealed
 from stratus.files.whole import write_whole
+from stratus.training.device import is_first_process
 from stratus.training.fit import FitFolder
 from stratus.training.option_layers import read_options
 from stratus.training.options import (
@@ -33,15 +30,32 @@ from stratus.training.options import (
 from stratus.training.sample_cache import copy_cached, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from stratus.corpora.packed.corpus import PackedCorpora
-    from stratus.corpora.packed.tokens import TokenInfo
 
 _PACKAGES: Final = ("stratus-crystals", "torch", "lightning", "numpy", "safetensors", "pyarrow")
 _WAIT_S: Final = 3600.0
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunCorpus(Generic[Info]):
+    """The packed corpus of a run: what it is made of, and how.
+
+    Attributes:
+        name: of its folder in that of the run, and of what it holds.
+        tables: what it is made of.
+        depends_on: what else decides what becomes of them.
+        build: writes it into a folder that is not there, and opens it.
+        open: opens it; the second argument says whether its digests are compared.
+    """
+
+    name: str
+    tables: Sequence[Path]
+    depends_on: tuple[str, ...]
+    build: Callable[[Path], PackedCorpora[Info]]
+    open: Callable[[Path, bool], PackedCorpora[Info]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ class RunFolder:
 
     @property
     def tokens(self) -> Path:
-        """The token corpus."""
+        """The token corpus, where strings are learned from."""
         return self.path / "tokens"
 
     @property
@@ -99,10 +113,12 @@ class RunFolder:
         """The model with the best validation loss."""
         return self.path / "bundle"
 
-    def begin(
-        self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
-    ) -> PackedCorpora[TokenInfo]:
+    def begin(self, corpus: RunCorpus[Info], options: PretrainOptions) -> PackedCorpora[Info]:
         """Lay out a new run.
+
+        Args:
+            corpus: what it learns from.
+            options: of the run.
 
         Raises:
             InputError: the folder holds something already, or a table cannot be used.
@@ -116,47 +132,50 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.options, write_options(options))
         try:
-            corpora = self._build(tables, options, max_tokens)
+            corpora = self._build(corpus, options)
         except StratusError:
             self.options.unlink()
             self.path.rmdir()
             raise
-        self._write_versions(tables, corpora.info.table_sha256)
+        self._write_versions(corpus.tables, corpora.info.table_sha256)
         return corpora
 
-    def go_on(
-        self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
-    ) -> PackedCorpora[TokenInfo]:
+    def go_on(self, corpus: RunCorpus[Info], options: PretrainOptions) -> PackedCorpora[Info]:
         """Take up a run that was interrupted.
+
+        Args:
+            corpus: what it learns from.
+            options: of the run.
 
         Raises:
             ResumeError: there is none, or a table or an option is another than before.
-            InputError: the token corpus was damaged; the text names the file.
+            InputError: the packed corpus was damaged; the text names the file.
         """
         if not self.options.exists():
             raise ResumeError(f"there is no run in {self.path}; begin it without --resume")
         check_same(make_options(read_options(self.options)), options)
-        if not is_sealed(self.tokens):  # it was interrupted before training began
-            corpora = self._build(tables, options, max_tokens)
+        folder = self.path / corpus.name
+        if not is_sealed(folder):  # it was interrupted before training began
+            corpora = self._build(corpus, options)
         else:
-            corpora = open_tokens(self.tokens)
-            if digest_of_tables(tables) != corpora.info.table_sha256:
-                which = " ".join(map(str, tables))
+            corpora = corpus.open(folder, True)  # noqa: FBT003 - a plain function
+            if digest_of_tables(corpus.tables) != corpora.info.table_sha256:
+                which = " ".join(map(str, corpus.tables))
                 raise ResumeError(
                     f"{which} is not the table the run in {self.path} was begun with; give "
                     f"{corpora.info.table} as it was, or begin a new run"
                 )
-        self._compare_versions(tables, corpora.info.table_sha256)
+        self._compare_versions(corpus.tables, corpora.info.table_sha256)
         return corpora
 
-    def join(self) -> PackedCorpora[TokenInfo]:
+    def join(self, corpus: RunCorpus[Info]) -> PackedCorpora[Info]:
         """Open the run that the first process of several lays out."""
-        deadline = time.monotonic() + _WAIT_S
-        while not is_sealed(self.tokens):
+        folder, deadline = self.path / corpus.name, time.monotonic() + _WAIT_S
+        while not is_sealed(folder):
             if time.monotonic() > deadline:
-                raise StratusError(f"the first process never wrote {self.tokens}; look at its log")
+                raise StratusError(f"the first process never wrote {folder}; look at its log")
             time.sleep(0.2)
-        return open_tokens(self.tokens, verify=False)
+        return corpus.open(folder, False)  # noqa: FBT003 - a plain function
 
     def sweep(self) -> None:
         """Remove what a killed process left half written."""
@@ -164,28 +183,15 @@ class RunFolder:
             for stale in self.path.glob(f".*.{end}"):
                 shutil.rmtree(stale, ignore_errors=True)
 
-    def _build(
-        self, tables: Sequence[Path], options: PretrainOptions, max_tokens: int
-    ) -> PackedCorpora[TokenInfo]:
-        build = partial(
-            build_tokens,
-            tables,
-            fractions=options.shares,
-            salt=options.salt,
-            max_tokens=max_tokens,
-        )
+    def _build(self, corpus: RunCorpus[Info], options: PretrainOptions) -> PackedCorpora[Info]:
+        folder = self.path / corpus.name
         if options.sample_cache is None:
-            return build(self.tokens)
-        depends_on = [
-            digest_of_tables(tables),
-            digest_of_words(),
-            str(options.shares),
-            options.salt,
-        ]
-        names = [path.name for path in tables]
-        name = f"tokens-{digest_of(*depends_on, str(max_tokens), *names)}"
-        copy_cached(options.sample_cache, name, self.tokens, build)
-        return open_tokens(self.tokens)
+            return corpus.build(folder)
+        depends_on = [digest_of_tables(corpus.tables), *corpus.depends_on]
+        names = [path.name for path in corpus.tables]
+        name = f"{corpus.name}-{digest_of(*depends_on, *names)}"
+        copy_cached(options.sample_cache, name, folder, corpus.build)
+        return corpus.open(folder, True)  # noqa: FBT003 - a plain function
 
     def _write_versions(self, tables: Sequence[Path], digest: str) -> None:
         table_of = {"table": " + ".join(map(str, tables)), "table_sha256": digest}
@@ -207,6 +213,46 @@ class RunFolder:
                     before.get(name),
                     now,
                 )
+
+
+def tables_of(table: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return the tables of a run.
+
+    Raises:
+        stratus.errors.InputError: there is none.
+    """
+    tables = [Path(one) for one in ([table] if isinstance(table, str | Path) else table)]
+    if not tables:
+        raise InputError("there is nothing to learn from; give at least one table")
+    return tables
+
+
+def require_files(tables: Sequence[Path], what: str) -> None:
+    """Refuse tables that are no files.
+
+    Raises:
+        stratus.errors.InputError: one is none; the text says what to give.
+    """
+    for table in tables:
+        if not table.is_file():
+            raise InputError(f"{table} is no file; give {what}")
+
+
+def open_corpora(
+    run: RunFolder,
+    corpus: RunCorpus[Info],
+    options: PretrainOptions,
+    resume: bool,  # noqa: FBT001 - a plain function
+) -> PackedCorpora[Info]:
+    """Open what a run learns from; the first process of several makes it.
+
+    Raises:
+        stratus.errors.InputError: as of :meth:`RunFolder.begin`.
+        stratus.errors.ResumeError: as of :meth:`RunFolder.go_on`.
+    """
+    if not is_first_process():
+        return run.join(corpus)
+    return run.go_on(corpus, options) if resume else run.begin(corpus, options)
 
 
 def write_text(path: Path, text: str) -> None:

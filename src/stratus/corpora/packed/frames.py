@@ -14,14 +14,21 @@ from stratus.corpora.digests import digests
 from stratus.corpora.packed.column import Column
 from stratus.corpora.packed.corpus import PackedCorpora, open_packed
 from stratus.corpora.packed.frame_columns import FRAC, LABELS, LATTICE, NUMBERS, frame_batch
-from stratus.corpora.packed.info import FORMAT, SPLITS, PackedInfo, Split, require_different
+from stratus.corpora.packed.info import (
+    FORMAT,
+    SPLITS,
+    PackedInfo,
+    Split,
+    digest_of_tables,
+    require_different,
+)
 from stratus.corpora.packed.shards import packing, write_info, write_shards
 from stratus.corpora.packed.splitting import check_fractions, split_of
 from stratus.crystals.entry import Entry, Reject
 from stratus.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -113,6 +120,7 @@ def pack_frames(
     options: FrameOptions | None = None,
     *,
     on_reject: Callable[[Reject], object] | None = None,
+    tables: Sequence[Path] = (),
 ) -> PackedCorpora[FrameInfo]:
     """Write frames as a packed corpus, and open it.
 
@@ -124,6 +132,7 @@ def pack_frames(
         folder: the corpus to be; nothing is there before it is whole.
         options: labels and split.
         on_reject: called with each reject.
+        tables: the files that the frames are of, to be named with their digest.
 
     Returns:
         The corpus; its ``info`` has the counts.
@@ -151,6 +160,8 @@ def pack_frames(
             columns=options.columns,
             rows=rows,
             shards=shards,
+            table=" + ".join(path.name for path in tables),
+            table_sha256=digest_of_tables(tables) if tables else "",
             fractions=options.fractions,
             salt=options.salt,
             key=options.key,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from stratus.corpora.packed.column import Column
+from stratus.files.digest import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 FORMAT: Final = 2
 """Version of the layout on disk; docs/reference/packed-corpora.md."""
@@ -50,6 +53,9 @@ class PackedInfo(BaseModel):
         columns: what each crystal has beside its id.
         rows: crystals in each split.
         shards: the files, in the order of their rows.
+        table: name of the table it was made from; of several, their names with `` + `` between;
+            empty where that is not known.
+        table_sha256: digest of that table; of several, of their digests, one a line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +65,8 @@ class PackedInfo(BaseModel):
     columns: tuple[Column, ...]
     rows: dict[Split, int]
     shards: tuple[Shard, ...]
+    table: str = ""
+    table_sha256: str = ""
 
     @model_validator(mode="after")
     def _columns_differ(self) -> PackedInfo:
@@ -90,3 +98,11 @@ def require_different(columns: Sequence[Column]) -> None:
     twice = [name for name, n in Counter(["id", *(c.name for c in columns)]).items() if n > 1]
     if twice:
         raise ValueError(f"two columns are called {twice[0]!r}")
+
+
+def digest_of_tables(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of a table; of several, that of their digests, one a line."""
+    digests = [sha256(path) for path in paths]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -13,7 +13,13 @@ from pydantic import BaseModel, ConfigDict
 
 from stratus.corpora.packed.column import schema_of
 from stratus.corpora.packed.corpus import PackedCorpora, open_packed
-from stratus.corpora.packed.info import FORMAT, SPLITS, PackedInfo, Split
+from stratus.corpora.packed.info import (
+    FORMAT,
+    SPLITS,
+    PackedInfo,
+    Split,
+    digest_of_tables,
+)
 from stratus.corpora.packed.shards import packing, write_info, write_shards
 from stratus.corpora.packed.splitting import DUPLICATE, TOO_LONG, check_fractions, fate_of_rows
 from stratus.corpora.packed.table import DIALECT, open_tables
@@ -56,8 +62,6 @@ class TokenInfo(PackedInfo):
         dialect: dialect of the strings; always ``orbit``.
         schema_version: version of the grammar and of the token ids.
         vocabulary_sha256: digest of the vocabulary whose ids these are.
-        table: name of the table it was made from; of several, their names with `` + `` between.
-        table_sha256: digest of that table; of several, of their digests, one a line.
         fractions: expected shares of train, validation and test.
         salt: what was hashed before each string to choose its split.
         max_tokens: longest string that was kept, in tokens.
@@ -71,8 +75,6 @@ class TokenInfo(PackedInfo):
     dialect: str
     schema_version: int
     vocabulary_sha256: str
-    table: str
-    table_sha256: str
     fractions: tuple[float, float, float]
     salt: str
     max_tokens: int
@@ -196,14 +198,6 @@ def vocabulary_sha256(vocabulary: Vocabulary) -> str:
 def digest_of_words() -> str:
     """Return the SHA-256 of the words whose ids a corpus that is made now holds."""
     return vocabulary().sha256
-
-
-def digest_of_tables(paths: Sequence[Path]) -> str:
-    """Return the SHA-256 of a table; of several, that of their digests, one a line."""
-    digests = [sha256(path) for path in paths]
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _batches(
