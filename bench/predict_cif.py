@@ -6,10 +6,12 @@ pymatgen's ``Structure.from_file`` and ``SpacegroupAnalyzer``, then BERT-base of
 the strings (with fresh weights), in batches of 32, in one process.
 
     python bench/predict_cif.py [--data DIR] [--files 3000] [--model BUNDLE] [--members 4]
+    python bench/predict_cif.py --encoder bond-graph --members 1 --published 0
 
 Without the data folder the files are crystals that the script makes up; without a model it is one
-of 4 members with fresh weights, as large as the one that comes with the package may be. The last
-line is our crystals per second over the 300 that are promised; it must stay above 1.
+of 4 members with fresh weights, as large as the one that comes with the package may be, or of
+another encoder in the sizes that are usual for it. The last line is our crystals per second over
+the 300 that are promised, 200 of other encoders; it must stay above 1.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ import time
 import warnings
 from pathlib import Path
 
-PROMISED = 300.0
+from stratus.encoders.table import DEFAULT_ENCODER
+
+PROMISED = {DEFAULT_ENCODER: 300.0}
+PROMISED_OF_OTHERS = 200.0
 BATCH = 32
 
 
@@ -66,6 +71,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--files", type=int, default=3000)
     parser.add_argument("--model")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="of the fresh weights")
     parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--published", type=int, default=100, help="files of the published route")
     arguments = parser.parse_args()
@@ -76,7 +82,7 @@ def main() -> None:
         folder.mkdir()
         origin, paths = write_files(folder, arguments.data, arguments.files)
         if arguments.model is None:
-            save_untrained(Path(name, "model"), members=arguments.members)
+            save_untrained(Path(name, "model"), arguments.encoder, arguments.members)
         model = stratus.load(arguments.model or str(Path(name, "model")))
         predict_corpus(paths[:10], Path(name, "warm.csv"), model, options=PredictOptions(workers=0))
         before = processor_seconds()
@@ -89,12 +95,14 @@ def main() -> None:
         each = 1e6 / done.rate
         print(f"stratus    {done.rate:>8.0f} crystals/s {each:>8.0f} us each, two workers")
         quiet = 2 * done.rows / spent
-        print(f"           {quiet:>8.0f} crystals/s if two cores did nothing else ({spent:.0f} s)")
+        print(f"           {quiet:>8.0f} crystals/s if two cores did nothing else")
+        print(f"           {1e3 * spent / done.rows:>8.1f} ms of a processor for each crystal")
         if arguments.published:
             some = paths[: arguments.published]
             rate = len(some) / published_seconds(some)
             print(f"published  {rate:>8.0f} crystals/s {1e6 / rate:>8.0f} us each, one process")
-    print(f"ratio: {done.rate / PROMISED:.2f}")
+    promised = PROMISED.get(model.model.architecture, PROMISED_OF_OTHERS)
+    print(f"ratio: {done.rate / promised:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """How much resident memory grows while 100,000 rows of a table of strings are predicted.
 
     python bench/predict_memory.py [ROWS] [BUNDLE]
+    python bench/predict_memory.py [FILES] --encoder bond-graph
 
 Writes a table of SCOPE strings of made-up crystals to a temporary folder, predicts with a model
-(of 4 members with fresh weights, if none is named), and watches the resident memory. Growth is
-counted from the first tenth of the rows, when everything is loaded, to the highest value after.
-The last line is the growth over the 100 MB that are allowed; it must stay below 1.
+(of 4 members with fresh weights, if none is named), and watches the resident memory. With the
+encoder of atoms, of one member, it is a folder of CIF files, 5,000 if no number is given. Growth is
+counted from the first tenth, when everything is loaded, to the highest value after. The last line
+is the growth over the 100 MB that are allowed; it must stay below 1.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ from untrained import save_untrained
 import stratus
 from stratus.crystals.elements import SYMBOLS
 from stratus.crystals.synthesis import random_orbits
+from stratus.encoders.table import DEFAULT_ENCODER
 from stratus.inference.inputs import PredictOptions
 from stratus.inference.jobs.predict import predict_corpus
 
@@ -65,7 +68,13 @@ def resident_mb() -> float:
 
 def main() -> None:
     """Measure and print."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=int, nargs="?")
+    parser.add_argument("model", nargs="?")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="of the fresh weights")
+    arguments = parser.parse_args()
+    of_files = arguments.encoder != DEFAULT_ENCODER
+    rows = arguments.rows or (5_000 if of_files else 100_000)
     seen: list[tuple[int, float]] = []
 
     def watch(window: Window) -> None:
@@ -73,21 +82,27 @@ def main() -> None:
         seen.append((done + len(window.rows), resident_mb()))
 
     with tempfile.TemporaryDirectory() as name:
-        source = Path(name, "strings.parquet")
-        write_strings(source, rows)
+        source = Path(name, "cifs" if of_files else "strings.parquet")
+        if of_files:
+            from encode_cif import write_files
+            from real_sets import DATA
+
+            source.mkdir()
+            write_files(source, DATA, rows)
+        else:
+            write_strings(source, rows)
         where = Path(name, "model")
-        if len(sys.argv) <= 2:
-            save_untrained(where)
-        model = stratus.load(sys.argv[2] if len(sys.argv) > 2 else where)
+        if arguments.model is None:
+            save_untrained(where, arguments.encoder, members=1 if of_files else 4)
         summary = predict_corpus(
             [source],
             Path(name, "out.csv"),
-            model,
+            stratus.load(arguments.model or where),
             options=PredictOptions(workers=0),
             on_window=watch,
         )
     print(f"{summary.rows:,} rows, {summary.seconds:.0f} s, {summary.rate:,.0f} crystals/s")
-    early = max(mb for done, mb in seen if done <= max(rows / 10, seen[0][0]))
+    early = max(mb for done, mb in seen if done <= max(summary.rows / 10, seen[0][0]))
     late = max(mb for _, mb in seen)
     print(f"{early:.0f} MB at a tenth, {late:.0f} MB at most: {late - early:+.0f}")
     print(f"ratio: {(late - early) / ALLOWED_MB:.2f}")
