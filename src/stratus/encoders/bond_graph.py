@@ -108,11 +108,37 @@ class _Bonds(NamedTuple):
         """Return the sum over the bonds of each atom, ``[N, ...]``, of rows that have faded."""
         return sums(rows, self.centres, self.atoms)
 
-    def ends(self, of_atoms: Tensor) -> Tensor:
-        """Return what both ends of a bond add, from ``[N, 2 e]``: as centre and as neighbour."""
+    def add_ends(self, inner: Tensor, of_atoms: Tensor) -> Tensor:
+        """Add what both ends of a bond give, from ``[N, 2 e]``: as centre and as neighbour.
+
+        In place, as nothing keeps ``inner`` ``[K, e]``; a pass over the bonds less.
+        """
         centre, neighbour = of_atoms.chunk(2, dim=1)
-        first = centre.index_select(0, self.centres)
-        return first + neighbour.index_select(0, self.neighbours)
+        inner += centre.index_select(0, self.centres)
+        inner += neighbour.index_select(0, self.neighbours)
+        return inner
+
+
+class _Vectors(NamedTuple):
+    """What goes from layer to layer.
+
+    Attributes:
+        atoms: ``[N, d]``.
+        bonds: ``[K, e]``.
+        faded: the bonds, each times how much it counts, ``[K, e]``.
+        at_atoms: their sums over the bonds of each atom, ``[N, e]``.
+    """
+
+    atoms: Tensor
+    bonds: Tensor
+    faded: Tensor
+    at_atoms: Tensor
+
+    @classmethod
+    def of(cls, atoms: Tensor, bonds: Tensor, of: _Bonds) -> _Vectors:
+        """Return atoms and bonds with what bonds are as they fade."""
+        faded = bonds * of.fade
+        return cls(atoms, bonds, faded, of.sums(faded))
 
 
 class _Layer(nn.Module):
@@ -136,24 +162,30 @@ class _Layer(nn.Module):
         self.atom_out = nn.Linear(2 * atom, atom)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, atoms: Tensor, bonds: Tensor, of: _Bonds) -> tuple[Tensor, Tensor]:
-        """Return new vectors of atoms ``[N, d]`` and of bonds ``[K, e]``."""
-        normed = self.norm(atoms)
-        inner = self.bond_in(bonds) + of.ends(self.ends(normed))
+    def forward(self, old: _Vectors, of: _Bonds) -> _Vectors:
+        """Return the vectors of atoms and bonds anew.
+
+        What is linear in the bonds and has no bias is applied to their sums, or to bonds that have
+        faded: each is a pass over the bonds less.
+        """
+        normed = self.norm(old.atoms)
+        inner = of.add_ends(self.bond_in(old.bonds), self.ends(normed))
         lengths: list[Tensor] = []
         if self.weigh is not None and self.at_centre is not None and self.at_neighbour is not None:
-            weights = self.weigh(bonds) * of.fade
-            directed = of.sums(_repeated(weights) * of.harmonics)
+            directed = of.sums(_repeated(self.weigh(old.faded)).mul_(of.harmonics))
             for at, linear in ((of.centres, self.at_centre), (of.neighbours, self.at_neighbour)):
                 matrix = _by_harmonic(linear.weight)
-                inner = inner + (directed.index_select(0, at) * of.harmonics) @ matrix
-            lengths = [torch.asinh(torch.cat([of.sums(weights), _lengths(directed)], dim=1))]
-        bonds = bonds + self.bond_out(fn.silu(inner))
-        filters, own = (self.filter(bonds) * of.fade).chunk(2, dim=1)
+                inner.addmm_(directed.index_select(0, at).mul_(of.harmonics), matrix)
+            along = torch.cat([self.weigh(old.at_atoms), _lengths(directed)], dim=1)
+            lengths = [torch.asinh(along)]
+        new = _Vectors.of(old.atoms, old.bonds + self.bond_out(fn.silu(inner)), of)
+        filters, own = self.filter.weight.chunk(2)
         sent = self.message(normed).index_select(0, of.neighbours)
-        sums_of = [of.sums(filters * sent) * _BONDS, of.sums(own) * _BONDS]
-        gathered = torch.cat([*sums_of, *lengths], dim=1)
-        return atoms + self.dropout(self.atom_out(fn.silu(self.atom_in(gathered)))), bonds
+        received = of.sums(fn.linear(new.faded, filters) * sent) * _BONDS
+        itself = fn.linear(new.at_atoms, own) * _BONDS
+        gathered = torch.cat([received, itself, *lengths], dim=1)
+        change = self.dropout(self.atom_out(fn.silu(self.atom_in(gathered))))
+        return new._replace(atoms=old.atoms + change)
 
 
 class BondGraph(ElementEncoder):
@@ -193,10 +225,11 @@ class BondGraph(ElementEncoder):
         """
         atoms = fn.embedding(batch[NUMBERS], self.element_vectors())
         of, spread = self._geometry(batch, atoms)
-        bonds = fn.silu(self.first_length(spread) + of.ends(self.first_ends(atoms)))
+        bonds = fn.silu(of.add_ends(self.first_length(spread), self.first_ends(atoms)))
+        vectors = _Vectors.of(atoms, bonds, of)
         for block in self.blocks:
-            atoms, bonds = block(atoms, bonds, of)
-        atoms = self.norm(atoms)
+            vectors = block(vectors, of)
+        atoms, bonds = self.norm(vectors.atoms), vectors.bonds
         owner, count = batch[OWNER], batch[CELLS].shape[0]
         of_bonds = owner.index_select(0, of.centres)
         share = softmax(self.atom_score(atoms), owner, count)
