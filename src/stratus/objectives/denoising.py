@@ -78,11 +78,15 @@ class Denoising:
         return loss.sum * (processes / max(1, loss.count))
 
     def sums(self, net: nn.Module, step: Step) -> Tensor:
-        """Return squared errors, squared displacements and degrees of freedom; float64 ``[3]``."""
+        """Return squared errors, squared displacements and degrees of freedom; float64 ``[3]``.
+
+        They are those of this process, as they are added up over processes too.
+        """
         target = step.targets[DENOISING].double()
         error = net(step.inputs)[DENOISING].detach().double() - target
-        freedom = torch.tensor(step.counts[DENOISING], device=target.device)
-        return torch.stack([error.square().sum(), target.square().sum(), freedom.double()])
+        freedom = torch.tensor(3 * (len(target) - len(step.sizes)), device=target.device)
+        sums = torch.stack([error.square().sum(), target.square().sum(), freedom.double()])
+        return sums if len(step.sizes) else torch.zeros_like(sums)
 
     def scores(self, sums: npt.NDArray[np.float64]) -> dict[str, float]:
         """Return the means over all degrees of freedom."""

@@ -11,25 +11,24 @@ distances: those of nearest images, those within a cutoff, or none.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.crystals.checks import lattice_problem
-from stratus.crystals.facets import Facet, ReadFacet
 from stratus.crystals.lattice import volume_and_heights
 from stratus.crystals.nearest_images import nearest_images
 from stratus.crystals.neighbours import within
 from stratus.errors import InputError
+from stratus.views.atoms_view import AtomsView, alone_note
 from stratus.views.collate import flat_batch, part_sizes
-from stratus.views.graph import KEYS, check_atoms, compact_shifts, shared_values
+from stratus.views.graph import KEYS, check_atoms, compact_shifts
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, NUMBERS, POSITIONS, SHIFTS, Key
-from stratus.views.stored_config import stored_config
 from stratus.views.view import mask_tensors, require_facet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -70,7 +69,7 @@ class CloudOfAtomsConfig(BaseModel):
 _INT16_MAX: Final = np.iinfo(np.int16).max
 
 
-class CloudOfAtomsView:
+class CloudOfAtomsView(AtomsView[CloudOfAtomsConfig]):
     """One part an atom; edges are pairs of atoms.
 
     Args:
@@ -78,48 +77,9 @@ class CloudOfAtomsView:
     """
 
     name: ClassVar[str] = "cloud-of-atoms"
-    facet: ClassVar[Facet] = Facet.ATOMS
+    config_kind: ClassVar[type[BaseModel]] = CloudOfAtomsConfig
     padded: ClassVar[bool] = True
     keys: ClassVar[Sequence[Key]] = KEYS
-
-    def __init__(self, config: CloudOfAtomsConfig | None = None) -> None:
-        self._config = config or CloudOfAtomsConfig()
-
-    @classmethod
-    def of_encoder(cls, config: BaseModel, strings: str) -> Self:  # noqa: ARG003 - it reads none
-        """Return the view that an encoder of a config reads; see :class:`View`."""
-        return cls(CloudOfAtomsConfig.model_validate(shared_values(config, CloudOfAtomsConfig)))
-
-    @classmethod
-    def stored(cls, config: Mapping[str, Any], files: Mapping[str, str]) -> Self:  # noqa: ARG003 - it keeps none
-        """Return a view that a bundle holds; see :class:`View`."""
-        return cls(stored_config(CloudOfAtomsConfig, config))
-
-    @classmethod
-    def encoder_values(cls, strings: str) -> Mapping[str, object]:  # noqa: ARG003 - it reads none
-        """Return nothing: atoms ask for no value of an encoder."""
-        return {}
-
-    @property
-    def config(self) -> CloudOfAtomsConfig:
-        """Which pairs of atoms a batch holds."""
-        return self._config
-
-    @property
-    def reads(self) -> ReadFacet:
-        """The atoms of a crystal."""
-        return ReadFacet(self.facet, None)
-
-    def files(self) -> Mapping[str, str]:
-        """Return nothing: the config is all of it."""
-        return {}
-
-    def check_encoder(self, config: BaseModel) -> None:
-        """Refuse an encoder of another geometry; see :class:`View`."""
-        ours = self.config.model_dump()
-        for name, theirs in shared_values(config, CloudOfAtomsConfig).items():
-            if ours[name] != theirs:
-                raise InputError(f"the view has {name} {ours[name]}, but the encoder {theirs}")
 
     def sample(self, crystal: Crystal) -> FlatSample:
         """Return the atoms of a crystal and their pairs, in small dtypes.
@@ -168,12 +128,9 @@ class CloudOfAtomsView:
 
     def notes(self, sample: FlatSample) -> tuple[str, ...]:
         """Say how many atoms have no neighbour within the cutoff, if any."""
-        atoms = len(sample[NUMBERS])
-        alone = atoms - len(np.unique(sample[CENTRES]))
-        if self.config.geometry is not Geometry.NEIGHBOURS or not alone:
+        if self.config.geometry is not Geometry.NEIGHBOURS:
             return ()
-        who = f"{alone} of {atoms} atoms have" if atoms > 1 else "its one atom has"
-        return (f"{who} no neighbour within {self.config.cutoff_a:g} Å",)
+        return alone_note(sample, self.config.cutoff_a)
 
     def collate(self, samples: Sequence[FlatSample]) -> Batch:
         """Return what the view ``graph`` does, and ``mask`` bool ``[B, n]`` and ``padding``.

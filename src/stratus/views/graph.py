@@ -7,22 +7,21 @@ and single precision is enough.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from stratus.crystals.elements import SYMBOLS
-from stratus.crystals.facets import Facet, ReadFacet
 from stratus.crystals.neighbours import nearest, within
 from stratus.errors import InputError
+from stratus.views.atoms_view import AtomsView, alone_note
 from stratus.views.collate import flat_batch
 from stratus.views.keys import CELLS, CENTRES, NEIGHBOURS, NUMBERS, POSITIONS, SHIFTS, Key
-from stratus.views.stored_config import stored_config
 from stratus.views.view import require_facet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -69,7 +68,7 @@ class GraphConfig(BaseModel):
     )
 
 
-class GraphView:
+class GraphView(AtomsView[GraphConfig]):
     """One part an atom; edges from its neighbours.
 
     Args:
@@ -77,48 +76,9 @@ class GraphView:
     """
 
     name: ClassVar[str] = "graph"
-    facet: ClassVar[Facet] = Facet.ATOMS
+    config_kind: ClassVar[type[BaseModel]] = GraphConfig
     padded: ClassVar[bool] = False
     keys: ClassVar[Sequence[Key]] = KEYS
-
-    def __init__(self, config: GraphConfig | None = None) -> None:
-        self._config = config or GraphConfig()
-
-    @classmethod
-    def of_encoder(cls, config: BaseModel, strings: str) -> Self:  # noqa: ARG003 - it reads none
-        """Return the view that an encoder of a config reads; see :class:`View`."""
-        return cls(GraphConfig.model_validate(shared_values(config, GraphConfig)))
-
-    @classmethod
-    def stored(cls, config: Mapping[str, Any], files: Mapping[str, str]) -> Self:  # noqa: ARG003 - it keeps none
-        """Return a view that a bundle holds; see :class:`View`."""
-        return cls(stored_config(GraphConfig, config))
-
-    @classmethod
-    def encoder_values(cls, strings: str) -> Mapping[str, object]:  # noqa: ARG003 - it reads none
-        """Return nothing: atoms ask for no value of an encoder."""
-        return {}
-
-    @property
-    def config(self) -> GraphConfig:
-        """Which atoms are neighbours."""
-        return self._config
-
-    @property
-    def reads(self) -> ReadFacet:
-        """The atoms of a crystal."""
-        return ReadFacet(self.facet, None)
-
-    def files(self) -> Mapping[str, str]:
-        """Return nothing: the config is all of it."""
-        return {}
-
-    def check_encoder(self, config: BaseModel) -> None:
-        """Refuse an encoder of other neighbours; see :class:`View`."""
-        ours = self.config.model_dump()
-        for name, theirs in shared_values(config, GraphConfig).items():
-            if ours[name] != theirs:
-                raise InputError(f"the view has {name} {ours[name]}, but the encoder {theirs}")
 
     def sample(self, crystal: Crystal) -> FlatSample:
         """Return the graph of a crystal, in small dtypes.
@@ -159,12 +119,7 @@ class GraphView:
 
     def notes(self, sample: FlatSample) -> tuple[str, ...]:
         """Say how many atoms have no neighbour, if any."""
-        atoms = len(sample[NUMBERS])
-        alone = atoms - len(np.unique(sample[CENTRES]))
-        if not alone:
-            return ()
-        who = f"{alone} of {atoms} atoms have" if atoms > 1 else "its one atom has"
-        return (f"{who} no neighbour within {self.config.cutoff_a:g} Å",)
+        return alone_note(sample, self.config.cutoff_a)
 
     def collate(self, samples: Sequence[FlatSample]) -> Batch:
         """Return ``numbers``, ``positions``, ``cells``, ``centres``, ``neighbours``, ``shifts``.
@@ -182,16 +137,6 @@ class GraphView:
         if self.config.max_neighbours is None:
             return within(lattice, frac, self.config.cutoff_a)
         return nearest(lattice, frac, self.config.max_neighbours, cutoff_a=self.config.cutoff_a)
-
-
-def shared_values(config: BaseModel, of_view: type[BaseModel]) -> dict[str, Any]:
-    """Return what the config of an encoder says of its view.
-
-    Args:
-        config: of the encoder.
-        of_view: the config of the view.
-    """
-    return {name: getattr(config, name) for name in of_view.model_fields if hasattr(config, name)}
 
 
 def check_atoms(atoms: AtomArrays) -> None:

@@ -16,6 +16,7 @@ from stratus.heads.denoising import DENOISING, DenoisingHead
 from stratus.heads.head import CrystalHeadConfig
 from stratus.models.net import Net
 from stratus.objectives.denoising import Denoising, DenoisingOptions, DisplacedRows
+from stratus.training.loader import Loader
 from stratus.views.graph import GraphView
 from stratus.views.keys import CELLS, OWNER, POSITIONS
 from stratus.views.table import view_class
@@ -160,3 +161,20 @@ def test_displacements_turn_with_the_crystal_and_sum_to_zero(corpus):
 def test_crystals_of_one_atom_alone_are_refused(tmp_path):
     with pytest.raises(InputError, match="no crystal has two atoms"):
         DisplacedRows(packed(tmp_path / "c", [1, 1]), GraphView(), DenoisingOptions())
+
+
+class Still(nn.Module):
+    """Moves nothing back."""
+
+    def forward(self, inputs):
+        return {DENOISING: torch.zeros_like(inputs[POSITIONS])}
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_scores_of_processes_add_up_to_those_of_one(rows, world):
+    def sums(rank, of):
+        loader = Loader(rows, 4, 0, rank=rank, world=of, shuffle=False)
+        return sum(Denoising().sums(Still(), step).numpy() for step in loader)
+
+    shared = sum(sums(rank, world) for rank in range(world))
+    assert np.allclose(shared, sums(0, 1), rtol=1e-6)
