@@ -46,7 +46,7 @@ TASKS = [
 ]
 TINY = {"hidden": 16, "atom_hidden": 8, "bond_hidden": 8, "layers": 2}
 OTHERS = {
-    "atom-transformer": {"hidden": 16, "layers": 1, "heads": 2},
+    "atom_transformer": {"hidden": 16, "layers": 1, "heads": 2},
     "egnn": {"layers": 2},
     "schnet": {"layers": 1},
     "megnet": {"layers": 1},
