@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stratus.errors import InputError, ResumeError
+from stratus.objectives.denoising import DenoisingOptions
 from stratus.objectives.masked_tokens import MaskingOptions
 from stratus.training.fit_options import FREE
 from stratus.training.mixture import MixtureOptions
@@ -97,7 +98,8 @@ def test_only_what_changes_no_result_may_change():
 def test_the_reference_page_has_every_option_with_its_description(repo_root):
     page = (repo_root / "docs/reference/pretrain-options.md").read_text(encoding="utf-8")
     for name, field in PretrainOptions.model_fields.items():
-        inner = {"masking": MaskingOptions, "mixture": MixtureOptions}.get(name)
+        of_parts = {"masking": MaskingOptions, "denoising": DenoisingOptions}
+        inner = {**of_parts, "mixture": MixtureOptions}.get(name)
         here = {name: field} if inner is None else inner.model_fields
         for below, one in here.items():
             whole = name if inner is None else f"{name}.{below}"
