@@ -1,8 +1,8 @@
 """The head of denoising: where the atoms of a crystal were before they were displaced.
 
 Its numbers are the negative gradient by positions of one number of each crystal, times its atoms.
-So they turn with the crystal, whatever the encoder gives, and their sum over a crystal is zero
-where the encoder does not see a shift of all atoms.
+So they turn with the crystal where the encoder does not see that it is turned, and their sum over a
+crystal is zero where it does not see a shift of all atoms.
 """
 
 from __future__ import annotations

@@ -259,7 +259,7 @@ def _set_up(
         options.mixture.of([1] * len(tables))  # refuse a wrong one before the work
     net, view, config = make_net(options)
     run = RunFolder(folder)
-    corpora = open_corpora(run, _tokens(tables, options, _most_tokens(view)), options, resume)
+    corpora = open_corpora(run, token_corpus(tables, options, _most_tokens(view)), options, resume)
     return _Setup(run, options, corpora, config, view, net)
 
 
@@ -276,9 +276,16 @@ def make_net(options: PretrainOptions) -> tuple[Net, TokenView, BaseModel]:
     return Net(encoder, {MASKED_TOKENS: head}), view, config
 
 
-def _tokens(
+def token_corpus(
     tables: Sequence[Path], options: PretrainOptions, max_tokens: int
 ) -> RunCorpus[TokenInfo]:
+    """Return what a run learns masked tokens from, and how it is packed.
+
+    Args:
+        tables: of strings.
+        options: of the run: shares of the splits, and salt.
+        max_tokens: longest string that is kept.
+    """
     build = partial(
         build_tokens,
         tables,

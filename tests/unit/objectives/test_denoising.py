@@ -141,8 +141,9 @@ def test_every_encoder_of_atoms_learns_displacements(corpus, name):
     assert losses[-1] < losses[0]
 
 
-def test_displacements_turn_with_the_crystal_and_sum_to_zero(corpus):
-    net, view = net_of("bond-graph")
+@pytest.mark.parametrize("name", OF_ATOMS)
+def test_displacements_turn_with_the_crystal_and_sum_to_zero(corpus, name):
+    net, view = net_of(name)
     net.double().eval()
     inputs = DisplacedRows(corpus, view, DenoisingOptions()).step(np.array([2, 5]), 0).inputs
     inputs = {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()}

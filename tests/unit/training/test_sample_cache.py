@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,8 +14,8 @@ from stratus.crystals.facets import AtomArrays, Crystal
 from stratus.errors import InputError
 from stratus.scope.dialects import Dialect
 from stratus.scope.vocabulary import vocabulary
-from stratus.training import run_folder
 from stratus.training.options import make_options
+from stratus.training.pretrain import token_corpus
 from stratus.training.run_folder import RunFolder
 from stratus.training.sample_cache import cached_samples
 from stratus.views.keys import Key
@@ -109,17 +111,17 @@ def test_what_cannot_be_made_leaves_nothing(tmp_path):
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_pretraining_reads_its_token_corpus_from_the_cache(tmp_path, monkeypatch):
+def test_pretraining_reads_its_token_corpus_from_the_cache(tmp_path):
     table = tmp_path / "strings.parquet"
     columns = {"id": [str(k) for k in range(24)], "scope": TEXTS, "dialect": ["orbit"] * 24}
     pq.write_table(pa.table(columns), table)
     cache = tmp_path / "cache"
     options = make_options({"fractions": [0.6, 0.2, 0.2], "sample_cache": str(cache)})
     plain = make_options({"fractions": [0.6, 0.2, 0.2]})
-    RunFolder(tmp_path / "plain").begin([table], plain, 500)
-    RunFolder(tmp_path / "one").begin([table], options, 500)
-    monkeypatch.setattr(run_folder, "build_tokens", nothing)
-    RunFolder(tmp_path / "two").begin([table], options, 500)
+    corpus = token_corpus([table], plain, 500)
+    RunFolder(tmp_path / "plain").begin(corpus, plain)
+    RunFolder(tmp_path / "one").begin(corpus, options)
+    RunFolder(tmp_path / "two").begin(replace(corpus, build=nothing), options)
     files = sorted(path.name for path in (tmp_path / "plain/tokens").iterdir())
     for run in ("one", "two"):
         here = tmp_path / run / "tokens"
@@ -131,4 +133,4 @@ def test_pretraining_reads_its_token_corpus_from_the_cache(tmp_path, monkeypatch
     shard = entry / "train-00000.arrow"
     shard.write_bytes(shard.read_bytes()[:-8])
     with pytest.raises(InputError, match=r"train-00000\.arrow.*delete"):
-        RunFolder(tmp_path / "three").begin([table], options, 500)
+        RunFolder(tmp_path / "three").begin(corpus, options)
