@@ -13,6 +13,10 @@ SMALL = {
     "startup.py": ["1"],
     "cgcnn_step.py": ["--data", "none", "--crystals", "64", "--turns", "1", "--steps", "1"],
     "megnet_step.py": ["--data", "none", "--crystals", "32", "--turns", "1", "--steps", "1"],
+    "equiformer_step.py": [
+        *("--data", "none", "--crystals", "16", "--turns", "1", "--steps", "1"),
+        *("--preset", "eqv2-10k"),
+    ],
     "encode_memory.py": ["2000"],
     "dedupe_rows.py": ["3000"],
     "fetch_memory.py": ["50", "100"],
@@ -53,7 +57,7 @@ def last_line(script: Path, arguments: list[str], folder: Path) -> str:
 
 
 def test_every_script_is_tried(repo_root: Path) -> None:
-    no_scripts = {"real_sets.py", "untrained.py"}
+    no_scripts = {"real_sets.py", "turns.py", "untrained.py"}
     scripts = {p.name for p in (repo_root / "bench").glob("*.py")} - no_scripts
     assert scripts == {*SMALL, *WITH_DATA}
 
