@@ -138,6 +138,7 @@ def finetune(  # noqa: PLR0917 - one parameter for each flag
             formula_column=formula,
             space_group_column=space_group,
             material_column=options.material_column,
+            facets=("atoms",),  # until it is decided what is read: strings may not be needed
         )
         options, loaded, reason = choose(options, model, atoms=files.tell_atoms, strings=dialect)
         report.start(options, loaded, reason)

@@ -57,7 +57,7 @@ def pretrain(  # noqa: PLR0917 - one parameter for each flag
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Pre-train an encoder: by masked tokens of strings, or displaced atoms.
+    """Pre-train an encoder on masked tokens or on displaced atoms.
 
     Several tables are one, of which the first has what they share; `mixture` in the options gives
     each a share of an epoch.
