@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from stratus.corpora.documents import read_json, validated
 from stratus.corpora.packed.frames import FrameOptions, open_frames, pack_frames
+from stratus.crystals.entry import Reject
 from stratus.crystals.facets import USUAL_STRINGS
 from stratus.crystals.reading.parse import read
 from stratus.encoders.table import architecture, configure, in_words
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
     from stratus.corpora.packed.corpus import PackedCorpora, PackedCorpus
     from stratus.corpora.packed.frames import FrameInfo
-    from stratus.crystals.entry import Entry, Reject
     from stratus.training.events import FitEvent, OnFitEvent
     from stratus.training.overfit import Overfitted
     from stratus.views.view import View
@@ -236,17 +236,13 @@ def _pack(
     def with_atoms() -> Any:
         some = False
         for entry in entries:
-            some = some or not _is_reject(entry)
+            some = some or not isinstance(entry, Reject)
             yield entry
         if not some:
             why = f": {first[0].detail}" if first else ""
             raise InputError(f"{' '.join(map(str, tables))} has no crystal with atoms{why}")
 
     return pack_frames(with_atoms(), folder, options, on_reject=keep, tables=tables)
-
-
-def _is_reject(one: Entry | Reject) -> bool:
-    return not hasattr(one, "numbers")
 
 
 def _open_frames(folder: Path, verify: bool) -> PackedCorpora[FrameInfo]:  # noqa: FBT001
